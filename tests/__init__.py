@@ -1,0 +1,1 @@
+"""The test suite of Stockade; its rooms mirror those of `src/stockade`."""

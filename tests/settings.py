@@ -1,18 +1,93 @@
-"""The Django settings of the test suite: SQLite in WAL mode, or PostgreSQL when the run asks for it."""
+"""The Django settings of the test suite: SQLite in WAL mode, or PostgreSQL when the run asks for it.
+
+Read from the environment:
+
+- `STOCKADE_TEST_DATABASE`: `sqlite` (default) or `postgres`;
+- `STOCKADE_TEST_DIR`: the folder of this run, made and removed by `tests/conftest.py`;
+- `STOCKADE_TEST_POSTGRES`: the folder of the server's Unix socket, set by `tests/conftest.py`;
+- `STOCKADE_TEST_DATABASE_NAME`: the database a child process shares with the test that started it, see
+  `tests.servers.child_environment`.
+"""
 
 from __future__ import annotations
 
-SECRET_KEY = "not a secret: the tests run on it"  # noqa: S105
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# A run under pytest gets one folder for everything it writes. Its processes (xdist workers, servers) inherit it.
+if "PYTEST_VERSION" in os.environ and "STOCKADE_TEST_DIR" not in os.environ:
+    os.environ["STOCKADE_TEST_DIR"] = tempfile.mkdtemp(prefix="stockade-tests-")
+    os.environ["STOCKADE_TEST_DIR_OWNER"] = str(os.getpid())
+
+RUN_DIR = Path(os.environ.get("STOCKADE_TEST_DIR", tempfile.gettempdir()))
+DATABASE = os.environ.get("STOCKADE_TEST_DATABASE", "sqlite")
+DATABASE_NAME = os.environ.get("STOCKADE_TEST_DATABASE_NAME")
+
+DATABASES: dict[str, dict[str, Any]]
+if DATABASE == "postgres":
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": DATABASE_NAME or "stockade",
+            "HOST": os.environ.get("STOCKADE_TEST_POSTGRES", ""),
+            "USER": "postgres",
+            "TEST": {"NAME": "test_stockade"},
+        }
+    }
+else:
+    # A file, not ":memory:", so that threads and other processes see the same rows.
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATABASE_NAME or str(RUN_DIR / "stockade.sqlite3"),
+            "TEST": {"NAME": str(RUN_DIR / "test.sqlite3")},
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            },
+        }
+    }
+
+SECRET_KEY = "the tests' own, and no secret"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1", "[::1]"]
 USE_TZ = True
+LANGUAGE_CODE = "en"
+ROOT_URLCONF = "tests.urls"
+STATIC_URL = "/static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# The cheapest hasher Django ships: a test that is about password hashing names its own.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.staticfiles",
     "rest_framework",
     "stockade",
 ]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
