@@ -1,0 +1,90 @@
+"""Where a request comes from: the peer, or what a trusted proxy says of it, never what a stranger says."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TypeAlias
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNKNOWN = "unknown"
+UNIX = "unix"
+_MAX_HOPS = 32
+
+
+@lru_cache(maxsize=65536)
+def parse(text: str) -> Address | None:
+    """The address that `text` names, IPv4-mapped IPv6 as IPv4 and without a zone; None if it names none.
+
+    Accepts the forms of X-Forwarded-For and Forwarded (RFC 7239 section 6): ``192.0.2.1``, ``192.0.2.1:80``,
+    ``2001:db8::1``, ``[2001:db8::1]:80``.
+    """
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        return found.ipv4_mapped
+    return found
+
+
+@lru_cache(maxsize=65536)
+def limit_key(text: str) -> str:
+    """The key that limits use for an address: IPv4 whole, IPv6 by its /64 (one customer's network has 2**64)."""
+    found = parse(text)
+    if found is None:
+        return text[:64] or UNKNOWN
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
+    return str(found)
+
+
+class TrustedProxies:
+    """Which peers are believed about whom they forward for.
+
+    Args:
+        networks: CIDR blocks of the trusted proxies; ``unix`` trusts a peer on a unix socket (empty REMOTE_ADDR).
+    """
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        listed = list(networks)
+        self._unix = UNIX in listed
+        self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(n) for n in listed if n != UNIX)
+
+    def __bool__(self) -> bool:
+        return self._unix or bool(self._networks)
+
+    def trusts(self, peer: str) -> bool:
+        """Whether `peer` (a REMOTE_ADDR) is one of the trusted proxies."""
+        if not peer:
+            return self._unix
+        found = parse(peer)
+        return found is not None and any(found in network for network in self._networks)
+
+    def client(self, meta: Mapping[str, str]) -> str:
+        """The client's address for a WSGI environ or request.META.
+
+        Walks X-Forwarded-For from the right, past trusted proxies, to the first address that no trusted proxy
+        vouches for; a malformed hop ends the walk at the last believed one.
+        """
+        peer = meta.get("REMOTE_ADDR", "")
+        if not self or not self.trusts(peer):
+            return peer or UNKNOWN
+        believed = peer or UNKNOWN
+        hops = meta.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        for hop in hops[: -_MAX_HOPS - 1 : -1]:
+            found = parse(hop)
+            if found is None:
+                break
+            believed = str(found)
+            if not self.trusts(believed):
+                break
+        return believed

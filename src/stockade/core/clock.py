@@ -1,0 +1,54 @@
+"""The two clocks of Stockade, in one place so that tests can move time instead of sleeping.
+
+`now` is the wall clock: for what is written down, signed or compared with another host (RFC 7519 NumericDate).
+`ticks` never goes backwards and is the same for every process of a host (CLOCK_BOOTTIME, which also counts while
+the machine is suspended): for limits and ages, so that a stepped wall clock opens no limit.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+
+_shift: float = 0.0
+_shift_us: int = 0
+
+_wall: Callable[[], float] = time.time
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; elsewhere the monotonic clock
+
+
+def now() -> float:
+    """Seconds since the epoch, as a float."""
+    return _wall() + _shift
+
+
+def now_datetime() -> datetime.datetime:
+    """The wall clock as an aware datetime in UTC."""
+    return datetime.datetime.fromtimestamp(now(), datetime.UTC)
+
+
+if _BOOTTIME is not None:
+
+    def ticks(_clock: int = _BOOTTIME, _read: Callable[[int], int] = time.clock_gettime_ns) -> int:
+        """Microseconds of a clock that never steps back and is shared by all processes of this host."""
+        return _read(_clock) // 1000 + _shift_us
+
+else:  # pragma: no cover - only off Linux
+
+    def ticks() -> int:
+        """Microseconds of a clock that never steps back and is shared by all processes of this host."""
+        return time.monotonic_ns() // 1000 + _shift_us
+
+
+def shift(seconds: float) -> None:
+    """Move both clocks of this process by `seconds`; for `stockade.testing` only."""
+    global _shift, _shift_us
+    _shift += seconds
+    _shift_us += round(seconds * 1_000_000)
+
+
+def unshift() -> None:
+    """Undo every `shift` of this process."""
+    global _shift, _shift_us
+    _shift, _shift_us = 0.0, 0

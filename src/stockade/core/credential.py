@@ -1,0 +1,35 @@
+"""What a scheme verified, without the secret itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A proven credential. Holds nothing that would let its reader act as the caller.
+
+    Args:
+        scheme: ``session``, ``jwt``, ``token``, ``api_key``, ``oauth2``, ``mtls`` or a foreign scheme's name.
+        id: names the credential in logs (a jti, a fingerprint); safe to show.
+        subject: the subject's stable key, e.g. a user's primary key as text.
+        session: the session it belongs to, or "" for none.
+        client: the client it was issued to, or "".
+        scopes: what it is bounded by; None where the scheme has no scopes (then the whole user is meant).
+        issued, expires, auth_time: seconds since the epoch; 0.0 where unknown, and `expires` inf where it never does.
+        confirmation: thumbprint of the bound key or certificate (RFC 8705 section 3.1), or "".
+        claims: the verified claims of a token, for `request.auth["claim"]`; empty elsewhere.
+    """
+
+    scheme: str
+    id: str
+    subject: str
+    session: str = ""
+    client: str = ""
+    scopes: frozenset[str] | None = None
+    issued: float = 0.0
+    expires: float = float("inf")
+    auth_time: float = 0.0
+    confirmation: str = ""
+    claims: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)

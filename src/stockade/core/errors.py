@@ -1,0 +1,195 @@
+"""Every way in which Stockade refuses, as one tree: a code, an HTTP status, a title (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class StockadeError(Exception):
+    """Base of everything that Stockade raises on purpose."""
+
+
+class ConfigurationError(StockadeError):
+    """A setting, key or file that stops the start; the message says what to write instead.
+
+    Args:
+        id: the number of the system check that reports it, e.g. ``stockade.E012``.
+        message: what is wrong.
+        hint: what to write instead.
+    """
+
+    def __init__(self, id: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{id}: {message} {hint}".rstrip())
+        self.id, self.message, self.hint = id, message, hint
+
+
+class Refusal(StockadeError):
+    """A request that goes no further. It becomes one problem document (RFC 9457) and one event.
+
+    Args:
+        detail: a sentence for the client; never a secret and never what only the operator may know.
+        code: the machine-readable reason, if narrower than the class's own.
+        headers: further response headers, e.g. Retry-After.
+        errors: refused fields, ``{"field": ["what is wrong"]}``.
+        reason: the precise reason for the security log only (may tell more than `code`).
+    """
+
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "Bad request"
+    default_code: ClassVar[str] = "bad_request"
+    default_detail: ClassVar[str] = "The request could not be understood."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        errors: Mapping[str, object] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        self.detail = detail if detail is not None else self.default_detail
+        self.code = code or self.default_code
+        self.headers = dict(headers or {})
+        self.errors = dict(errors) if errors else None
+        self.reason = reason or self.code
+        super().__init__(f"{self.status} {self.code}")
+
+    def problem(self, *, type_base: str = "about:blank") -> dict[str, object]:
+        """The members of the problem document (RFC 9457 section 3.1), plus `code` and, for fields, `errors`."""
+        document: dict[str, object] = {
+            "type": type_base if type_base == "about:blank" else f"{type_base}{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if self.errors:
+            document["errors"] = self.errors
+        return document
+
+
+class BadRequest(Refusal):
+    """400: malformed, ambiguous, or a field that the server does not take."""
+
+
+class CredentialInQuery(BadRequest):
+    """400: a credential in the query string (guide section 17; RFC 9700 section 4.3.2)."""
+
+    default_code = "credential_in_query"
+    default_detail = "Send credentials in the Authorization header, never in the address."
+
+
+class AmbiguousCredential(BadRequest):
+    """400: more than one credential in one request (RFC 6750 section 2)."""
+
+    default_code = "invalid_request"
+    default_detail = "Send exactly one credential."
+
+
+class Unauthenticated(Refusal):
+    """401: nothing was proven and something must be (RFC 9110 section 15.5.2)."""
+
+    status = 401
+    title = "Authentication required"
+    default_code = "not_authenticated"
+    default_detail = "Authentication credentials were not provided."
+
+
+class InvalidCredential(Unauthenticated):
+    """401: a credential was shown and does not hold: forged, expired, ended, foreign (RFC 6750 section 3.1)."""
+
+    title = "Invalid credential"
+    default_code = "invalid_token"
+    default_detail = "The credential is invalid or has expired."
+
+
+class LoginFailed(Unauthenticated):
+    """401: unknown user, wrong password and inactive account, indistinguishable by intent."""
+
+    title = "Login failed"
+    default_code = "no_active_account"
+    default_detail = "No active account found with the given credentials."
+
+
+class Forbidden(Refusal):
+    """403: it is known who calls, and the caller may not do this to what it may see."""
+
+    status = 403
+    title = "Forbidden"
+    default_code = "permission_denied"
+    default_detail = "You do not have permission to perform this action."
+
+
+class InsufficientScope(Forbidden):
+    """403: the credential's scopes do not reach (RFC 6750 section 3.1)."""
+
+    default_code = "insufficient_scope"
+    default_detail = "The credential does not carry the scope that this action needs."
+
+
+class CsrfFailed(Forbidden):
+    """403: an unsafe request by session cookie without a valid CSRF token."""
+
+    default_code = "csrf_failed"
+    default_detail = "CSRF verification failed."
+
+
+class Undeclared(Forbidden):
+    """403: the view declares no policy, so nobody may call it (deny by default)."""
+
+    default_code = "undeclared"
+    default_detail = "This endpoint is not open."
+
+
+class NotVisible(Refusal):
+    """404: it does not exist, or not for this caller; the two look alike."""
+
+    status = 404
+    title = "Not found"
+    default_code = "not_found"
+    default_detail = "Not found."
+
+
+class TooMany(Refusal):
+    """429: over a limit (RFC 6585 section 4).
+
+    Args:
+        retry_after: whole seconds until a place is free.
+        limit: the name of the limit that refused.
+    """
+
+    status = 429
+    title = "Too many requests"
+    default_code = "throttled"
+
+    def __init__(self, retry_after: int, limit: str, **rest: object) -> None:
+        super().__init__(
+            f"Request was throttled. Expected available in {retry_after} second{'s' if retry_after != 1 else ''}.",
+            headers={"Retry-After": str(retry_after)},
+            reason=f"limit:{limit}",
+        )
+        self.retry_after, self.limit = retry_after, limit
+
+
+class Unavailable(Refusal):
+    """503: the shared state is away or not loaded yet, and Stockade fails closed."""
+
+    status = 503
+    title = "Service unavailable"
+    default_code = "state_unavailable"
+    default_detail = "The service is temporarily unable to decide. Try again shortly."
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1, reason: str | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)}, reason=reason)
+        self.retry_after = retry_after
+
+
+class Undecided(Refusal):
+    """500: a view whose policy speaks of objects answered without asking about any; rolled back (complete mediation)."""
+
+    status = 500
+    title = "Internal server error"
+    default_code = "undecided"
+    default_detail = "The server could not complete the request."

@@ -1,0 +1,1 @@
+"""The security log: a closed catalogue of events and the sinks that keep them."""

@@ -1,0 +1,1 @@
+"""The schemes: ways to prove identity, all answering to one protocol."""
