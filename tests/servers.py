@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -132,8 +133,7 @@ def _stop(process: subprocess.Popen[bytes], grace: float = 10) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    target: Callable[..., Any]
-    args: tuple[Any, ...]
+    call: bytes  # pickled (target, args): to be opened when Django is set up, because that imports the test module
     django: bool
     database: str | None
 
@@ -166,7 +166,7 @@ def run_processes(
     # spawn: no locks, connections or lmdb environments come along, as with the workers of a server.
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(count)
-    job = _Job(target, args, django, database)
+    job = _Job(pickle.dumps((target, args)), django, database)
     deadline = time.monotonic() + seconds
     started = []
     try:
@@ -209,8 +209,9 @@ def _child(index: int, job: _Job, barrier: Any, sender: Any) -> None:
 
             django.setup()
             connection.settings_dict["NAME"] = job.database
+        target, args = pickle.loads(job.call)
         barrier.wait(60)
-        answer = (True, job.target(index, *job.args))
+        answer = (True, target(index, *args))
     except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
         answer = (False, traceback.format_exc())
     sender.send(answer)

@@ -1,0 +1,1 @@
+"""Tests of what the project stands on: imports, databases, servers, locks, documents."""
