@@ -2,25 +2,59 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench matrix soak lock docs clean
+.PHONY: help setup demo test check bench matrix soak coverage docs format lock clean
 
+# Every recipe uses the interpreter of .venv; no toolchain is downloaded behind anyone's back.
 export UV_PYTHON_DOWNLOADS := never
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
-LOCKS := requirements/dev.txt requirements/uv.txt
 
 help:
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -nE 's/^([a-z]+):.*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+		printf '%-12s %s\n' "$$name" "$$what"; done
 
 setup: $(STAMP) ## build .venv with the locked dependencies
 
-$(STAMP): $(LOCKS) pyproject.toml scripts/setup.sh
+# The stamp is older than its inputs when a lock, the metadata or the script changed. A moved checkout is caught by
+# the script's own look at the interpreter, which `make clean` forces.
+$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml scripts/setup.sh
 	@bash scripts/setup.sh $(VENV) requirements/dev.txt
 	@touch $@
 
 demo: setup ## run the reference API on http://127.0.0.1:8000
 	@$(VENV)/bin/stockade demo
 
-test: setup ## run the whole test suite
-	@$(PY) -m pytest
+test: setup ## run the whole test suite, on SQLite and on PostgreSQL
+	@$(PY) scripts/test.py
+
+check: setup ## format, lint, types, import contracts, migrations, locks, docs
+	@$(PY) scripts/check.py
+
+bench: setup ## measure what a request costs, and write bench/results.md
+	@$(PY) -m bench
+
+matrix: setup ## run the suite on every supported Python and Django that this machine has
+	@$(PY) scripts/matrix.py
+
+soak: setup ## run the long tests, each for SOAK_SECONDS (default 60)
+	@SOAK_SECONDS=$${SOAK_SECONDS:-60} $(PY) scripts/test.py --soak
+
+coverage: setup ## run the suite under branch coverage and print what was missed
+	@$(PY) scripts/test.py --coverage
+
+docs: setup ## build the documentation into docs/_build/html
+	@$(PY) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
+format: setup ## rewrite the source as the linter wants it
+	@$(VENV)/bin/ruff check --fix --quiet . || true
+	@$(VENV)/bin/ruff format .
+
+lock: setup ## write the locks again; UPGRADE=1 takes newer releases
+	@bash scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## remove the environments and everything built
+	@rm -rf .venv .matrix docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -f .coverage .coverage.*

