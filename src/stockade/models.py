@@ -44,6 +44,7 @@ class Session(models.Model):
     scheme = models.CharField(max_length=32, default="jwt")
     client = models.CharField(max_length=100, blank=True)
     scopes = models.TextField(null=True, help_text="Space separated; NULL means that the session has no scopes.")  # noqa: DJ001
+    claims = models.JSONField(default=dict, blank=True, help_text="Further claims of its access tokens.")
     generation = models.PositiveIntegerField(default=1)
     kid = models.CharField(max_length=64, help_text="The key that made the current refresh token.")
     stamp = models.CharField(max_length=64, help_text="Keyed digest of the password hash: a changed password ends it.")
