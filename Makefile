@@ -33,7 +33,7 @@ check: setup ## format, lint, types, import contracts, migrations, locks, docs
 	@$(PY) scripts/check.py
 
 bench: setup ## measure what a request costs, and write bench/results.md
-	@$(PY) -m bench
+	@$(PY) -m bench && $(PY) scripts/include.py
 
 matrix: setup ## run the suite on every supported Python and Django that this machine has
 	@$(PY) scripts/matrix.py

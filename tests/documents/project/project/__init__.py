@@ -1,0 +1,1 @@
+"""The project in which the documents' examples run."""
