@@ -1,0 +1,1 @@
+"""The articles that the reference API and its twin both serve."""

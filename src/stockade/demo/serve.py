@@ -1,0 +1,44 @@
+"""`python -m stockade.demo.serve MODULE:APP HOST PORT WORKERS`: one granian server that ends with its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+THREADS = (
+    8  # for each worker; granian's own default would be hundreds of threads, each with a database connection
+)
+
+
+def end_with_parent() -> None:
+    """Have Linux send us SIGTERM when the process that started us is gone, even if it was killed (prctl(2))."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def main(target: str, host: str, port: int, workers: int) -> None:
+    """Serve until a signal says otherwise. A worker that dies is replaced."""
+    end_with_parent()
+    Granian(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=THREADS,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        respawn_interval=0.2,
+        workers_kill_timeout=10,
+    ).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
