@@ -1,0 +1,100 @@
+"""Turns what an attacker may have written into text that a log may hold: bounded, on one line, without secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from functools import lru_cache
+from itertools import pairwise
+
+REDACTED = "[redacted]"
+_READ = 1024  # no more than this of any text is looked at
+
+# Each alternative is the shape of a credential: our own prefixes; a JWS or JWE (base64url of '{"'); an Authorization
+# value (RFC 9110 section 11.4); `name=value` and `"name": "value"` with a name that promises a secret; private keys.
+_SHAPES = re.compile(
+    r"""
+      (?<![0-9A-Za-z])(?:st[rkt]|whsec)_[0-9A-Za-z._~+/=-]{6,}
+    | (?<![0-9A-Za-z])eyJ[0-9A-Za-z_-]{6,}(?:\.[0-9A-Za-z_-]*)*
+    | (?<![0-9A-Za-z])[Bb][Ee][Aa][Rr][Ee][Rr][\s:=]+[^\s,"]{6,}
+    | (?<![0-9A-Za-z])(?i:basic|digest|negotiate|token|api-?key|dpop)\s+[0-9A-Za-z._~+/=-]{16,}
+    | (?<![0-9A-Za-z])(?i:proxy-)?(?i:authorization|cookie|set-cookie|x-api-key|x-csrftoken)["']?\s*[:=]\s*\S.*
+    | (?i:pass(?:word|wd|phrase|code)?|pwd|secret|token|api_?key|sessionid|csrf\w*|code_verifier|assertion)
+      (?:=|["']\s*:\s*["']?)[^\s&"']+
+    | -----BEGIN[ A-Z]+KEY-----.*
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_RUN = re.compile(r"[0-9A-Za-z_+/-]{32,}={0,2}")
+_SECRET_NAME = re.compile(
+    r"(?i)pass|pwd|secret|token|authori[sz]ation|cookie|api_?key|private|session_?key|signature|otp|verifier|assertion|csrf"
+)
+_HEX_LOW, _HEX_HIGH = frozenset("0123456789abcdef"), frozenset("0123456789ABCDEF")
+_HARMLESS_NAME = re.compile(
+    r"(?i)(?:_|^)(?:id|kid|jti|kind|type|count|name|reason|fingerprint|thumbprint|lifetime|state)$"
+)
+
+
+def redact(text: str, *, runs: bool = True) -> str:
+    """`text` with everything replaced that has the shape of a credential.
+
+    Args:
+        text: at most a line or two.
+        runs: also replace long runs that look random; not for what is a digest or a path by definition.
+    """
+    text = _SHAPES.sub(REDACTED, text)
+    if runs and len(text) >= 32:
+        text = _RUN.sub(_judge_run, text)
+    return text
+
+
+def _judge_run(match: re.Match[str]) -> str:
+    """A key or token whoever made it (a Django session key among them), but no digest in hex, UUID, path or name.
+
+    What is random changes between small letters, capitals and digits at nearly every second character.
+    """
+    run = match[0]
+    letters = [c for c in run if c.isalnum()]
+    kinds = [c.isdigit() + 2 * c.isupper() for c in letters]
+    changes = sum(a != b for a, b in pairwise(kinds))
+    hexadecimal = set(run.replace("-", "")) <= _HEX_LOW or set(run) <= _HEX_HIGH
+    return REDACTED if not hexadecimal and kinds.count(1) >= 2 and changes >= 0.15 * len(letters) else run
+
+
+def escape(text: str) -> str:
+    """`text` on one line: what does not print (controls, line separators, bidirectional marks, lone surrogates, NUL)
+    becomes its Python escape, so that no one can write a second line into the log or into an operator's terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def clean(text: str, limit: int, *, runs: bool = True) -> str:
+    """`text` without credentials, on one line, at most `limit` characters long; `runs` as for `redact`."""
+    if not text:
+        return ""
+    text = escape(redact(text[:_READ], runs=runs))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+# For fields with few values (routes, reasons, browsers). Not for account names: a cache would keep what was typed.
+clean_cached = lru_cache(maxsize=2048)(clean)
+
+
+def promises_secret(name: str) -> bool:
+    """Whether a detail of this name would hold a secret."""
+    return _SECRET_NAME.search(name) is not None and not harmless(name)
+
+
+def harmless(name: str) -> bool:
+    """Whether a detail of this name is an identifier or a digest by definition, random though it looks."""
+    return _HARMLESS_NAME.search(name) is not None
+
+
+def digest(account: str, key: bytes) -> str:
+    """What stands in the log for a name that may be a password: the same for the same name, useless without the key."""
+    return (
+        "unknown:" + hmac.new(key, account.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+    )
