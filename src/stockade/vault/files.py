@@ -1,0 +1,149 @@
+"""Secrets in files: the path in NAME_FILE, or a folder such as /run/secrets; read again when a file changes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from stockade.core.errors import ConfigurationError
+from stockade.vault.providers import cleaned
+from stockade.vault.text import Secret
+
+MOUNTED = "/run/secrets"  # where Docker, Podman and their composers mount secrets
+MAX_SIZE = 64 * 1024
+_Identity = tuple[int, ...]
+
+
+def objection(found: os.stat_result, folder: os.stat_result | None, uid: int, mounted: bool) -> str | None:
+    """Why a file with this mode and owner is not to be believed as a secret's, or None.
+
+    Who can write it can choose the secret; who can read it has it. Under /run/secrets the container's runtime sets
+    owner and mode (0444 by default), and the container is the fence.
+
+    Args:
+        found: of the file.
+        folder: of the folder it is in; None where unknown.
+        uid: of this process.
+        mounted: whether the file lies in the container runtime's own folder.
+    """
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISREG(found.st_mode):
+        return "is not a regular file"
+    if mode & stat.S_IWOTH:
+        return f"can be written by everybody (mode {mode:04o})"
+    if mounted:
+        return None
+    if mode & stat.S_IWGRP:
+        return f"can be written by its group (mode {mode:04o})"
+    if found.st_uid not in (0, uid):
+        return "belongs to another user"
+    closed = folder is not None and not folder.st_mode & stat.S_IXOTH
+    if mode & stat.S_IROTH and not closed:
+        return f"can be read by everybody (mode {mode:04o})"
+    return None
+
+
+def _identity(found: os.stat_result) -> _Identity:
+    """What changes when a file is written, replaced, or its mode changed."""
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+class Files:
+    """Files that hold one secret each.
+
+    Args:
+        folders: where to look for a file named NAME, then name; by default what STOCKADE_SECRETS_DIR names, then
+            systemd's CREDENTIALS_DIRECTORY, then /run/secrets. NAME_FILE in the environment goes first.
+    """
+
+    name = "files"
+
+    def __init__(self, folders: Sequence[str | Path] | None = None) -> None:
+        self._folders = None if folders is None else [Path(folder) for folder in folders]
+        self._cache: dict[str, tuple[_Identity, Secret | None]] = {}
+
+    def __repr__(self) -> str:
+        return f"Files({self._folders!r})"
+
+    def find(self, name: str) -> Secret | None:
+        told = os.environ.get(f"{name}_FILE")
+        if told:
+            return self._read(Path(told), f"The file that {name}_FILE names")
+        for folder in self._where():
+            for path in (folder / name, folder / name.lower()):
+                # What a test with Path.exists() would hide: a file that is there and may not be read is an error.
+                found = self._read(path, f"The file {path}", missing=True)
+                if found:
+                    return found
+        return None
+
+    def remedy(self, name: str) -> str:
+        folders = " or ".join(str(folder) for folder in self._where())
+        return f"{name}_FILE to the path of a file that holds it, or put a file {name} into {folders}"
+
+    def _where(self) -> list[Path]:
+        if self._folders is not None:
+            return self._folders
+        named = [
+            os.environ.get("STOCKADE_SECRETS_DIR", ""),
+            os.environ.get("CREDENTIALS_DIRECTORY", ""),
+            MOUNTED,
+        ]
+        if named[0] and not Path(named[0]).is_dir():
+            raise ConfigurationError(
+                "stockade.E062", "STOCKADE_SECRETS_DIR names no folder.", "Make it, or unset the variable."
+            )
+        return [Path(folder) for folder in named if folder]
+
+    def _read(self, path: Path, what: str, *, missing: bool = False) -> Secret | None:
+        key = str(path)
+        try:
+            identity = _identity(path.stat())
+            cached = self._cache.get(key)
+            if cached is not None and cached[0] == identity:
+                return cached[1]
+            # O_NONBLOCK: a FIFO put in its place must not hang the start.
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            if missing and isinstance(error, FileNotFoundError | NotADirectoryError):
+                return None
+            raise ConfigurationError(
+                "stockade.E062", f"{what} cannot be read: {error.strerror}.", "Check its path and its mode."
+            ) from None
+        with open(fd, "rb") as file:  # noqa: PTH123 - from a descriptor, so that what is checked is what is read
+            identity = _judge(fd, path, what)
+            text = _text(file)
+        if text is None:
+            raise ConfigurationError(
+                "stockade.E062",
+                f"{what} is not UTF-8, or larger than {MAX_SIZE} bytes.",
+                "Is it the right file?",
+            )
+        secret = cleaned(text, what)
+        self._cache[key] = (identity, secret)
+        return secret
+
+
+def _judge(fd: int, path: Path, what: str) -> _Identity:
+    found = os.fstat(fd)
+    folder = path.resolve().parent
+    why = objection(found, folder.stat(), os.geteuid(), folder.is_relative_to(MOUNTED))
+    if why is not None:
+        raise ConfigurationError(
+            "stockade.E062",
+            f"{what} {why}.",
+            "Run chmod 0400 on it, owned by this process's user or root (Kubernetes: defaultMode: 0440).",
+        )
+    return _identity(found)
+
+
+def _text(file: BinaryIO) -> Secret | None:
+    """The file's text, None if it has none; the bytes stay in this frame, which no exception of ours ever shows."""
+    content = file.read(MAX_SIZE + 1)
+    try:
+        return Secret(content.decode()) if len(content) <= MAX_SIZE else None
+    except UnicodeDecodeError:
+        return None
