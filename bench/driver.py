@@ -1,0 +1,153 @@
+"""Starts the workers and takes turns among them, so that a slow second of the machine hits every row alike."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from bench.messages import Counts
+from bench.rows import Place, Row
+from bench.worker import SETTLE
+
+SPARE = 60  # callers that no turn uses: for settling in, and for counting SQL
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class WorkerError(RuntimeError):
+    """A worker failed; the message carries its traceback."""
+
+
+class Client:
+    """The driver's end of one worker. Use as a context manager: the process ends with the block.
+
+    Args:
+        row: what it is to serve.
+        place: where; the row gets a folder of its own in it.
+    """
+
+    def __init__(self, row: Row, place: Place) -> None:
+        self.row = row
+        self.place = replace(place, folder=place.folder / row.name)
+        self.place.folder.mkdir(exist_ok=True)
+
+    def __enter__(self) -> Client:
+        ours, theirs = socket.socketpair()
+        # Without hash randomisation two workers lay out their dicts alike, which makes their times more alike too.
+        environ = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)}
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bench.worker", str(theirs.fileno())],
+                cwd=ROOT, env=environ, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        self._connection = Connection(ours.detach())
+        try:
+            self.call("start", self.row, self.place)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()  # the worker's recv ends, and so does the worker
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def call(self, command: str, *args: Any, seconds: float = 600) -> Any:
+        """Have the worker do one command and return its result."""
+        self.send(command, *args)
+        return self.receive(seconds)
+
+    def send(self, command: str, *args: Any) -> None:
+        """Start one command; `receive` gets its result."""
+        self._connection.send((command, args))
+
+    def receive(self, seconds: float = 600) -> Any:
+        """The result of the command that was sent.
+
+        Raises:
+            WorkerError: it raised, the process died, or took longer than `seconds`.
+        """
+        if not self._connection.poll(seconds):
+            raise WorkerError(f"{self.row.name}: no answer in {seconds} s")
+        try:
+            fine, result = self._connection.recv()
+        except EOFError:
+            raise WorkerError(
+                f"{self.row.name}: the worker died with status {self._process.wait()}"
+            ) from None
+        if not fine:
+            raise WorkerError(f"{self.row.name}:\n{result}")
+        return result
+
+
+@dataclass(slots=True)
+class Samples:
+    """What was measured of one row: nanoseconds by sitting, round and request; and the counts."""
+
+    row: Row
+    rounds: list[list[list[int]]] = field(default_factory=list)
+    counts: Counts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured.
+
+    Args:
+        sittings: how often everything starts anew with fresh workers; memory layout differs from process to process.
+        rounds: turns that each row gets in a sitting.
+        requests: requests of one turn.
+    """
+
+    sittings: int = 4
+    rounds: int = 50
+    requests: int = 100
+
+
+def measure(
+    rows: Sequence[Row], place: Place, plan: Plan, tell: Callable[[str], None] = lambda _: None
+) -> list[Samples]:
+    """Measure all rows interleaved.
+
+    Args:
+        rows: the base among them.
+        place: where the rows get their folders.
+        plan: how much.
+        tell: hears of progress.
+    """
+    samples = [Samples(row) for row in rows]
+    shuffle = random.Random(1)
+    for sitting in range(plan.sittings):
+        with ExitStack() as stack:
+            clients = []
+            for row in rows:
+                tell(f"sitting {sitting + 1} of {plan.sittings}: {row.name} gets ready")
+                clients.append(stack.enter_context(Client(row, place)))
+                clients[-1].call("seed")
+                clients[-1].call("warm")
+            for sample in samples:
+                sample.rounds.append([])
+            turns = list(zip(samples, clients, strict=True))
+            first = (
+                sitting * plan.rounds * plan.requests
+            )  # go on where the last sitting ended: all callers get a turn
+            for turn in range(plan.rounds):
+                tell(f"sitting {sitting + 1} of {plan.sittings}: round {turn + 1} of {plan.rounds}")
+                shuffle.shuffle(turns)  # nobody always comes after the same neighbour
+                for sample, client in turns:
+                    sample.rounds[-1].append(client.call("run", first + turn * plan.requests, plan.requests))
+            for sample, client in turns:  # with callers that a cold worker has not seen
+                sample.counts = client.call("count", first + plan.rounds * plan.requests, SPARE - SETTLE)
+    return samples

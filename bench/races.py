@@ -1,0 +1,149 @@
+"""Whether the controls hold when several processes come at once: limits, and refresh tokens."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from bench.driver import Client
+from bench.messages import Answer
+from bench.rows import Place, Row
+
+LIMIT = 100
+REQUESTS = 400
+REDEMPTIONS = 8
+LEAD = 0.05  # seconds between the start signal and the start: every process has heard it by then
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """One stack under attack.
+
+    Args:
+        row: what serves; its options carry the rate.
+        processes: how many of it.
+        threads: how many threads ask in each.
+        refresh: path where refresh tokens are redeemed; "" where there are none.
+        count_limits: whether this row takes part in the limit race.
+    """
+
+    row: Row
+    processes: int
+    threads: int
+    refresh: str = ""
+    count_limits: bool = True
+
+
+@dataclass(slots=True)
+class LimitOutcome:
+    """How many of `REQUESTS` were admitted through a limit of `LIMIT`, one number for each repetition."""
+
+    race: Race
+    admitted: list[int] = field(default_factory=list)
+    other: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class RefreshOutcome:
+    """What `REDEMPTIONS` concurrent redemptions of one refresh token gave, one number for each repetition."""
+
+    race: Race
+    distinct: list[int] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+
+RACES: tuple[Race, ...] = (
+    Race(
+        Row(
+            "race-guide-redis",
+            "the guide's section 13, throttles in Redis",
+            "guide",
+            {"cache": "redis", "rate": f"{LIMIT}/day"},
+        ),
+        processes=4,
+        threads=1,
+        refresh="/api/token/refresh/",
+    ),
+    Race(
+        Row(
+            "race-guide-redis-threads",
+            "the same, 5 threads in each process",
+            "guide",
+            {"cache": "redis", "rate": f"{LIMIT}/day"},
+        ),
+        processes=4,
+        threads=5,
+    ),
+    Race(
+        Row(
+            "race-guide-locmem",
+            "the guide's section 13, throttles in each process",
+            "guide",
+            {"cache": "locmem", "rate": f"{LIMIT}/day"},
+        ),
+        processes=4,
+        threads=1,
+    ),
+)
+
+
+def limits(
+    races: Sequence[Race], place: Place, repeat: int, tell: Callable[[str], None]
+) -> list[LimitOutcome]:
+    """Send `REQUESTS` at once through a limit of `LIMIT`, `repeat` times, each time as another caller."""
+    outcomes = []
+    for race in races:
+        if not race.count_limits:
+            continue
+        outcome = LimitOutcome(race)
+        with ExitStack() as stack:
+            clients = _start(stack, race, place, race.processes)
+            for turn in range(repeat):
+                tell(f"{race.row.title}: limit race {turn + 1} of {repeat}")
+                times, at = REQUESTS // (race.processes * race.threads), time.monotonic() + LEAD
+                for client in clients:
+                    client.send("hammer", turn, times, race.threads, at)
+                statuses: Counter[int] = Counter()
+                for client in clients:
+                    statuses.update(client.receive())
+                outcome.admitted.append(statuses.pop(200, 0))
+                outcome.other.update(statuses)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def refreshes(
+    races: Sequence[Race], place: Place, repeat: int, tell: Callable[[str], None]
+) -> list[RefreshOutcome]:
+    """Redeem one refresh token in `REDEMPTIONS` processes at once, `repeat` times, each time another token."""
+    outcomes = []
+    for race in races:
+        if not race.refresh:
+            continue
+        outcome = RefreshOutcome(race)
+        with ExitStack() as stack:
+            clients = _start(stack, race, place, REDEMPTIONS)
+            for turn, token in enumerate(clients[0].call("refresh_tokens", repeat)):
+                tell(f"{race.row.title}: refresh race {turn + 1} of {repeat}")
+                at = time.monotonic() + LEAD
+                for client in clients:
+                    client.send("redeem", token, race.refresh, at)
+                answers: list[Answer] = [client.receive() for client in clients]
+                fine = [json.loads(answer.body)["refresh"] for answer in answers if answer.status == 200]
+                outcome.distinct.append(len(set(fine)))
+                outcome.statuses.update(answer.status for answer in answers)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _start(stack: ExitStack, race: Race, place: Place, count: int) -> list[Client]:
+    """That many workers of one row, on all cores, on one database."""
+    free = replace(place, core=None)
+    clients = [stack.enter_context(Client(race.row, free)) for _ in range(count)]
+    for client in clients:  # one after the other: the first fills the database
+        client.call("seed")
+    return clients

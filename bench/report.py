@@ -1,0 +1,184 @@
+"""Shows the results: on the terminal, as Markdown, as JSON, and between the markers of documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.driver import Plan
+from bench.races import LIMIT, REDEMPTIONS, REQUESTS, LimitOutcome, RefreshOutcome
+from bench.stats import Result
+
+MARKERS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that one run found."""
+
+    facts: dict[str, str]
+    plan: Plan
+    principals: int
+    gc: str
+    results: list[Result]
+    limits: list[LimitOutcome]
+    refreshes: list[RefreshOutcome]
+
+    def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
+        """Title, heads and lines of each table."""
+        found = []
+        if self.results:
+            found.append(
+                ("What one request costs", COST_HEADS, [cost_line(result) for result in self.results])
+            )
+        if self.limits:
+            title = f"Admitted of {REQUESTS} requests at once through a limit of {LIMIT}"
+            heads = ["configuration", "admitted (lowest to highest)", "other answers"]
+            found.append((title, heads, [limit_line(outcome) for outcome in self.limits]))
+        if self.refreshes:
+            title = f"{REDEMPTIONS} redemptions of one refresh token at once"
+            heads = ["configuration", "different new tokens (median, highest)", "more than one", "answers"]
+            found.append((title, heads, [refresh_line(outcome) for outcome in self.refreshes]))
+        return found
+
+    def foot(self) -> str:
+        """How it was measured, in one paragraph of Markdown."""
+        requests = self.plan.sittings * self.plan.rounds * self.plan.requests
+        how = (
+            f"{requests:,} requests a row: {self.plan.sittings} sittings with fresh processes, {self.plan.rounds} "
+            f"rounds in each, the rows taking turns of {self.plan.requests} requests on one core; "
+            f"{self.principals:,} callers in turn. "
+            "Ratio: median over rounds of median request / the base's median in the same round; in brackets its 95 % "
+            "bootstrap interval. Mean and p99 are ratios of the same kind. "
+            f"Garbage collector: {self.gc}."
+        )
+        return how + "\n\n" + " · ".join(f"{name} {value}" for name, value in self.facts.items())
+
+
+COST_HEADS = ["configuration", "ratio", "", "mean", "p99", "p50 µs", "p99 µs", "SQL", "state trips"]
+
+
+def cost_line(result: Result) -> list[str]:
+    """One row of the cost table."""
+    return [
+        result.row.title,
+        f"{result.ratio:.2f}",
+        f"[{result.low:.2f}, {result.high:.2f}]",
+        f"{result.mean:.2f}",
+        f"{result.tail:.2f}",
+        f"{result.p50:.0f}",
+        f"{result.p99:.0f}",
+        f"{result.sql:g}",
+        f"{result.trips:g}",
+    ]
+
+
+def limit_line(outcome: LimitOutcome) -> list[str]:
+    """One row of the limit race."""
+    low, high = min(outcome.admitted), max(outcome.admitted)
+    return [outcome.race.row.title, f"{low}" if low == high else f"{low} to {high}", statuses(outcome.other)]
+
+
+def refresh_line(outcome: RefreshOutcome) -> list[str]:
+    """One row of the refresh race."""
+    several = sum(count > 1 for count in outcome.distinct)
+    return [
+        outcome.race.row.title,
+        f"{median(outcome.distinct):g}, {max(outcome.distinct)}",
+        f"{several} of {len(outcome.distinct)} times",
+        statuses(outcome.statuses),
+    ]
+
+
+def statuses(counter: Counter[int]) -> str:
+    """HTTP statuses and how often each came."""
+    return ", ".join(f"{count:,} x {status}" for status, count in sorted(counter.items())) or "none"
+
+
+def by_status(counter: Counter[int]) -> dict[str, int]:
+    """The same for machines."""
+    return {str(status): count for status, count in sorted(counter.items())}
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the tables."""
+    for title, heads, lines in report.tables():
+        table = Table(title=title, title_justify="left")
+        for number, head in enumerate(heads):
+            table.add_column(head, justify="left" if number == 0 or len(heads) < 5 else "right")
+        for line in lines:
+            table.add_row(*line)
+        console.print(table)
+    console.print(report.foot(), highlight=False, markup=False)
+
+
+def markdown(report: Report) -> str:
+    """The tables and their foot as Markdown."""
+    blocks = []
+    for title, heads, lines in report.tables():
+        align = ["---" if number == 0 or len(heads) < 5 else "---:" for number in range(len(heads))]
+        table = [heads, align, *lines]
+        blocks.append(f"**{title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in table))
+    return "\n\n".join([*blocks, report.foot()]) + "\n"
+
+
+def as_json(report: Report) -> str:
+    """Everything, for machines."""
+    document: dict[str, Any] = {
+        "facts": report.facts,
+        "plan": {
+            "sittings": report.plan.sittings,
+            "rounds": report.plan.rounds,
+            "requests": report.plan.requests,
+        },
+        "principals": report.principals,
+        "gc": report.gc,
+        "rows": [
+            {
+                "name": result.row.name,
+                "title": result.row.title,
+                "cold": result.row.cold,
+                **{key: round(getattr(result, key), 4) for key in ("ratio", "low", "high", "mean", "tail")},
+                **{key: round(getattr(result, key), 2) for key in ("p50", "p99", "sql", "trips")},
+            }
+            for result in report.results
+        ],
+        "limits": [
+            {
+                "name": o.race.row.name,
+                "title": o.race.row.title,
+                "admitted": o.admitted,
+                "other": dict(o.other),
+            }
+            for o in report.limits
+        ],
+        "refreshes": [
+            {
+                "name": o.race.row.name,
+                "title": o.race.row.title,
+                "distinct": o.distinct,
+                "answers": dict(o.statuses),
+            }
+            for o in report.refreshes
+        ],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def insert(text: str, document: Path) -> bool:
+    """Put `text` between the markers of a document; False if it has none."""
+    if not document.exists():
+        return False
+    before = document.read_text()
+    after, count = MARKERS.subn(lambda found: f"{found[1]}{text}{found[2]}", before)
+    if count and after != before:
+        document.write_text(after)
+    return bool(count)

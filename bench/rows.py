@@ -1,0 +1,101 @@
+"""Which configurations are measured: one row of the table each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BASE = "bare"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One configuration: a full Django handler with its own settings, in a process of its own.
+
+    Args:
+        name: as in ``--only``.
+        title: as in the table.
+        stack: which stack builds it, a key of `bench.stacks.STACKS`.
+        options: what the stack reads: the state's URL, the cache, limits.
+        cold: every credential is new to the worker; otherwise all have been seen before the clock runs.
+        sql: SQL queries that one request makes, as promised; checked by the tests.
+        trips: round trips to a state server that one request makes, as promised.
+        warmup: requests before the clock runs; None for one of every principal.
+        extra: measured only when named by ``--only``.
+    """
+
+    name: str
+    title: str
+    stack: str
+    options: dict[str, Any] = field(default_factory=dict)
+    cold: bool = False
+    sql: float = 0
+    trips: float = 0
+    warmup: int | None = None
+    extra: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row runs.
+
+    Args:
+        folder: the row's own, for its database and state.
+        redis: URL of the Redis that this run started, or "".
+        principals: how many callers there are.
+        core: the CPU that every worker is pinned to, or None for no pinning.
+        gc: ``on`` (as a server has it), ``frozen`` (gc.freeze after the warm-up) or ``off``.
+    """
+
+    folder: Path
+    redis: str = ""
+    principals: int = 10_000
+    core: int | None = None
+    gc: str = "on"
+
+
+ROWS: tuple[Row, ...] = (
+    Row(BASE, "bare DRF", "bare", warmup=500),
+    Row("bare-again", "bare DRF, a second worker (the noise)", "bare", warmup=500),
+    Row("simplejwt", "simplejwt", "simplejwt", sql=1, warmup=500),
+    Row(
+        "guide-redis",
+        "the guide's section 13, throttles in Redis",
+        "guide",
+        {"cache": "redis"},
+        sql=1,
+        trips=2,
+        warmup=500,
+    ),
+    Row(
+        "guide-locmem", "the same, throttles in each process", "guide", {"cache": "locmem"}, sql=1, warmup=500
+    ),
+)
+
+
+def select(names: Sequence[str], redis: bool) -> list[Row]:
+    """The rows to measure, the base first.
+
+    Args:
+        names: as given by ``--only``; empty for all that are not extra.
+        redis: whether there is a Redis; rows that need one are left out without it.
+
+    Raises:
+        KeyError: there is no such row.
+    """
+    known = {row.name: row for row in ROWS}
+    chosen = [known[name] for name in names] if names else [row for row in ROWS if not row.extra]
+    if not redis:
+        chosen = [row for row in chosen if row.options.get("cache") != "redis"]
+    return [known[BASE], *(row for row in chosen if row.name != BASE)]
+
+
+def find(name: str) -> Row:
+    """The row of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {row.name: row for row in ROWS}[name]

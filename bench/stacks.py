@@ -1,0 +1,154 @@
+"""How each stack is set up: its Django settings, and the credentials of its callers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from bench.rows import Place, Row
+
+SECRET_KEY = "the bench's own, long enough for HS256, and no secret"
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+APPS = ["django.contrib.auth", "django.contrib.contenttypes", "rest_framework"]
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+}
+
+
+class Issued(NamedTuple):
+    """What one caller holds: the Authorization header, and a refresh token where the stack has them."""
+
+    authorization: str
+    refresh: str = ""
+
+
+class Stack(Protocol):
+    """One way to guard the view."""
+
+    def settings(self, row: Row, place: Place) -> dict[str, Any]:
+        """Django settings beyond `common`."""
+        ...
+
+    def issue(self, users: list[Any]) -> list[Issued]:
+        """Credentials for `users`, in order, that outlast the run."""
+        ...
+
+
+def common(place: Place) -> dict[str, Any]:
+    """What all stacks share: a SQLite file in WAL mode on a connection that stays open (to the stock parts' favour)."""
+    return {
+        "SECRET_KEY": SECRET_KEY,
+        "ALLOWED_HOSTS": ["bench.example"],
+        "USE_TZ": True,
+        "DEBUG": False,
+        "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
+        "INSTALLED_APPS": APPS,
+        "MIDDLEWARE": MIDDLEWARE,
+        "REST_FRAMEWORK": REST_FRAMEWORK,
+        "DATABASES": {
+            "default": {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": str(place.folder / "bench.sqlite3"),
+                "CONN_MAX_AGE": None,
+                "OPTIONS": {
+                    "transaction_mode": "IMMEDIATE",
+                    "timeout": 20,
+                    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+                },
+            }
+        },
+    }
+
+
+class Bare:
+    """AllowAny."""
+
+    def settings(self, row: Row, place: Place) -> dict[str, Any]:
+        return {"ROOT_URLCONF": "bench.sites.bare"}
+
+    def issue(self, users: list[Any]) -> list[Issued]:
+        # As long as the others' headers, so that the environ is alike.
+        return [Issued(f"Bearer {user.pk:0>220}") for user in users]
+
+
+class SimpleJwt:
+    """JWTAuthentication and IsAuthenticated, refresh tokens rotated and blacklisted: the strictest that it offers."""
+
+    def settings(self, row: Row, place: Place) -> dict[str, Any]:
+        from datetime import timedelta
+
+        return {
+            "ROOT_URLCONF": "bench.sites.stock",
+            "INSTALLED_APPS": [*APPS, "rest_framework_simplejwt", "rest_framework_simplejwt.token_blacklist"],
+            "REST_FRAMEWORK": {
+                **REST_FRAMEWORK,
+                "DEFAULT_AUTHENTICATION_CLASSES": [
+                    "rest_framework_simplejwt.authentication.JWTAuthentication"
+                ],
+                "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+            },
+            "SIMPLE_JWT": {
+                "ACCESS_TOKEN_LIFETIME": timedelta(days=1),
+                "ROTATE_REFRESH_TOKENS": True,
+                "BLACKLIST_AFTER_ROTATION": True,
+            },
+        }
+
+    def issue(self, users: list[Any]) -> list[Issued]:
+        from django.db import transaction
+        from rest_framework_simplejwt.tokens import RefreshToken
+
+        issued = []
+        with transaction.atomic():
+            for user in users:
+                refresh = RefreshToken.for_user(user)
+                issued.append(Issued(f"Bearer {refresh.access_token}", str(refresh)))
+        return issued
+
+
+class Guide(SimpleJwt):
+    """Section 13 of the guide: cors-headers, simplejwt, IsAuthenticated, user and anonymous throttles."""
+
+    def settings(self, row: Row, place: Place) -> dict[str, Any]:
+        values = super().settings(row, place)
+        rate = row.options.get("rate", "1000/day")
+        return {
+            **values,
+            "INSTALLED_APPS": [*values["INSTALLED_APPS"], "corsheaders"],
+            "MIDDLEWARE": ["corsheaders.middleware.CorsMiddleware", *MIDDLEWARE],
+            "CORS_ALLOWED_ORIGINS": ["https://your-frontend.example"],
+            "CACHES": {"default": self._cache(row, place)},
+            "REST_FRAMEWORK": {
+                **values["REST_FRAMEWORK"],
+                "DEFAULT_THROTTLE_CLASSES": [
+                    "rest_framework.throttling.UserRateThrottle",
+                    "rest_framework.throttling.AnonRateThrottle",
+                ],
+                "DEFAULT_THROTTLE_RATES": {"user": rate, "anon": "50/day"},
+            },
+        }
+
+    @staticmethod
+    def _cache(row: Row, place: Place) -> dict[str, Any]:
+        if row.options["cache"] == "redis":
+            return {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": place.redis,
+                "KEY_PREFIX": place.folder.name,
+            }
+        # The default of 300 entries would forget most callers' counts.
+        return {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 1_000_000},
+        }
+
+
+STACKS: Mapping[str, Stack] = {"bare": Bare(), "simplejwt": SimpleJwt(), "guide": Guide()}

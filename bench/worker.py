@@ -1,0 +1,285 @@
+"""One row in a process of its own: a Django handler called in-process, driven over a socket.
+
+Started as ``python -m bench.worker FD`` by `bench.driver`; sleeps in `recv` while another worker has the core.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import pickle
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+from bench.messages import Answer, Counts
+from bench.rows import Place, Row
+from bench.stacks import STACKS, Issued, common
+
+SETTLE = (
+    10  # requests before each chunk: another process has had the core, its caches and its branch predictors
+)
+
+
+class Worker:
+    """What the driver may ask of a row; every public method is one command."""
+
+    def __init__(self, row: Row, place: Place) -> None:
+        from django.conf import settings
+
+        self.row, self.place, self.stack = row, place, STACKS[row.stack]
+        settings.configure(**{**common(place), **self.stack.settings(row, place)})
+        import django
+        from django.core.wsgi import get_wsgi_application
+
+        django.setup()
+        self.handler: Callable[..., Any] = get_wsgi_application()
+        self.issued: list[Issued] = []
+        self.environs: list[dict[str, Any]] = []
+        self.status = ""
+        if place.core is not None:
+            os.sched_setaffinity(0, {place.core})
+
+    # -- commands ----------------------------------------------------------------------------------------------------
+
+    def seed(self) -> int:
+        """Fill the row's database and issue every caller's credential; kept in the folder for later workers."""
+        kept = self.place.folder / "credentials.pickle"
+        if not kept.exists():
+            from django.contrib.auth.models import User
+            from django.core.management import call_command
+
+            call_command("migrate", verbosity=0)
+            User.objects.bulk_create(
+                [
+                    User(username=f"user{i}", email=f"user{i}@bench.example", password="!")
+                    for i in range(self.place.principals)
+                ]
+            )
+            issued = self.stack.issue(list(User.objects.order_by("pk")))
+            kept.write_bytes(pickle.dumps(issued))
+        self.issued = pickle.loads(kept.read_bytes())
+        self.environs = [self._environ(index) for index in range(len(self.issued))]
+        return len(self.issued)
+
+    def warm(self) -> None:
+        """Let the worker see what it would have seen after a while."""
+        count = len(self.issued) if self.row.warmup is None else min(self.row.warmup, len(self.issued))
+        # A cold worker has served requests, but not from these callers: the last SETTLE are spared for it.
+        indexes = range(-SETTLE, 0) if self.row.cold else range(count)
+        for _ in range(50 if self.row.cold else 1):
+            for index in indexes:
+                self._expect_fine(index)
+        gc.collect()
+        if self.place.gc == "off":
+            gc.disable()
+        elif self.place.gc == "frozen":
+            gc.freeze()
+
+    def run(self, first: int, count: int) -> list[int]:
+        """Time `count` requests of the principals from `first` on, each by its own clock, in nanoseconds."""
+        usable = len(self.environs) - SETTLE
+        for index in range(-SETTLE, 0):
+            self._expect_fine(index)
+        handler, start, clock, timings, bad = self.handler, self._start, time.perf_counter_ns, [], 0
+        for index in range(first, first + count):
+            environ = self.environs[index % usable].copy()
+            environ["wsgi.input"] = io.BytesIO()
+            begin = clock()
+            response = handler(environ, start)
+            for _ in response:
+                pass
+            response.close()
+            timings.append(clock() - begin)
+            bad += self.status != "200 OK"
+        if bad:
+            raise RuntimeError(f"{bad} of {count} answers were not 200; the last was {self.status}")
+        return timings
+
+    def count(self, first: int, count: int) -> Counts:
+        """What requests do, counted in requests that nobody times."""
+        from django.db import connection
+
+        usable, sql = len(self.environs) - SETTLE, 0
+
+        def counting(execute: Any, *args: Any) -> Any:
+            nonlocal sql
+            sql += 1
+            return execute(*args)
+
+        with connection.execute_wrapper(counting), redis_trips() as trips:
+            for index in range(first, first + count):
+                self._expect_fine(index % usable)
+        return Counts(count, sql, trips[0])
+
+    def answer(self, index: int = 0, body: bytes = b"", path: str = "/api/article/") -> Answer:
+        """One answer as the client sees it."""
+        return self._call({**self._environ(index), "PATH_INFO": path}, body)
+
+    def hammer(self, index: int, times: int, threads: int, at: float) -> dict[int, int]:
+        """From monotonic time `at` on, `times` requests of one principal in each of `threads`; counted by status."""
+        return dict(
+            sum(_together(threads, at, lambda: Counter(self._status(index) for _ in range(times))), Counter())
+        )
+
+    def redeem(self, refresh: str, path: str, at: float) -> Answer:
+        """Redeem a refresh token at monotonic time `at`."""
+        import json
+
+        def once() -> Answer:
+            return self._call(
+                {**self._environ(0, authorized=False), "PATH_INFO": path},
+                json.dumps({"refresh": refresh}).encode(),
+            )
+
+        answer: Answer = _together(1, at, once)[0]
+        return answer
+
+    def refresh_tokens(self, count: int) -> list[str]:
+        """Unused refresh tokens of the first callers."""
+        return [issued.refresh for issued in self.issued[:count]]
+
+    def profile(self, first: int, count: int, lines: int) -> str:
+        """Where `count` requests spend their time, by cProfile."""
+        import cProfile
+        import pstats
+
+        profiler, out = cProfile.Profile(), io.StringIO()
+        usable = len(self.environs) - SETTLE
+        profiler.enable()
+        for index in range(first, first + count):
+            self._expect_fine(index % usable)
+        profiler.disable()
+        stats = pstats.Stats(profiler, stream=out)
+        stats.sort_stats("tottime").print_stats(lines)
+        stats.sort_stats("cumulative").print_stats(lines)
+        return out.getvalue()
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _environ(self, index: int, authorized: bool = True) -> dict[str, Any]:
+        index %= len(self.issued)
+        environ = {
+            "REQUEST_METHOD": "GET",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": "/api/article/",
+            "QUERY_STRING": "",
+            "SERVER_NAME": "bench.example",
+            "SERVER_PORT": "443",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": f"10.{index >> 16 & 255}.{index >> 8 & 255}.{index & 255}",
+            "REMOTE_PORT": "40000",
+            "CONTENT_LENGTH": "",
+            "CONTENT_TYPE": "",
+            "HTTP_HOST": "bench.example",
+            "HTTP_USER_AGENT": "bench/1 (measures)",
+            "HTTP_ACCEPT": "application/json",
+            "HTTP_ACCEPT_ENCODING": "gzip, deflate",
+            "HTTP_CONNECTION": "keep-alive",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "https",
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": False,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+        }
+        if authorized:
+            environ["HTTP_AUTHORIZATION"] = self.issued[index].authorization
+        return environ
+
+    def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        self.status = status
+
+    def _expect_fine(self, index: int) -> None:
+        status = self._status(index)
+        if status != 200:
+            raise RuntimeError(f"{self.row.name}: {self.answer(index)}")
+
+    def _status(self, index: int) -> int:
+        seen: list[str] = []
+        environ = {**self.environs[index], "wsgi.input": io.BytesIO()}
+        response = self.handler(environ, lambda status, headers, exc_info=None: seen.append(status))
+        for _ in response:
+            pass
+        response.close()
+        return int(seen[0][:3])
+
+    def _call(self, environ: dict[str, Any], body: bytes = b"") -> Answer:
+        seen: list[Any] = []
+        environ["wsgi.input"] = io.BytesIO(body)
+        if body:
+            environ.update(
+                REQUEST_METHOD="POST", CONTENT_LENGTH=str(len(body)), CONTENT_TYPE="application/json"
+            )
+        response = self.handler(environ, lambda *args: seen.extend(args[:2]))
+        content = b"".join(response)
+        response.close()
+        return Answer(int(seen[0][:3]), dict(seen[1]), content)
+
+
+def _together(threads: int, at: float, what: Callable[[], Any]) -> list[Any]:
+    """Run `what` in each of `threads` from monotonic time `at` on."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def one() -> Any:
+        from django.db import connections
+
+        time.sleep(
+            max(0.0, at - time.monotonic())
+        )  # the start signal of several processes, not a guess at readiness
+        try:
+            return what()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [future.result() for future in [pool.submit(one) for _ in range(threads)]]
+
+
+@contextlib.contextmanager
+def redis_trips() -> Iterator[list[int]]:
+    """Count what redis-py sends, one for each write to the server."""
+    from unittest import mock
+
+    from redis.connection import AbstractConnection
+
+    trips = [0]
+    send: Callable[..., Any] = AbstractConnection.send_packed_command
+
+    def counting(self: Any, *args: Any, **options: Any) -> Any:
+        trips[0] += 1
+        return send(self, *args, **options)
+
+    with mock.patch.object(AbstractConnection, "send_packed_command", counting):
+        yield trips
+
+
+def main() -> None:
+    """Serve commands until the driver hangs up."""
+    driver = Connection(int(sys.argv[1]))
+    worker: Any = None
+    while True:
+        try:
+            command, args = driver.recv()
+        except EOFError:
+            return
+        answer: tuple[bool, Any]
+        try:
+            if command == "start":
+                worker = Worker(*args)
+                answer = (True, None)
+            else:
+                answer = (True, getattr(worker, command)(*args))
+        except Exception:  # noqa: BLE001 - whatever it is, the driver must hear of it
+            answer = (False, traceback.format_exc())
+        driver.send(answer)
+
+
+if __name__ == "__main__":
+    main()

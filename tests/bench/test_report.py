@@ -1,0 +1,49 @@
+"""Ratios, intervals and the documents that show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import report, stats
+from bench.driver import Samples
+from bench.messages import Counts
+from bench.rows import ROWS
+
+
+def samples(rounds: list[list[list[int]]], counts: Counts) -> Samples:
+    return Samples(ROWS[0], rounds, counts)
+
+
+def test_a_slow_round_hits_both_sides_and_leaves_the_ratio_alone() -> None:
+    base = samples([[[1000] * 5, [9000] * 5, [1000] * 5]], Counts(10, 0, 0))
+    ours = samples([[[2000] * 5, [18000] * 5, [2000] * 5]], Counts(10, 5, 20))
+    result = stats.evaluate([ours], base)[0]
+    assert (result.ratio, result.low, result.high, result.mean, result.tail) == (2, 2, 2, 2, 2)
+    assert (result.sql, result.trips, result.p50) == (0.5, 2, 2.0)
+
+
+def test_the_interval_covers_what_differs_between_sittings() -> None:
+    low, high = stats.interval([[1.0] * 50, [1.2] * 50])
+    assert (low, high) == (1.0, 1.2)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 51), (0.99, 100), (1.0, 100)])
+def test_percentile(share: float, expected: int) -> None:
+    assert stats.percentile(range(1, 101), share) == expected
+
+
+def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> None:
+    document = tmp_path / "README.md"
+    document.write_text("before\n<!-- bench -->\nold \\1\n<!-- /bench -->\nafter\n")
+    assert report.insert("new \\1\n", document)
+    assert document.read_text() == "before\n<!-- bench -->\nnew \\1\n<!-- /bench -->\nafter\n"
+
+
+def test_a_document_without_markers_is_left_alone(tmp_path: Path) -> None:
+    document = tmp_path / "README.md"
+    document.write_text("text\n")
+    assert not report.insert("new\n", document)
+    assert not report.insert("new\n", tmp_path / "missing.md")
+    assert document.read_text() == "text\n"

@@ -1,0 +1,49 @@
+"""Every row runs, and does as many SQL queries and state trips as the table promises; never how fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import driver, races, redis_server, rows, stats
+from bench.rows import ROWS, Place
+
+PLAN = driver.Plan(sittings=1, rounds=2, requests=3)
+PRINCIPALS = PLAN.rounds * PLAN.requests + driver.SPARE
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder: Path = tmp_path_factory.mktemp("bench")
+    with redis_server.running(folder) as url:
+        assert url, "a Redis server comes with the locked packages"
+        yield Place(folder, url, PRINCIPALS)
+
+
+@pytest.fixture(scope="module")
+def results(place: Place) -> dict[str, stats.Result]:
+    samples = driver.measure(rows.select([row.name for row in ROWS], redis=True), place, PLAN)
+    return {result.row.name: result for result in stats.evaluate(samples, samples[0])}
+
+
+def test_every_row_is_in_the_table(results: dict[str, stats.Result]) -> None:
+    assert list(results) == [row.name for row in ROWS]
+    assert all(result.ratio > 0 and result.p99 >= result.p50 > 0 for result in results.values())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_queries_and_state_trips_are_as_promised(row: rows.Row, results: dict[str, stats.Result]) -> None:
+    assert (results[row.name].sql, results[row.name].trips) == (row.sql, row.trips)
+
+
+def test_rows_that_need_redis_are_left_out_without_it() -> None:
+    assert all(row.options.get("cache") != "redis" for row in rows.select([], redis=False))
+
+
+@pytest.mark.parametrize("race", races.RACES, ids=[race.row.name for race in races.RACES])
+def test_the_races_count_every_request(race: races.Race, place: Place) -> None:
+    outcome = races.limits([race], place, 1, lambda _: None)[0]
+    assert outcome.admitted[0] + sum(outcome.other.values()) == races.REQUESTS
+    assert outcome.admitted[0] >= races.LIMIT
