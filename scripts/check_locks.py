@@ -67,6 +67,8 @@ def problems() -> Iterator[str]:
         for python in pythons:
             locked = pins(text, python)
             for requirement in map(Requirement, wanted):
+                if requirement.marker and not requirement.marker.evaluate({"python_version": python, "extra": ""}):
+                    continue
                 version = locked.get(canonicalize_name(requirement.name))
                 if version is None:
                     yield f"{path}: {requirement.name} is missing for Python {python}"
