@@ -67,7 +67,9 @@ def problems() -> Iterator[str]:
         for python in pythons:
             locked = pins(text, python)
             for requirement in map(Requirement, wanted):
-                if requirement.marker and not requirement.marker.evaluate({"python_version": python, "extra": ""}):
+                if requirement.marker and not requirement.marker.evaluate(
+                    {"python_version": python, "extra": ""}
+                ):
                     continue
                 version = locked.get(canonicalize_name(requirement.name))
                 if version is None:
