@@ -32,13 +32,23 @@ def group(metadata: dict[str, Any], name: str) -> Iterator[str]:
             yield from group(metadata, item["include-group"])
 
 
+def applies(requirement: Requirement, python: str) -> bool:
+    """Whether its marker holds for that Python on Linux."""
+    environment = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": "linux",
+        "extra": "",
+    }
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
 def pins(text: str, python: str) -> dict[str, Version]:
     """What the lock installs on that Python on Linux, by canonical name."""
-    environment = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
     found = {}
     for line in re.findall(r"^([A-Za-z0-9][^\\\n]*?) *\\?$", text, re.MULTILINE):
         requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({**environment, "extra": ""}):
+        if applies(requirement, python):
             (specifier,) = requirement.specifier
             found[canonicalize_name(requirement.name)] = Version(specifier.version)
     return found
