@@ -22,14 +22,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], directive: Sphin
     group = nodes.tgroup(cols=len(header))
     group += [nodes.colspec(colwidth=1) for _ in header]
     head, body = nodes.thead(), nodes.tbody()
-    for section, lines in ((head, [header]), (body, rows)):
+    for part, lines in ((head, [header]), (body, rows)):
         for line in lines:
             row = nodes.row()
             for cell in line:
                 entry = nodes.entry()
                 directive.state.nested_parse([cell], directive.content_offset, entry)  # type: ignore[arg-type]
                 row += entry
-            section += row
+            part.append(row)
     group += [head, body]
     return nodes.table("", group)
 
