@@ -1,9 +1,11 @@
 """The security log: a closed catalogue of events and the sinks that keep them."""
 
-from stockade.events.bus import Stats, emit, flush, off, on, reopen, stats
+from stockade.events.bus import Stats, flush, problem, reopen, stats
 from stockade.events.catalogue import Event, Kind, Level
+from stockade.events.emission import emit
 from stockade.events.record import Record
 from stockade.events.sinks import MemorySink, NullSink, Sink
+from stockade.events.subscribers import off, on
 
 __all__ = [
     "Event",
@@ -18,6 +20,7 @@ __all__ = [
     "flush",
     "off",
     "on",
+    "problem",
     "reopen",
     "stats",
 ]

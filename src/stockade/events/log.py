@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -43,11 +43,15 @@ class LogSink:
 
     Args:
         target: ``"stderr"``, ``"stdout"`` or an absolute path; created with mode 0600 (it holds personal data).
+        report: makes the record that tells, once lines are taken again, how many were lost; at most one a minute.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, report: Callable[[int], Record]) -> None:
         self.target = target
+        self._make_report = report
         self.dropped = 0
+        self._reported = 0
+        self._report_at = 0
         self._fd = STREAMS.get(target, -1)
         self._own = target not in STREAMS
         self._inode: tuple[int, int] | None = None
@@ -75,6 +79,11 @@ class LogSink:
         self._torn = False
         if written != len(line):
             self._finish(line[written:])
+        elif self.dropped != self._reported and clock.ticks() >= self._report_at:
+            lost = self.dropped - self._reported
+            self._reported = self.dropped
+            self._report_at = clock.ticks() + 60_000_000
+            self._write(encode(self._make_report(lost)))
 
     def _finish(self, rest: bytes) -> None:
         # A signal, a full pipe or a full disk cut the line: one more try, then it counts as lost.
@@ -112,6 +121,10 @@ class LogSink:
         status = os.fstat(self._fd)
         self._inode = (status.st_dev, status.st_ino)
         self._torn = False
+
+    def after_fork(self) -> None:
+        """In a forked child: a lock that another thread of the parent held would stay held."""
+        self._lock = threading.Lock()
 
     def reopen(self) -> None:
         """Look for a rotated file at the next write."""

@@ -26,6 +26,12 @@ _SHAPES = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Every alternative contains one of these: looking for them first makes clean text ten times cheaper.
+_SIGNS = (
+    "str_", "stk_", "stt_", "whsec_", "eyj", "bearer", "basic", "digest", "negotiate", "token", "key", "dpop",
+    "authorization", "cookie", "csrf", "pass", "pwd", "secret", "sessionid", "code_verifier", "assertion",
+)  # fmt: skip
+_PLAIN = re.compile(r"[0-9a-f-]{1,64}")  # numbers, UUIDs, digests
 _RUN = re.compile(r"[0-9A-Za-z_+/-]{32,}={0,2}")
 _SECRET_NAME = re.compile(
     r"(?i)pass|pwd|secret|token|authori[sz]ation|cookie|api_?key|private|session_?key|signature|otp|verifier|assertion|csrf"
@@ -43,7 +49,11 @@ def redact(text: str, *, runs: bool = True) -> str:
         text: at most a line or two.
         runs: also replace long runs that look random; not for what is a digest or a path by definition.
     """
-    text = _SHAPES.sub(REDACTED, text)
+    lower = text.lower()
+    for sign in _SIGNS:
+        if sign in lower:
+            text = _SHAPES.sub(REDACTED, text)
+            break
     if runs and len(text) >= 32:
         text = _RUN.sub(_judge_run, text)
     return text
@@ -75,6 +85,8 @@ def clean(text: str, limit: int, *, runs: bool = True) -> str:
     """`text` without credentials, on one line, at most `limit` characters long; `runs` as for `redact`."""
     if not text:
         return ""
+    if _PLAIN.fullmatch(text):
+        return text[:limit]
     text = escape(redact(text[:_READ], runs=runs))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
