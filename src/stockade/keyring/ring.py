@@ -1,0 +1,218 @@
+"""The ring: an immutable picture of the keys at one moment, from which everything is signed and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
+
+from stockade.keyring.material import Key, Material
+from stockade.keyring.wrapping import derive
+from stockade.models import SigningKey
+
+State = SigningKey.State
+EXPIRED: Final = "expired"  # a retired key's last token has run out; only its MACs are still of use
+FOREVER: Final = float("inf")
+
+
+class RingKey(NamedTuple):
+    """A key as its users get it.
+
+    Args:
+        kid: its id.
+        algorithm: the only one that it may be used with (RFC 8725 section 3.1).
+        key: for joserfc; public from `Ring.verifier`, private from `Ring.signer`.
+    """
+
+    kid: str
+    algorithm: str
+    key: Key
+
+    def __repr__(self) -> str:
+        return f"RingKey({self.kid!r}, {self.algorithm!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a RingKey is not pickled: it may hold a private key")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row, unwrapped. Times are seconds since the epoch.
+
+    Args:
+        state: as the row has it; what it means depends on the time, see `Ring`.
+        signs_from: when a published key begins to sign.
+        verifies_until: when the last token that it signed has run out; None while unknown.
+        material: None if it could not be unwrapped, which only an expired key may.
+    """
+
+    kid: str
+    algorithm: str
+    state: str
+    created: float
+    signs_from: float
+    verifies_until: float | None
+    material: Material | None = field(repr=False)
+
+    @property
+    def rank(self) -> tuple[float, float, str]:
+        """Orders the keys that may sign: the last one does."""
+        return (self.signs_from, self.created, self.kid)
+
+
+class Source(Protocol):
+    """Where a ring turns with what it does not know."""
+
+    def again(self, ring: Ring) -> Ring:
+        """A newer ring if there is one to be had cheaply, else the same."""
+        ...
+
+    def first(self) -> Ring:
+        """A ring with a signing key, made if there is none."""
+        ...
+
+
+class Ring:
+    """The keys at one moment.
+
+    States follow from the rows and the clock, so that all workers agree without anybody writing: of the published and
+    signing keys whose `signs_from` has come the newest signs, and the others count as retired.
+
+    Args:
+        entries: all rows that are not revoked.
+        now: seconds since the epoch.
+        source: asked for what this ring lacks.
+
+    Attributes:
+        version: changes whenever a key or a state does; the same in all processes that see the same.
+        since, until: seconds since the epoch between which this picture holds.
+    """
+
+    __slots__ = (
+        "_entries",
+        "_macs",
+        "_signer",
+        "_source",
+        "_states",
+        "_verifiers",
+        "since",
+        "until",
+        "version",
+    )
+
+    def __init__(self, entries: Iterable[Entry], now: float, source: Source) -> None:
+        self._entries = tuple(sorted(entries, key=lambda entry: entry.rank, reverse=True))
+        self._source = source
+        self._states = states(self._entries, now)
+        self._macs: dict[tuple[str, bytes], bytes] = {}
+        self._signer: RingKey | None = None
+        self._verifiers: dict[str, RingKey] = {}
+        for entry in self._entries:
+            state, material = self._states[entry.kid], entry.material
+            if material is None or state == EXPIRED:
+                continue
+            self._verifiers[entry.kid] = RingKey(entry.kid, entry.algorithm, material.public)
+            if state == State.SIGNING:
+                self._signer = RingKey(entry.kid, entry.algorithm, material.private)
+        moments = [t for e in self._entries for t in (e.signs_from, e.verifies_until or FOREVER)]
+        self.since = max((t for t in moments if t <= now), default=-FOREVER)
+        self.until = min((t for t in moments if t > now), default=FOREVER)
+        listed = "".join(f"{kid} {state}\n" for kid, state in sorted(self._states.items()))
+        self.version = int.from_bytes(hashlib.sha256(listed.encode()).digest()[:8], "big")
+
+    def __repr__(self) -> str:
+        return f"<Ring {self.version:016x}: {len(self._verifiers)} keys>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Ring is not pickled: it holds private keys")
+
+    def at(self, now: float) -> Ring:
+        """The same keys at another moment."""
+        return Ring(self._entries, now, self._source)
+
+    def signer(self) -> RingKey:
+        """The key to sign with. If there is none, one is made: the first ring of a deployment.
+
+        Raises:
+            ConfigurationError: the settings do not allow one.
+        """
+        if self._signer is not None:
+            return self._signer
+        found = self._source.first()._signer
+        if found is None:  # pragma: no cover - `first` promises one
+            raise RuntimeError("The ring has no signing key.")
+        return found
+
+    def verifier(self, kid: object) -> RingKey | None:
+        """The key that verifies what says it was signed by `kid`; None if nothing may be believed of it.
+
+        Published, signing and retired keys verify until the last token of a retired one has run out; revoked ones do
+        not. A kid that is not known makes the ring be read again, at most once a second a process.
+        """
+        found = self._verifiers.get(kid) if isinstance(kid, str) else None
+        if found is None and plausible(kid):
+            return self._source.again(self)._verifiers.get(kid)
+        return found
+
+    def mac(self, kid: str, purpose: bytes, message: bytes) -> bytes | None:
+        """HMAC-SHA256 of `message` by the MAC secret of `kid`; None if that key is revoked or unknown.
+
+        Compare with `hmac.compare_digest`. A retired key keeps its MACs without limit of time: what they protect has
+        times of its own (a session's row), and would else end with every rotation.
+
+        Args:
+            kid: the key's id.
+            purpose: a constant that names the use; each has its own key (RFC 5869).
+            message: what is authenticated.
+        """
+        key = self._mac_key(kid, purpose)
+        if key is None and plausible(kid):
+            key = self._source.again(self)._mac_key(kid, purpose)
+        return None if key is None else hmac.digest(key, message, "sha256")
+
+    def _mac_key(self, kid: str, purpose: bytes) -> bytes | None:
+        found = self._macs.get((kid, purpose))
+        if found is None:
+            material = next((e.material for e in self._entries if e.kid == kid), None)
+            if material is None:
+                return None
+            found = derive(material.mac, b"stockade.keyring.mac.1\0" + purpose)
+            self._macs[kid, purpose] = found
+        return found
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """The public keys that verify now (RFC 7517 section 5), newest first. Symmetric keys are never among them."""
+        keys = [e.material.public_jwk for e in self._entries if e.material and self._states[e.kid] != EXPIRED]
+        return {"keys": [dict(jwk) for jwk in keys if jwk]}
+
+    def states(self) -> dict[str, str]:
+        """The state of each key that is not revoked: published, signing, retired or expired."""
+        return dict(self._states)
+
+
+def states(entries: Iterable[Entry], now: float) -> dict[str, str]:
+    """What each key is at `now`; see `Ring`."""
+    found: dict[str, str] = {}
+    signing: str | None = None
+    for entry in sorted(entries, key=lambda entry: entry.rank, reverse=True):
+        if entry.state != State.RETIRED and entry.signs_from > now:
+            found[entry.kid] = State.PUBLISHED.value
+        elif entry.state != State.RETIRED and signing is None:
+            found[entry.kid] = State.SIGNING.value
+            signing = entry.kid
+        else:
+            over = entry.verifies_until is not None and entry.verifies_until <= now
+            found[entry.kid] = EXPIRED if over else State.RETIRED.value
+    return found
+
+
+def plausible(kid: object) -> bool:
+    """Whether `kid` could be one of ours: 43 characters of base64url, as a thumbprint and 32 random bytes have."""
+    return (
+        isinstance(kid, str)
+        and len(kid) == 43
+        and kid.isascii()
+        and kid.replace("-", "a").replace("_", "a").isalnum()
+    )

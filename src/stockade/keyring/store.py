@@ -1,0 +1,199 @@
+"""The ring of this process: read from SQL, kept until it is forgotten, and moved on by the clock alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.db import connections, router, transaction
+
+from stockade.conf import on_change
+from stockade.core import clock
+from stockade.core.errors import ConfigurationError
+from stockade.keyring.conf import wanted_algorithm
+from stockade.keyring.material import Material, unpack
+from stockade.keyring.ring import Entry, Ring
+from stockade.keyring.wrapping import Wrapper, configured_wrapper
+from stockade.models import SigningKey
+
+State = SigningKey.State
+_PAUSE = (
+    1_000_000  # microseconds between two readings for kids that are not known: a forger must not cost SQL
+)
+
+_lock = threading.Lock()
+_ring: Ring | None = None
+_read_at = 0  # ticks
+_forgotten = 0  # how often: a ring whose reading began before the last time is not kept
+
+
+def alias() -> str:
+    """The database that the keys are in; always the one that is written, as a replica may lag behind."""
+    return router.db_for_write(SigningKey)
+
+
+def ring() -> Ring:
+    """The ring as it is now. SQL is asked when it was forgotten, never because time has passed.
+
+    Raises:
+        ConfigurationError: E070, a key cannot be unwrapped; E074, its row was changed.
+    """
+    found = _ring
+    if found is not None and found.since <= clock.now() < found.until:
+        return found
+    return _moved(found) if found is not None else _read()
+
+
+@on_change
+def forget() -> None:
+    """Drop the ring of this process; the next use reads it again. For when the keys have changed."""
+    global _ring, _forgotten
+    with _lock:
+        _ring = None
+        _forgotten += 1
+
+
+def _moved(found: Ring) -> Ring:
+    global _ring
+    moved = found.at(clock.now())
+    with _lock:
+        if _ring is found:
+            _ring = moved
+    return moved
+
+
+def _read() -> Ring:
+    """Read the ring, and keep it unless it shows what may yet be rolled back."""
+    if _in_event_loop():
+        # Django refuses SQL here. This happens once in a process and after a change; a thread has its own connection.
+        with ThreadPoolExecutor(1, thread_name_prefix="stockade-ring") as pool:
+            return pool.submit(_read_and_close).result()
+    global _ring, _read_at
+    with _lock:
+        began = _forgotten
+    found = load()
+    if not _unsettled():
+        with _lock:
+            _read_at = clock.ticks()
+            if began == _forgotten:
+                _ring = found
+    return found
+
+
+def _read_and_close() -> Ring:
+    try:
+        return _read()
+    finally:
+        connections.close_all()
+
+
+def load(using: str | None = None) -> Ring:
+    """A new ring from SQL, which is not kept."""
+    rows = SigningKey.objects.using(using or alias()).exclude(state=State.REVOKED)
+    wrapper = configured_wrapper()
+    now = clock.now()
+    return Ring([entry(row, wrapper, now) for row in rows], now, _source)
+
+
+def entry(row: SigningKey, wrapper: Wrapper, now: float) -> Entry:
+    """A row, unwrapped.
+
+    Raises:
+        ConfigurationError: it cannot be unwrapped, and is not so old that nothing but MACs depends on it.
+    """
+    until = row.verifies_until.timestamp() if row.verifies_until else None
+    material: Material | None = None
+    try:
+        material = unpack(wrapper.unwrap(bytes(row.wrapped), row.kid, row.algorithm), row.kid, row.algorithm)
+    except ConfigurationError:
+        if row.state != State.RETIRED or until is None or until > now:
+            raise
+    created = row.created_at.timestamp()
+    signs_from = row.signs_from.timestamp() if row.signs_from else created
+    return Entry(row.kid, row.algorithm, row.state, created, signs_from, until, material)
+
+
+class _Source:
+    """What a ring asks for more; see `stockade.keyring.ring.Source`."""
+
+    def again(self, ring: Ring) -> Ring:
+        if _in_event_loop():
+            return ring
+        if not _unsettled():
+            # Another thread may have read a newer one since; else not too often.
+            newer = _ring
+            if newer is not None and newer is not ring and newer.version != ring.version:
+                return newer
+            if newer is not None and clock.ticks() - _read_at < _PAUSE:
+                return ring
+        forget()
+        return _read()
+
+    def first(self) -> Ring:
+        from stockade.keyring.life import ensure  # it writes, and needs this module for what it has written
+
+        if _in_event_loop():
+            with ThreadPoolExecutor(1, thread_name_prefix="stockade-ring") as pool:
+                return pool.submit(_ensure_and_close).result()
+        return ensure(wanted_algorithm())
+
+
+def _ensure_and_close() -> Ring:
+    from stockade.keyring.life import ensure
+
+    try:
+        return ensure(wanted_algorithm())
+    finally:
+        connections.close_all()
+
+
+_source = _Source()
+
+
+# -- what is not committed yet ---------------------------------------------------------------------------------------
+
+
+def changed(using: str) -> None:
+    """Called in the transaction that changes the keys: forget now and after the commit, and keep nothing between."""
+    connection: Any = connections[using]
+    connection.stockade_ring_unsettled = True
+    forget()
+    transaction.on_commit(lambda: _committed(using), using=using)
+
+
+def _committed(using: str) -> None:
+    connection: Any = connections[using]
+    connection.stockade_ring_unsettled = False
+    forget()
+
+
+def _unsettled() -> bool:
+    """Whether this thread's transaction has changed the keys and may still be rolled back."""
+    connection: Any = connections[alias()]
+    if not getattr(connection, "stockade_ring_unsettled", False):
+        return False
+    # A rollback calls nobody; that its transaction is over shows it. Django's TestCase never commits: its outermost
+    # atomic counts as none.
+    if not any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+        connection.stockade_ring_unsettled = False
+        return False
+    return True
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
