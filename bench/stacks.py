@@ -151,4 +151,56 @@ class Guide(SimpleJwt):
         }
 
 
-STACKS: Mapping[str, Stack] = {"bare": Bare(), "simplejwt": SimpleJwt(), "guide": Guide()}
+class Stockade:
+    """Everything on: verification, epochs, three limits, a policy, request id, security and RateLimit headers."""
+
+    def settings(self, row: Row, place: Place) -> dict[str, Any]:
+        import stockade.drf
+
+        state = row.options["state"]
+        return {
+            "ROOT_URLCONF": "bench.sites.stockade",
+            "INSTALLED_APPS": [*APPS, "stockade"],
+            # It takes the place of SecurityMiddleware, XFrameOptionsMiddleware and, for sessions, CsrfViewMiddleware.
+            "MIDDLEWARE": [
+                "stockade.web.Middleware",
+                *(
+                    MIDDLEWARE
+                    if row.options.get("stock_middleware")
+                    else ["django.middleware.common.CommonMiddleware"]
+                ),
+            ],
+            "REST_FRAMEWORK": {**REST_FRAMEWORK, **stockade.drf.defaults(), **KEEP},
+            "STOCKADE": {
+                "STATE": state if state != "lmdb://" else f"lmdb://{place.folder}/state",
+                "SCHEMES": ["jwt"],
+                # Three limits with the view's own; roomy, because the same callers come again and again.
+                "LIMITS": {
+                    "user": row.options.get("rate", "1000/day"),
+                    "credential": "5000/hour",
+                    "failed_auth": "30/min",
+                },
+                # A run in turns takes longer than 30 s to come round to a caller again; a busy server does not.
+                "PRINCIPAL_MAX_AGE": "1h",
+                "JWT": {"ACCESS_LIFETIME": "1d"},
+                **row.options.get("settings", {}),
+            },
+        }
+
+    def issue(self, users: list[Any]) -> list[Issued]:
+        from django.db import transaction
+
+        import stockade
+
+        with transaction.atomic():
+            pairs = [stockade.issue(user) for user in users]
+        return [Issued(f"Bearer {pair.access}", pair.refresh) for pair in pairs]
+
+
+KEEP = {name: REST_FRAMEWORK[name] for name in ("DEFAULT_RENDERER_CLASSES", "DEFAULT_PARSER_CLASSES")}
+STACKS: Mapping[str, Stack] = {
+    "bare": Bare(),
+    "simplejwt": SimpleJwt(),
+    "guide": Guide(),
+    "stockade": Stockade(),
+}

@@ -21,10 +21,13 @@ from typing import Any
 from bench.messages import Answer, Counts
 from bench.rows import Place, Row
 from bench.stacks import STACKS, Issued, common
+from bench.steps import PROBES, Probes, Step
 
-SETTLE = (
-    10  # requests before each chunk: another process has had the core, its caches and its branch predictors
-)
+# Untimed requests before each turn: another process has had the core, its caches and its branch predictors.
+SETTLE = 10
+# What a request takes on the wall, or of the processor: the latter is blind to waiting for a server, but hears less
+# of what else the machine does.
+CLOCKS = {"wall": time.perf_counter_ns, "cpu": time.thread_time_ns}
 
 
 class Worker:
@@ -87,7 +90,7 @@ class Worker:
         usable = len(self.environs) - SETTLE
         for index in range(-SETTLE, 0):
             self._expect_fine(index)
-        handler, start, clock, timings, bad = self.handler, self._start, time.perf_counter_ns, [], 0
+        handler, start, clock, timings, bad = self.handler, self._start, CLOCKS[self.place.clock], [], 0
         for index in range(first, first + count):
             environ = self.environs[index % usable].copy()
             environ["wsgi.input"] = io.BytesIO()
@@ -160,6 +163,20 @@ class Worker:
         stats.sort_stats("tottime").print_stats(lines)
         stats.sort_stats("cumulative").print_stats(lines)
         return out.getvalue()
+
+    def steps(self, first: int, count: int) -> list[Step]:
+        """Where `count` requests spend their time, by clocks around the steps; the worker is of no other use after."""
+        from django.core.wsgi import get_wsgi_application
+
+        probes = Probes(PROBES)
+        self.handler = get_wsgi_application()  # built anew, so that nothing keeps an unprobed method
+        usable = len(self.environs) - SETTLE
+        for index in range(200):
+            self._expect_fine(index % usable)
+        probes.clear()
+        for index in range(first, first + count):
+            self._expect_fine(index % usable)
+        return probes.steps(count)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
