@@ -2,30 +2,85 @@
 
 The state (memory, lmdb, redis) holds two things: how much of each limit is used, and an *epoch* for each subject and
 session. An epoch that moved means "read it again from SQL", never "refuse". Nothing here knows SQL.
+
+Keys are bytes that `stockade.gate.keys` builds: a limit's begins with ``l``, a subject's epoch with ``s``, a session's
+with ``t``. A gate raises ValueError for a key of another kind, so that no limit can overwrite an epoch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 DIRTY = -1  # an epoch under change: ask SQL and cache nothing
+
+SLOTS = 60  # of a period, for limits that are counted by slots
+EXACT = 60  # up to this N every admission is kept with its own time
+MAX_COUNT = 1_000_000_000
+MAX_PERIOD = 10 * 366 * 86_400_000_000
+MAX_NAME = 100
+MAX_KEY = 500  # bytes; lmdb takes 511, and the gate's own index needs some of them
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """At most `count` in any window of `period` microseconds.
 
+    The other fields follow from these; they are kept because every request needs them.
+
     Args:
-        name: as in LIMITS, or the view's own; shown in headers and events.
-        count: N, 1 or more.
-        period: P in microseconds.
+        name: as in LIMITS, or the view's own; shown in headers and events. 1 to 100 printable characters.
+        count: N, from 1 to a thousand million.
+        period: P in microseconds, up to ten years.
+
+    Attributes:
+        grain: length of a slot in microseconds: 1 up to N = 60 (exact), a sixtieth of P, rounded up, above.
+        span: how many grains an admission counts, its own included.
+        label: the name as a structured-field string (RFC 9651 section 3.3.3), what is not ASCII percent-encoded.
+        policy: what RateLimit-Policy says of it.
+        head, tail: what `keys.limit_key` puts before and after whom it counts.
+
+    Raises:
+        ValueError: the limit cannot be meant; the message says what to write.
     """
 
     name: str
     count: int
     period: int
+    grain: int = field(init=False, repr=False, compare=False)
+    span: int = field(init=False, repr=False, compare=False)
+    label: str = field(init=False, repr=False, compare=False)
+    policy: str = field(init=False, repr=False, compare=False)
+    head: bytes = field(init=False, repr=False, compare=False)
+    tail: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        name, count, period = self.name, self.count, self.period
+        raw = name.encode("utf-8", "replace")
+        if not name or not name.isprintable() or len(name) > MAX_NAME or len(raw) > 2 * MAX_NAME:
+            raise ValueError(f"{name!r} names no limit. Write 1 to {MAX_NAME} printable characters.")
+        if not 0 < count <= MAX_COUNT:
+            raise ValueError(
+                f"A limit of {count} is none. Write 1 to {MAX_COUNT}; to refuse everyone use a policy."
+            )
+        if not 0 < period <= MAX_PERIOD:
+            raise ValueError("The period of a limit must be above zero and at most ten years.")
+        exact = count <= EXACT
+        fill = object.__setattr__  # the dataclass is frozen for everyone else
+        fill(self, "grain", 1 if exact else -(-period // SLOTS))
+        fill(self, "span", period if exact else SLOTS + 1)
+        ascii_name = "".join([chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw])
+        fill(self, "label", '"' + ascii_name.replace("\\", "\\\\").replace('"', '\\"') + '"')
+        fill(self, "policy", f"{self.label};q={count};w={self.seconds}")
+        fill(self, "head", b"l" + raw + b"\0")
+        # The shape is part of the key: counts of another shape mean something else, so a changed one starts afresh.
+        fill(self, "tail", b"\0%d%s" % (period, b"e" if exact else b"s"))
+
+    @property
+    def seconds(self) -> int:
+        """The period in whole seconds, rounded up."""
+        return -(-self.period // 1_000_000)
 
 
 class Charge(NamedTuple):
@@ -69,7 +124,8 @@ class Mark(NamedTuple):
     at: int
 
 
-class Usage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Usage:
     """How much of one limit key is used; for `lockouts list`."""
 
     key: bytes

@@ -1,0 +1,78 @@
+"""The settings of the gate."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stockade.conf import Section, duration, setting
+from stockade.gate.lmdb import MAP_SIZE, MIN_MAP_SIZE, TIMEOUT
+
+_SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_STATES = '"memory://", "lmdb://" or "lmdb:///a/directory"'
+
+
+def state(value: Any) -> str:
+    """A URL that `registry.open_gate` takes."""
+    if not isinstance(value, str):
+        raise ValueError(f"Write {_STATES}.")
+    scheme, separator, rest = value.partition("://")
+    if scheme in ("redis", "rediss", "redis+sentinel"):
+        raise ValueError(f"{scheme}:// comes with a later release. Until then write {_STATES}.")
+    if not separator or scheme not in ("memory", "lmdb"):
+        raise ValueError(f"{value!r} names no state. Write {_STATES}.")
+    if scheme == "memory" and rest:
+        raise ValueError('Nothing follows in "memory://".')
+    if rest and (not Path(rest).is_absolute() or "?" in rest or "#" in rest):
+        raise ValueError(
+            f'{value!r}: write three slashes and the absolute path of a directory: "lmdb:///a/directory".'
+        )
+    return value
+
+
+def size(value: Any) -> int:
+    """Bytes from ``"256M"``, ``"2G"`` or a number of bytes."""
+    found = 0
+    if isinstance(value, int) and not isinstance(value, bool):
+        found = value
+    elif match := re.fullmatch(r"\s*(\d{1,9})\s*([kmg])(?:i?b)?\s*", str(value).lower(), re.ASCII):
+        found = int(match[1]) * _SIZES[match[2]]
+    if not MIN_MAP_SIZE <= found <= 1 << 40:
+        raise ValueError('Write a size from 1M on, such as "256M" or "2G".')
+    return found // 4096 * 4096
+
+
+@dataclass(frozen=True)
+class GateSettings(Section):
+    """STATE and what belongs to it."""
+
+    state: str = setting(
+        "STATE",
+        state,
+        "lmdb://",
+        why="Where limits and epochs are shared: all processes of a host (lmdb), or one process alone (memory).",
+        id="stockade.E020",
+    )
+    state_size: int = setting(
+        "STATE_SIZE",
+        size,
+        f"{MAP_SIZE >> 20}M",
+        why="Room for the state, reserved on disk (lmdb). A limit key takes about 200 bytes.",
+        id="stockade.E021",
+    )
+    state_timeout: float = setting(
+        "STATE_TIMEOUT",
+        duration,
+        f"{TIMEOUT:g}s",
+        why="How long a request waits for its turn to write before it is answered with 503 (a writer was stopped).",
+        id="stockade.E030",
+    )
+    state_keep: float = setting(
+        "STATE_KEEP",
+        duration,
+        "31d",
+        why="How long an ended session is kept when room is short: at least as long as its tokens may live.",
+        id="stockade.E031",
+    )
