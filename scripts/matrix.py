@@ -31,7 +31,7 @@ def minor(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def run(python: str, interpreter_path: str, django: str) -> str:
+def run(python: str, interpreter_path: str, django: str, paths: list[str]) -> str:
     name = f"django{django.replace('.', '')}"
     environment = ROOT / ".matrix" / f"py{python}-{name}"
     lock = f"requirements/{name}.txt"
@@ -39,7 +39,9 @@ def run(python: str, interpreter_path: str, django: str) -> str:
     setup = ["bash", "scripts/setup.sh", str(environment.relative_to(ROOT)), lock, interpreter_path]
     if subprocess.run(setup, cwd=ROOT, check=False).returncode:
         return "could not be installed"
-    done = subprocess.run([str(environment / "bin" / "python"), "scripts/test.py"], cwd=ROOT, check=False)
+    done = subprocess.run(
+        [str(environment / "bin" / "python"), "scripts/test.py", *paths], cwd=ROOT, check=False
+    )
     return "passed" if done.returncode == 0 else "FAILED"
 
 
@@ -47,6 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", choices=PYTHONS, action="append", help="only this one (repeatable)")
     parser.add_argument("--django", choices=DJANGOS, action="append", help="only this one (repeatable)")
+    parser.add_argument("paths", nargs="*", help="only these tests (default: all)")
     options = parser.parse_args()
     results: list[tuple[str, str, str]] = []
     for python in options.python or PYTHONS:
@@ -54,7 +57,7 @@ def main() -> int:
         for django in options.django or DJANGOS:
             if minor(python) < minor(DJANGOS[django]):
                 continue
-            outcome = run(python, found, django) if found else "not on this machine"
+            outcome = run(python, found, django, options.paths) if found else "not on this machine"
             results.append((python, django, outcome))
     print("\nPython  Django  result")
     for python, django, outcome in results:

@@ -18,7 +18,7 @@ NO_TESTS = 5  # pytest's exit status when nothing was collected
 
 
 def run(
-    name: str, selection: list[str], *, database: str, coverage: bool, workers: str
+    name: str, selection: list[str], paths: list[str], *, database: str, coverage: bool, workers: str
 ) -> tuple[int, Counter[str]]:
     """One run of pytest; its exit status, and how many tests ended how."""
     with tempfile.TemporaryDirectory(prefix="stockade-report-") as folder:
@@ -26,7 +26,7 @@ def run(
         command = [sys.executable, "-m"]
         if coverage:
             command += ["coverage", "run", "-m"]
-        command += ["pytest", "-q", f"--junitxml={report}", *selection]
+        command += ["pytest", "-q", f"--junitxml={report}", *selection, *paths]
         if workers != "0":
             command += ["-n", workers, "--dist", "worksteal"]
         print(f"\n== {name}", flush=True)
@@ -46,6 +46,7 @@ def main() -> int:
     parser.add_argument("--soak", action="store_true", help="only the long tests")
     parser.add_argument("--coverage", action="store_true", help="measure branch coverage")
     parser.add_argument("--workers", default=WORKERS, help="number of test processes (0: none but this one)")
+    parser.add_argument("paths", nargs="*", help="only these tests (default: all)")
     options = parser.parse_args()
     if options.soak:
         runs = [
@@ -62,9 +63,14 @@ def main() -> int:
     lines, worst = [], 0
     for name, selection, database in runs:
         status, counts = run(
-            name, selection, database=database, coverage=options.coverage, workers=options.workers
+            name,
+            selection,
+            options.paths,
+            database=database,
+            coverage=options.coverage,
+            workers=options.workers,
         )
-        if status == NO_TESTS and options.soak:
+        if status == NO_TESTS and (options.soak or options.paths):
             status = 0
         total.update(counts)
         worst = worst or status

@@ -57,7 +57,12 @@ class Settings(SphinxDirective):
                 continue
             name = f'STOCKADE["{section.NAME}"]' if section.NAME else "STOCKADE"
             rows = [
-                (f"`{meta.name}`", f"`{meta.default!r}`" if meta.default != "" else "empty", meta.why, f"`{meta.id}`")
+                (
+                    f"`{meta.name}`",
+                    f"`{meta.default!r}`" if meta.default != "" else "empty",
+                    meta.why,
+                    f"`{meta.id}`",
+                )
                 for meta in declared
             ]
             summary = inspect.getdoc(section) or ""
@@ -106,7 +111,9 @@ class Command(SphinxDirective):
         from stockade.cli import app
 
         words = self.options.get("path", "").split()
-        done = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"})
+        done = CliRunner().invoke(
+            app, [*words, "--help"], env={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+        )
         return [nodes.literal_block("", done.output.strip(), language="text")]
 
 
