@@ -10,9 +10,8 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-THREADS = (
-    8  # for each worker; granian's own default would be hundreds of threads, each with a database connection
-)
+# For each worker. Granian's own default would be hundreds of threads, each with a database connection.
+THREADS = 2
 
 
 def end_with_parent() -> None:

@@ -1,0 +1,68 @@
+"""Too much: a limit under many workers, and a password guessed as fast as the server lets one."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+
+from stockade.demo.attacks.client import Answer, AttackError, Request, Target, bearer
+from stockade.demo.attacks.outcome import Outcome, of
+
+REQUESTS = 400
+GUESSES = 100
+
+
+def limit(target: Target) -> Outcome:
+    """Send `REQUESTS` requests of one user at once; count how many get past the limit."""
+    here = target.elsewhere()
+    access = here.login("carol").access
+    answers = here.at_once([Request("GET", "/api/profile/", headers=bearer(access))] * REQUESTS)
+    statuses = Counter(answer.status for answer in answers)
+    admitted, refused = statuses[200], statuses[429]
+    if not admitted:
+        raise AttackError(f"no request was admitted: {dict(statuses)}")
+    return Outcome(
+        stopped=admitted <= target.user_limit and admitted + refused == REQUESTS,
+        result=f"{admitted} of {REQUESTS} admitted",
+        numbers={"limit": target.user_limit, "requests": REQUESTS, "admitted": admitted, "refused": refused},
+    )
+
+
+def guess_at_once(target: Target) -> Outcome:
+    """Guess one password `GUESSES` times in the same moment, from one address."""
+    return _judge(target, target.elsewhere().at_once(_guesses("carol")))
+
+
+def guess_from_many_addresses(target: Target) -> Outcome:
+    """Guess one password from as many addresses as there are guesses."""
+    sources = [target.elsewhere().source for _ in range(GUESSES)]
+    return _judge(target, target.at_once(_guesses("bob"), sources))
+
+
+def guess_behind_invented_proxies(target: Target) -> Outcome:
+    """Guess one password from one address, naming another one in X-Forwarded-For each time."""
+    here = target.elsewhere()
+    invented = [f"203.0.113.{number}".encode() for number in range(GUESSES)]
+    return _judge(target, here.at_once(_guesses("alice", invented)))
+
+
+def _guesses(user: str, forwarded: list[bytes] | None = None) -> list[Request]:
+    return [
+        Request(
+            "POST",
+            "/api/token/",
+            {"username": user, "password": secrets.token_urlsafe(9)},
+            (("X-Forwarded-For", forwarded[number]),) if forwarded else (),
+        )
+        for number in range(GUESSES)
+    ]
+
+
+def _judge(target: Target, answers: list[Answer]) -> Outcome:
+    statuses = Counter(answer.status for answer in answers)
+    verified, refused = statuses[401] + statuses[400], statuses[429]
+    return Outcome(
+        stopped=verified <= target.login_limit and verified + refused == GUESSES,
+        result=f"{of(verified, GUESSES)} guesses were tried",
+        numbers={"limit": target.login_limit, "guesses": GUESSES, "verified": verified, "refused": refused},
+    )
