@@ -1,0 +1,27 @@
+"""The credential views' addresses: `path("api/", include("stockade.drf.urls"))`; names as simplejwt's."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from stockade.drf.views import (
+    JWKSView,
+    SessionDetailView,
+    SessionListView,
+    TokenObtainPairView,
+    TokenRefreshView,
+    TokenRevokeView,
+    TokenVerifyView,
+)
+
+urlpatterns = [
+    path("token/", TokenObtainPairView.as_view(), name="token_obtain_pair"),
+    path("token/refresh/", TokenRefreshView.as_view(), name="token_refresh"),
+    path("token/verify/", TokenVerifyView.as_view(), name="token_verify"),
+    path("token/revoke/", TokenRevokeView.as_view(), name="token_revoke"),
+    path("sessions/", SessionListView.as_view(), name="session_list"),
+    path("sessions/<uuid:id>/", SessionDetailView.as_view(), name="session_detail"),
+]
+
+# At the root of the site: `path("", include(stockade.drf.urls.well_known))`.
+well_known = [path(".well-known/jwks.json", JWKSView.as_view(), name="jwks")]

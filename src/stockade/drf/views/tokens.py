@@ -1,0 +1,141 @@
+"""Obtain, refresh, verify and revoke: the wire format of simplejwt's views, the behaviour of Stockade's sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.contrib.auth import get_user_model
+from django.views.decorators.debug import sensitive_post_parameters
+from rest_framework.response import Response
+
+from stockade.core.errors import InvalidCredential
+from stockade.drf.serializers import StrictSerializer
+from stockade.drf.views.base import CredentialView, TextField
+from stockade.policy import Public
+from stockade.schemes import attempts, client, devices, jwt, login
+from stockade.schemes.jwt import JWTScheme, Pair, refresh
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+T = TypeVar("T")
+
+
+class ObtainSerializer(StrictSerializer):
+    """Name and password; the name's field is called as USERNAME_FIELD is."""
+
+    password = TextField(write_only=True, style={"input_type": "password"})
+    access = TextField(read_only=True)
+    refresh = TextField(read_only=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """The fields, with the name's first."""
+        return {get_user_model().USERNAME_FIELD: TextField(write_only=True), **super().get_fields()}
+
+
+class RefreshSerializer(StrictSerializer):
+    """A refresh token in, a pair out."""
+
+    refresh = TextField()
+    access = TextField(read_only=True)
+
+
+class VerifySerializer(StrictSerializer):
+    """Any token of ours."""
+
+    token = TextField(write_only=True)
+
+
+class RevokeSerializer(StrictSerializer):
+    """A refresh token."""
+
+    refresh = TextField(write_only=True)
+
+
+class TokenView(CredentialView):
+    """A view whose body is the credential."""
+
+    policy = Public()
+    authentication_classes = ()
+    ignores_credentials = True
+
+    def prove(self, request: Request, check: Callable[[], T]) -> T:
+        """Run `check` at the expense of the client's address if what it proves does not hold.
+
+        Raises:
+            InvalidCredential: it does not, in simplejwt's words: clients look at `code`.
+            TooMany: this address has shown too many that did not.
+        """
+        try:
+            with attempts.failed_auth(client.of(request._request).address):  # noqa: SLF001 - DRF's documented way
+                return check()
+        except InvalidCredential as error:
+            refusal = InvalidCredential(
+                "Token is invalid or expired", code="token_not_valid", reason=error.reason
+            )
+            refusal.recorded = error.reason == "refresh_reuse"  # TOKEN_REUSE told more
+            raise refusal from None
+
+
+class TokenObtainPairView(TokenView):
+    """Log in: `{username, password}` gives `{access, refresh}`."""
+
+    serializer_class = ObtainSerializer
+
+    def post(self, request: Request) -> Response:
+        """Verify the password and open a session."""
+        sensitive_post_parameters()(lambda _: None)(request._request)  # noqa: SLF001
+        fields = self.read(request)
+        django_request = request._request  # noqa: SLF001
+        found = login.obtain(fields[get_user_model().USERNAME_FIELD], fields["password"], django_request)
+        response = Response(_body(found.pair))
+        devices.set_cookie(django_request, response, found.name)
+        return response
+
+
+class TokenRefreshView(TokenView):
+    """Renew: `{refresh}` gives `{access, refresh}`."""
+
+    serializer_class = RefreshSerializer
+
+    def post(self, request: Request) -> Response:
+        """Redeem the refresh token for the next pair."""
+        token = self.read(request)["refresh"]
+        return Response(_body(self.prove(request, lambda: jwt.redeem(token))))
+
+
+class TokenVerifyView(TokenView):
+    """Check: `{token}` gives 200 if it holds now, 401 if not. Takes access and refresh tokens."""
+
+    serializer_class = VerifySerializer
+
+    def post(self, request: Request) -> Response:
+        """Prove the token, and that its session and user still hold."""
+        token = self.read(request)["token"]
+        self.prove(request, lambda: _check(token))
+        return Response({})
+
+
+class TokenRevokeView(TokenView):
+    """Log out: `{refresh}` gives 204; the session ends, its access tokens stop at once."""
+
+    serializer_class = RevokeSerializer
+
+    def post(self, request: Request) -> Response:
+        """End the session of the refresh token."""
+        token = self.read(request)["refresh"]
+        self.prove(request, lambda: jwt.revoke(token))
+        return Response(status=204)
+
+
+def _body(pair: Pair) -> dict[str, str]:
+    return {"access": pair.access, "refresh": pair.refresh}
+
+
+def _check(token: str) -> None:
+    if refresh.looks_mine(token):
+        jwt.check(token)
+    else:
+        scheme = JWTScheme()
+        scheme.load(scheme.verify(token, {}))

@@ -1,0 +1,128 @@
+"""One session's lineage: its row, the pair that a row gives, and the transaction that changes one."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.contrib.auth import get_user_model
+from django.db import OperationalError, router, transaction
+
+from stockade.core.credential import Credential
+from stockade.core.errors import Unavailable
+from stockade.models import Session
+from stockade.schemes.jwt import access, refresh
+from stockade.schemes.shape import UserState, shape_of
+
+T = TypeVar("T")
+
+_TRIES = 5
+_BUSY = "The service is busy. Try again shortly."
+COLUMNS = (
+    "user_id", "generation", "kid", "stamp", "client", "scopes", "claims", "auth_time", "rotated_at",
+    "idle_expires_at", "expires_at", "ended_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An access token and the refresh token that follows it.
+
+    Args:
+        access: for `Authorization: Bearer`.
+        refresh: for the refresh view, once.
+        session: the session's id; safe to show.
+        expires: when the access token expires, in seconds since the epoch.
+    """
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    session: str
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the row says, and what the user's row says with it."""
+
+    user_id: Any
+    generation: int
+    kid: str
+    stamp: str
+    client: str
+    scopes: str | None
+    claims: dict[str, Any]
+    auth_time: datetime.datetime
+    rotated_at: datetime.datetime
+    idle_expires_at: datetime.datetime
+    expires_at: datetime.datetime
+    ended_at: datetime.datetime | None
+
+    @classmethod
+    def of(cls, session: Session) -> Row:
+        """The row as an instance holds it."""
+        return cls(*[getattr(session, name) for name in COLUMNS])
+
+    @property
+    def subject(self) -> str:
+        """The user's primary key as text."""
+        return str(self.user_id)
+
+
+def database() -> str:
+    """The alias of the database that sessions are written to; they are read there too, for a replica may be late."""
+    return router.db_for_write(Session)
+
+
+def read_row(session: uuid.UUID) -> tuple[Row, UserState] | tuple[None, None]:
+    """A session's row and its user's state, in one query; (None, None) if there is none."""
+    shape = shape_of(get_user_model(), "user__")
+    rows = Session.objects.using(database()).filter(pk=session)
+    values = rows.values_list(*COLUMNS, *shape.columns).first()
+    if values is None:
+        return None, None
+    return Row(*values[: len(COLUMNS)]), shape.read(values[len(COLUMNS) :])
+
+
+def next_pair(row: Row, session: uuid.UUID) -> tuple[Pair, Credential]:
+    """The tokens of a row as it stands, and the new access token's credential for the log.
+
+    Raises:
+        InvalidCredential: the row's key is not in the ring any more.
+    """
+    signed = access.sign(
+        subject=row.subject,
+        session=session,
+        client=row.client,
+        scopes=row.scopes,
+        auth_time=row.auth_time.timestamp(),
+        until=row.expires_at.timestamp(),
+        claims=row.claims,
+    )
+    token = refresh.make(session, row.generation, row.kid)
+    found = Pair(signed.token, token, str(session), signed.expires)
+    return found, Credential("jwt", signed.id, row.subject, str(session), expires=signed.expires)
+
+
+def persist(change: Callable[[], T]) -> T:
+    """Run `change` in a transaction of its own on the write database, again if the database was busy.
+
+    `durable`: inside another transaction its end would not be this one's end, and a rollback would undo it.
+
+    Raises:
+        Unavailable: the database stays busy or away.
+        RuntimeError: called within `transaction.atomic`.
+    """
+    alias = database()
+    for left in range(_TRIES - 1, -1, -1):
+        try:
+            with transaction.atomic(using=alias, durable=True):
+                return change()
+        # Locked (SQLite), a serialisation failure or a deadlock (PostgreSQL), or away.
+        except OperationalError as error:
+            if not left or transaction.get_connection(alias).in_atomic_block:
+                raise Unavailable(_BUSY, reason="database_busy") from error
+    raise AssertionError  # pragma: no cover - the loop returns or raises

@@ -1,0 +1,148 @@
+"""Redeeming a refresh token: one successor however many ask at once, and the end of the session for a stolen one."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+from stockade import keyring, truth
+from stockade.conf import load
+from stockade.core import clock
+from stockade.core.errors import InvalidCredential
+from stockade.events import emit
+from stockade.events.catalogue import Event
+from stockade.models import Session
+from stockade.schemes import stamp
+from stockade.schemes.conf import JWTSettings
+from stockade.schemes.jwt import refresh
+from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist, read_row
+
+
+def redeem(token: object) -> Pair:
+    """Exchange a refresh token for the next pair of its session.
+
+    One conditional UPDATE on the generation is the first statement of its own transaction: of any number of concurrent
+    redemptions one wins, on every database. The others get the same successor while the leeway lasts; later, an older
+    token with a good MAC is theft, and ends the session (RFC 9700 section 4.14.2).
+
+    Args:
+        token: what the client sent.
+
+    Raises:
+        InvalidCredential: it does not hold; what that ended is committed before this is raised.
+        Unavailable: the database stays busy or away.
+        RuntimeError: called within `transaction.atomic`, where a rollback would undo the end of a stolen session.
+    """
+    shown = refresh.read(token)
+    outcome = persist(lambda: _redeem(shown))
+    if isinstance(outcome, str):
+        raise InvalidCredential(reason=outcome)
+    return outcome
+
+
+def revoke(token: object) -> None:
+    """End the session of a refresh token, whichever generation it is; nothing happens if it is over already.
+
+    Raises:
+        InvalidCredential: it is no token of ours.
+        Unavailable: the database stays busy or away.
+    """
+    shown = refresh.read(token)
+
+    def end() -> None:
+        ended = truth.end_sessions(ids=[shown.session], reason="revoked")
+        if ended:
+            emit(
+                Event.TOKEN_REVOKED,
+                reason="by_holder",
+                session=str(shown.session),
+                using=database(),
+            )
+
+    persist(end)
+
+
+def check(token: object) -> None:
+    """Whether a refresh token could be redeemed now; changes nothing.
+
+    Raises:
+        InvalidCredential: it could not.
+    """
+    shown = refresh.read(token)
+    row, user = read_row(shown.session)
+    now = clock.now_datetime()
+    reason = "gone"
+    if row is not None and user is not None:
+        reason = "" if (shown.generation, shown.kid) == (row.generation, row.kid) else "refresh_superseded"
+        if row.ended_at is not None:
+            reason = "ended"
+        elif row.idle_expires_at <= now or row.expires_at <= now:
+            reason = "expired"
+        elif not user.active:
+            reason = "inactive"
+        elif not stamp.matches(row.stamp, row.subject, user.password):
+            reason = "password_changed"
+    if reason:
+        raise InvalidCredential(reason=reason)
+
+
+def _redeem(shown: refresh.Refresh) -> Pair | str:
+    """The next pair, or the reason why not; a reason is returned, not raised, so that what it ended is committed."""
+    settings = load(JWTSettings)
+    kid, _, _ = keyring.ring().signer()
+    now = clock.now_datetime()
+    alias = database()
+    session = Session.objects.using(alias).filter(pk=shown.session)
+    # First of all the UPDATE: a transaction that reads before it writes is refused by SQLite when another wrote first.
+    won = session.filter(
+        generation=shown.generation, kid=shown.kid, ended_at=None, idle_expires_at__gt=now, expires_at__gt=now
+    ).update(
+        generation=shown.generation + 1,
+        kid=kid,
+        rotated_at=now,
+        idle_expires_at=now + datetime.timedelta(seconds=settings.refresh_idle),
+    )
+    row, user = read_row(shown.session)
+    if row is None or user is None:
+        return "gone"
+    if not won:
+        reason = _why_not(shown, row, now, settings.leeway)
+        if reason == "refresh_reuse":
+            _end(shown.session, "refresh_reuse")
+            emit(
+                Event.TOKEN_REUSE, reason="refresh_reuse", subject=row.subject, session=str(shown.session),
+                details={"generation": shown.generation, "current": row.generation}, using=alias,
+            )  # fmt: skip
+        if reason:
+            return reason
+    if not user.active:
+        # Not the session's end: the same account, active again, goes on. The rotation is undone with the refusal.
+        raise InvalidCredential(reason="inactive")
+    if not stamp.matches(row.stamp, row.subject, user.password):
+        _end(shown.session, "password_changed")
+        return "password_changed"
+    pair, credential = next_pair(row, shown.session)
+    emit(Event.TOKEN_REFRESHED, credential=credential, reason="" if won else "leeway", using=alias)
+    return pair
+
+
+def _why_not(shown: refresh.Refresh, row: Row, now: datetime.datetime, leeway: float) -> str:
+    """Why the UPDATE found nothing; "" where the leeway forgives."""
+    if row.ended_at is not None:
+        return "ended"
+    if row.idle_expires_at <= now or row.expires_at <= now:
+        return "expired"
+    if shown.generation == row.generation:
+        return "refresh_kid"  # a good MAC of this generation by another key: never made here
+    if shown.generation > row.generation:
+        return "refresh_future"  # the database was restored from a backup: old rows, newer tokens
+    # The row still stands at the successor, so that one is unused. Both directions: a clock that was set back by more
+    # than the leeway does not stretch it.
+    age = (now - row.rotated_at).total_seconds()
+    if shown.generation == row.generation - 1 and -leeway <= age < leeway:
+        return ""
+    return "refresh_reuse"
+
+
+def _end(session: uuid.UUID, reason: str) -> None:
+    truth.end_sessions(ids=[session], reason=reason)

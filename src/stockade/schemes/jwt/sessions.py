@@ -1,0 +1,149 @@
+"""Sessions: one login, one row, which its owner sees in a list and can end."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from stockade import keyring, truth
+from stockade.conf import load
+from stockade.core import clock
+from stockade.core.errors import LoginFailed
+from stockade.events import emit
+from stockade.events.catalogue import Event
+from stockade.models import Session
+from stockade.schemes import client, stamp
+from stockade.schemes.conf import JWTSettings
+from stockade.schemes.jwt import access
+from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A live session as its owner sees it."""
+
+    id: uuid.UUID
+    scheme: str
+    client: str
+    created_at: datetime.datetime
+    last_used_at: datetime.datetime
+    expires_at: datetime.datetime
+    user_agent: str
+    address: str
+
+
+def issue(
+    user: AbstractBaseUser,
+    request: HttpRequest | None = None,
+    claims: Mapping[str, Any] | None = None,
+    *,
+    scopes: Iterable[str] | None = None,
+    client_id: str = "",
+) -> Pair:
+    """Open a session for a user who has proven who he is, and give its first pair of tokens.
+
+    Args:
+        user: saved and active.
+        request: where from; its address and user agent are shown in the list of sessions.
+        claims: further claims for its access tokens; kept over refreshes.
+        scopes: what bounds the session's tokens; None for no bound, as with a browser session.
+        client_id: the client it is for; the setting's where empty.
+
+    Raises:
+        ValueError: a claim or a scope is not to be written into a token, or the user is not saved.
+        LoginFailed: the user is inactive.
+    """
+    extra = access.checked(claims)
+    bound = _scope_text(scopes)
+    if user.pk is None:
+        raise ValueError("The user is not saved.")
+    if not user.is_active:
+        raise LoginFailed(reason="inactive")
+    where = client.of(request)
+    settings = load(JWTSettings)
+    kid, _, _ = keyring.ring().signer()
+    now = clock.now_datetime()
+    subject = str(user.pk)
+    session = Session(
+        user_id=user.pk,
+        client=client_id,
+        scopes=bound,
+        claims=extra,
+        kid=kid,
+        stamp=stamp.stamp(subject, getattr(user, "password", "") or ""),
+        created_at=now,
+        auth_time=now,
+        rotated_at=now,
+        idle_expires_at=now + datetime.timedelta(seconds=settings.refresh_idle),
+        expires_at=now + datetime.timedelta(seconds=settings.refresh_absolute),
+        user_agent=where.user_agent,
+        address=where.address,
+    )
+    alias = database()
+    with transaction.atomic(using=alias):
+        session.save(using=alias, force_insert=True)
+        pair, credential = next_pair(Row.of(session), session.id)
+        emit(Event.TOKEN_CREATED, credential=credential, using=alias)
+    return pair
+
+
+def live(user_id: Any, most: int = 100) -> list[SessionInfo]:
+    """The sessions of a user that are not over, newest first, at most `most`."""
+    return [
+        SessionInfo(
+            row.id,
+            row.scheme,
+            row.client,
+            row.created_at,
+            row.rotated_at,
+            min(row.idle_expires_at, row.expires_at),
+            row.user_agent,
+            row.address,
+        )
+        for row in _live(user_id).order_by("-created_at", "pk")[:most]
+    ]
+
+
+def end_own(user_id: Any, session: uuid.UUID) -> bool:
+    """End one session of a user. False if it is not his, or over already: the two look alike to him."""
+    if not _live(user_id).filter(pk=session).exists():
+        return False
+    persist(lambda: truth.end_sessions(ids=[session], reason="by_owner"))
+    return True
+
+
+def end_others(user: AbstractBaseUser, current: str) -> None:
+    """End every session of a user but the one with the id `current`; all where that is empty."""
+    persist(
+        lambda: truth.end_sessions(
+            user=user, reason="by_owner", except_id=uuid.UUID(current) if current else None
+        )
+    )
+
+
+def _live(user_id: Any) -> QuerySet[Session]:
+    now = clock.now_datetime()
+    return Session.objects.using(database()).filter(
+        user_id=user_id, ended_at=None, expires_at__gt=now, idle_expires_at__gt=now
+    )
+
+
+def _scope_text(scopes: Iterable[str] | None) -> str | None:
+    if scopes is None:
+        return None
+    listed = [scopes] if isinstance(scopes, str) else list(scopes)
+    for scope in listed:
+        # RFC 6749 section 3.3: printable ASCII without space, quote and backslash.
+        if not scope or not all(0x21 <= ord(c) <= 0x7E and c not in '"\\' for c in scope):
+            raise ValueError(f"{scope!r} is no scope.")
+    return " ".join(dict.fromkeys(listed))
