@@ -1,3 +1,26 @@
-"""Stockade: the security layer for Django APIs."""
+"""Stockade: the security layer for Django APIs. Imports no Django at package level: settings.py may import it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
+__all__ = ["__version__", "end_sessions", "invalidate", "issue"]
+
+if TYPE_CHECKING:
+    from stockade.schemes.jwt import issue
+    from stockade.truth import end_sessions, invalidate
+
+_WHERE = {
+    "issue": "stockade.schemes.jwt",
+    "end_sessions": "stockade.truth",
+    "invalidate": "stockade.truth",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        from importlib import import_module
+
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'stockade' has no attribute {name!r}")

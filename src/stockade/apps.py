@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -11,3 +13,31 @@ class StockadeConfig(AppConfig):
     name = "stockade"
     label = "stockade"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect signals and register checks. No SQL, no state: those wait for the first request."""
+        from django.core.signals import setting_changed
+
+        from stockade import checks, conf, truth
+
+        setting_changed.connect(_settings_changed, dispatch_uid="stockade.settings")
+        truth.connect()
+        _ = checks, conf  # imported so that they are registered
+
+
+def _settings_changed(*, setting: str, **_: Any) -> None:
+    """A test's override_settings: what was built from settings is built anew."""
+    from stockade import conf
+
+    if setting in _READ:
+        conf.forget()
+
+
+# Every Django setting that something of ours is built from.
+_READ = frozenset(
+    {
+        "STOCKADE", "STOCKADE_KEY", "STOCKADE_KEY_FALLBACKS", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "ROOT_URLCONF",
+        "AUTH_USER_MODEL", "SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD",
+        "MIDDLEWARE", "DATABASES", "BASE_DIR", "REST_FRAMEWORK",
+    }
+)  # fmt: skip

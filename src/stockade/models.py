@@ -22,12 +22,18 @@ class SigningKey(models.Model):
     kid = models.CharField(max_length=64, primary_key=True)
     algorithm = models.CharField(max_length=16)
     state = models.CharField(max_length=16, choices=State.choices, db_index=True)
-    public_jwk = models.JSONField(default=dict, help_text="The public key (RFC 7517); empty for a symmetric one.")
+    public_jwk = models.JSONField(
+        default=dict, help_text="The public key (RFC 7517); empty for a symmetric one."
+    )
     wrapped = models.BinaryField(help_text="Private key and MAC secret, encrypted.")
     created_at = models.DateTimeField()
-    signs_from = models.DateTimeField(null=True, help_text="When it may start to sign: published long enough.")
+    signs_from = models.DateTimeField(
+        null=True, help_text="When it may start to sign: published long enough."
+    )
     retired_at = models.DateTimeField(null=True)
-    verifies_until = models.DateTimeField(null=True, help_text="When the last token that it signed has expired.")
+    verifies_until = models.DateTimeField(
+        null=True, help_text="When the last token that it signed has expired."
+    )
 
     class Meta:
         ordering = ("-created_at",)
@@ -43,11 +49,15 @@ class Session(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     scheme = models.CharField(max_length=32, default="jwt")
     client = models.CharField(max_length=100, blank=True)
-    scopes = models.TextField(null=True, help_text="Space separated; NULL means that the session has no scopes.")  # noqa: DJ001
+    scopes = models.TextField(
+        null=True, help_text="Space separated; NULL means that the session has no scopes."
+    )
     claims = models.JSONField(default=dict, blank=True, help_text="Further claims of its access tokens.")
     generation = models.PositiveIntegerField(default=1)
     kid = models.CharField(max_length=64, help_text="The key that made the current refresh token.")
-    stamp = models.CharField(max_length=64, help_text="Keyed digest of the password hash: a changed password ends it.")
+    stamp = models.CharField(
+        max_length=64, help_text="Keyed digest of the password hash: a changed password ends it."
+    )
     created_at = models.DateTimeField()
     auth_time = models.DateTimeField()
     rotated_at = models.DateTimeField()

@@ -35,8 +35,8 @@ class Refusal(StockadeError):
         reason: the precise reason for the security log only (may tell more than `code`).
     """
 
-    status: ClassVar[int] = 400
-    title: ClassVar[str] = "Bad request"
+    status: int = 400
+    title: str = "Bad request"
     default_code: ClassVar[str] = "bad_request"
     default_detail: ClassVar[str] = "The request could not be understood."
 
@@ -54,6 +54,7 @@ class Refusal(StockadeError):
         self.headers = dict(headers or {})
         self.errors = dict(errors) if errors else None
         self.reason = reason or self.code
+        self.recorded = False  # whether the security log has it
         super().__init__(f"{self.status} {self.code}")
 
     def problem(self, *, type_base: str = "about:blank") -> dict[str, object]:
@@ -123,10 +124,17 @@ class Forbidden(Refusal):
 
 
 class InsufficientScope(Forbidden):
-    """403: the credential's scopes do not reach (RFC 6750 section 3.1)."""
+    """403: the credential's scopes do not reach (RFC 6750 section 3.1).
+
+    Args:
+        scopes: those that are missing; the challenge names them.
+    """
 
     default_code = "insufficient_scope"
-    default_detail = "The credential does not carry the scope that this action needs."
+
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        self.scope = " ".join(scopes)
+        super().__init__(f"The credential needs the scope {self.scope}.")
 
 
 class CsrfFailed(Forbidden):
@@ -152,6 +160,22 @@ class NotVisible(Refusal):
     default_detail = "Not found."
 
 
+class MethodNotAllowed(Refusal):
+    """405: the view does not answer this method (RFC 9110 section 15.5.6).
+
+    Args:
+        allowed: the methods that it does answer.
+    """
+
+    status = 405
+    title = "Method not allowed"
+    default_code = "method_not_allowed"
+    default_detail = "This method is not allowed here."
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(headers={"Allow": ", ".join(allowed)})
+
+
 class TooMany(Refusal):
     """429: over a limit (RFC 6585 section 4).
 
@@ -164,7 +188,7 @@ class TooMany(Refusal):
     title = "Too many requests"
     default_code = "throttled"
 
-    def __init__(self, retry_after: int, limit: str, **rest: object) -> None:
+    def __init__(self, retry_after: int, limit: str) -> None:
         super().__init__(
             f"Request was throttled. Expected available in {retry_after} second{'s' if retry_after != 1 else ''}.",
             headers={"Retry-After": str(retry_after)},

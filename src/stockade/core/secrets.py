@@ -69,7 +69,11 @@ def checksum(body: str) -> str:
 
 def has_shape(value: str, prefix: str) -> bool:
     """Whether `value` looks like a secret made by `generate(prefix)`, checksum included."""
-    if len(value) != len(prefix) + BODY_LENGTH + CHECK_LENGTH or not value.startswith(prefix) or not value.isascii():
+    if (
+        len(value) != len(prefix) + BODY_LENGTH + CHECK_LENGTH
+        or not value.startswith(prefix)
+        or not value.isascii()
+    ):
         return False
     return checksum(value[:-CHECK_LENGTH]) == value[-CHECK_LENGTH:]
 

@@ -24,7 +24,7 @@ def refusal(policy: Policy, principal: Principal, obj: Any = None) -> Refusal:
     missing = missing_scopes(policy, principal, obj)
     if missing:
         # RFC 6750 section 3.1: the challenge may carry the scope that the resource needs.
-        return InsufficientScope(f"The credential needs the scope {' '.join(missing)}.")
+        return InsufficientScope(missing)
     return Forbidden()
 
 

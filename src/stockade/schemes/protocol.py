@@ -14,8 +14,7 @@ class Scheme(Protocol):
 
     name: as in SCHEMES.
     keywords: Authorization schemes that it reads, in lower case, e.g. ``("bearer",)``.
-    dear: whether verifying costs I/O or more than a signature check; such credentials pass the address gate first.
-    shape: prefix or pattern by which a leaked credential of ours is recognised in a query string; see `looks_mine`.
+    dear: whether verifying costs I/O or more than a signature check.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Scheme(Protocol):
         """
         ...
 
-    def epochs(self, credential: Credential) -> tuple[str, ...]:
+    def epochs(self, credential: Credential) -> tuple[bytes, ...]:
         """The epoch keys that end what a worker remembers of this credential: its subject's and its session's."""
         ...
 

@@ -1,0 +1,57 @@
+"""Listings for people and for programs, and exit statuses: 0 fine, 1 findings or a refused operation, 2 wrong use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any, NoReturn
+
+import orjson
+import typer
+
+FINDINGS = 1
+WRONG_USE = 2
+
+
+class Format(str, Enum):  # noqa: UP042 - typer reads the values of a str enum
+    """How a listing is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FORMAT = typer.Option(Format.TEXT, "--format", help="text or json")
+
+
+def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], format: Format, *, empty: str) -> None:
+    """Print rows: a table on a terminal, tab-separated lines in a pipe, a JSON array with ``--format json``."""
+    found = list(rows)
+    if format is Format.JSON:
+        sys.stdout.write(orjson.dumps(found, default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
+    elif not found:
+        typer.echo(empty, err=True)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*columns, box=None, header_style="bold")
+        for row in found:
+            table.add_row(*(_cell(row.get(column)) for column in columns))
+        Console().print(table)
+    else:
+        typer.echo("\t".join(columns))
+        for row in found:
+            typer.echo("\t".join(_cell(row.get(column)) for column in columns))
+
+
+def _cell(value: Any) -> str:
+    """One line of printable text: what is stored may come from an attacker, and a terminal obeys escapes."""
+    text = "" if value is None else str(value)
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def fail(message: str, status: int = FINDINGS) -> NoReturn:
+    """Say what is wrong on standard error and exit."""
+    typer.echo(message, err=True)
+    raise typer.Exit(status)

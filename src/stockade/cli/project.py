@@ -1,0 +1,51 @@
+"""Sets up the project that a command is about."""
+
+from __future__ import annotations
+
+import os
+
+from stockade.cli.output import WRONG_USE, fail
+
+
+def load_project() -> None:
+    """Make Django ready, once.
+
+    Exits with 2 where no settings are named or they cannot be imported.
+    """
+    import django
+    from django.apps import apps
+    from django.core.exceptions import ImproperlyConfigured
+
+    if apps.ready:
+        return
+    module = os.environ.get("DJANGO_SETTINGS_MODULE")
+    if not module:
+        fail("No project: add --settings MODULE, or set DJANGO_SETTINGS_MODULE.", WRONG_USE)
+    try:
+        django.setup()
+    except ImportError as error:
+        fail(f"The settings {module!r} cannot be imported: {error}.", WRONG_USE)
+    except ImproperlyConfigured as error:
+        fail(f"The project does not start: {error}", WRONG_USE)
+    if not apps.is_installed("stockade"):
+        fail('"stockade" is not in INSTALLED_APPS of this project.', WRONG_USE)
+
+
+def find_user(name: str) -> object:
+    """The user called `name`, or with that primary key.
+
+    Exits with 1 where there is none.
+    """
+    from django.contrib.auth import get_user_model
+    from django.core.exceptions import ValidationError
+
+    model = get_user_model()
+    found = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()  # noqa: SLF001
+    if found is None:
+        try:
+            found = model._default_manager.filter(pk=name).first()  # noqa: SLF001
+        except (ValueError, ValidationError):
+            found = None
+    if found is None:
+        fail(f"There is no user {name!r}.")
+    return found

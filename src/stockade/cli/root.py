@@ -1,0 +1,69 @@
+"""The root of the command line: options, project set-up, and the groups of commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from stockade import __version__
+from stockade.cli import events, keyring, lockouts, sessions
+from stockade.cli.output import WRONG_USE, fail
+from stockade.core.errors import ConfigurationError
+from stockade.demo.command import demo
+
+app = typer.Typer(
+    name="stockade",
+    help="The security layer for Django APIs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a pretty traceback shows local variables, secrets among them
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stockade {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            "--settings", metavar="MODULE", help="The project's settings; else DJANGO_SETTINGS_MODULE."
+        ),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Remember which project is meant; it is loaded by the commands that need one."""
+    if settings is not None:
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings
+
+
+app.command("demo")(demo)
+app.add_typer(keyring.app, name="keyring")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(lockouts.app, name="lockouts")
+app.add_typer(events.app, name="events")
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; None for those of the process.
+    """
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the project's own package, as `python manage.py` finds it
+    try:
+        app(arguments)
+    except ConfigurationError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(WRONG_USE)
+
+
+__all__ = ["app", "fail", "run"]

@@ -1,0 +1,84 @@
+"""`stockade sessions`: who is logged in where, and the end of it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+import typer
+
+from stockade.cli.output import FORMAT, WRONG_USE, Format, fail, listing
+from stockade.cli.project import find_user, load_project
+
+app = typer.Typer(help="Sessions: list them and end them.", no_args_is_help=True)
+_COLUMNS = (
+    "id",
+    "user",
+    "created_at",
+    "last_used",
+    "expires_at",
+    "address",
+    "user_agent",
+    "ended_at",
+    "end_reason",
+)
+User = Annotated[str | None, typer.Option("--user", help="Username or primary key.")]
+
+
+@app.command("list")
+def list_sessions(
+    user: User = None,
+    ended: Annotated[bool, typer.Option("--ended", help="Also those that have ended.")] = False,
+    format: Annotated[Format, FORMAT] = Format.TEXT,
+) -> None:
+    """Live sessions, newest first."""
+    load_project()
+    from stockade.core import clock
+    from stockade.models import Session
+
+    found = Session.objects.select_related("user").order_by("-created_at")
+    if user is not None:
+        found = found.filter(user=find_user(user))
+    if not ended:
+        now = clock.now_datetime()
+        found = found.filter(ended_at=None, expires_at__gt=now, idle_expires_at__gt=now)
+    rows = (
+        {
+            "id": str(session.id),
+            "user": session.user.get_username(),
+            "created_at": session.created_at,
+            "last_used": session.rotated_at,
+            "expires_at": session.expires_at,
+            "address": session.address,
+            "user_agent": session.user_agent,
+            "ended_at": session.ended_at,
+            "end_reason": session.end_reason,
+        }
+        for session in found.iterator()
+    )
+    listing(rows, _COLUMNS, format, empty="No sessions.")
+
+
+@app.command("end")
+def end(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """End one session; its access tokens stop at once, in every worker of this host."""
+    load_project()
+    from stockade.truth import end_sessions
+
+    try:
+        session = uuid.UUID(id)
+    except ValueError:
+        fail(f"{id!r} is no session id; `stockade sessions list` shows them.", WRONG_USE)
+    if not end_sessions(ids=[session], reason="command"):
+        fail(f"There is no live session {session}.")
+    typer.echo(f"Ended {session}.")
+
+
+@app.command("end-all")
+def end_all(user: Annotated[str, typer.Option("--user", help="Username or primary key.")]) -> None:
+    """End every session of a user."""
+    load_project()
+    from stockade.truth import end_sessions
+
+    count = end_sessions(user=find_user(user), reason="command")
+    typer.echo(f"Ended {count} session{'s' if count != 1 else ''} of {user}.")

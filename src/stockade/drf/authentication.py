@@ -1,0 +1,62 @@
+"""The DRF authenticator: reads what the middleware found, or without the middleware walks the same way itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from stockade.core.principal import Principal
+from stockade.pipeline import registry as registries
+from stockade.pipeline.exchange import Exchange
+from stockade.web.run import admit, begin, open_context
+
+
+def exchange_of(request: Request) -> Exchange | None:
+    """The exchange of a DRF request; walks steps 1 to 4 now if no middleware has.
+
+    Raises:
+        Refusal: any of the steps says no.
+    """
+    http = request._request  # noqa: SLF001 - DRF's only handle on the HttpRequest
+    found: Exchange | None = http.__dict__.get("stockade")
+    if found is not None:
+        return found
+    registry = registries.current()
+    match = http.resolver_match
+    if registry is None or match is None:
+        return None
+    if "stockade_context" not in http.__dict__:
+        open_context(registry, http)
+    exchange = begin(registry, http, match.func)
+    if exchange is None:
+        return None
+    engine = registry.engine
+    if exchange.key and exchange.entry is None:
+        engine.verify(exchange)
+    if engine.pass_gate(exchange):
+        engine.reload(exchange)
+    admit(registry, http, exchange)
+    return exchange
+
+
+class StockadeAuthentication(BaseAuthentication):
+    """Every enabled scheme at once, for DEFAULT_AUTHENTICATION_CLASSES."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        """The caller, or None for an anonymous one.
+
+        Raises:
+            Refusal: see `exchange_of`; DRF's exception handler renders it.
+        """
+        exchange = exchange_of(request)
+        if exchange is None:
+            return None
+        principal: Principal = exchange.principal
+        return (principal.user, principal.credential) if principal.is_authenticated else None
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenges of the enabled schemes (RFC 9110 section 11.6.1)."""
+        registry = registries.current()
+        return ", ".join(registry.challenges) if registry is not None else "Bearer"

@@ -1,0 +1,88 @@
+"""DRF's exception handler: whatever a view raises becomes one shape of answer and one event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import DataError
+from django.http import Http404
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as stock_handler, set_rollback
+
+from stockade.core import errors
+from stockade.core.errors import Refusal
+from stockade.pipeline import registry as registries
+from stockade.pipeline.record import record
+from stockade.web.problem import PROBLEM, body, headers
+
+
+class Failed(Refusal):
+    """What DRF refuses by a status of its own: 406, 415 and whatever a project's exceptions say."""
+
+    def __init__(self, error: drf.APIException) -> None:
+        self.status = error.status_code
+        self.title = str(error.default_detail).rstrip(".") or "Error"
+        super().__init__(_sentence(error), code=_code(error))
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """For EXCEPTION_HANDLER. Without a STOCKADE setting it is DRF's own."""
+    registry = registries.current()
+    refusal = translate(exc) if registry is not None else None
+    if registry is None or refusal is None:
+        return stock_handler(exc, context)
+    set_rollback()
+    request = context.get("request")
+    exchange = getattr(getattr(request, "_request", None), "stockade", None)
+    record(exchange, refusal)
+    response = Response(body(registry, refusal), status=refusal.status, headers=headers(registry, refusal))
+    renderer = getattr(request, "accepted_renderer", None)
+    if registry.settings.errors == "problem" and (renderer is None or "json" in (renderer.media_type or "")):
+        response.content_type = PROBLEM
+    return response
+
+
+def translate(exc: Exception) -> Refusal | None:
+    """The refusal that an exception of Django's or DRF's means; None for a bug, which stays a 500."""
+    if isinstance(exc, Refusal):
+        return exc
+    if isinstance(exc, Http404 | drf.NotFound):
+        return errors.NotVisible(reason="not_found")
+    if isinstance(exc, PermissionDenied):
+        return errors.Forbidden()
+    if isinstance(exc, DataError):  # a number beyond the column's range, a NUL in text: the client's data
+        return errors.BadRequest("A value is out of range.", code="invalid")
+    if not isinstance(exc, drf.APIException):
+        return None
+    if isinstance(exc, drf.ValidationError):
+        return errors.BadRequest("The input is not valid.", code="invalid", errors=_fields(exc.detail))
+    if isinstance(exc, drf.NotAuthenticated):
+        return errors.Unauthenticated()
+    if isinstance(exc, drf.AuthenticationFailed):
+        return errors.InvalidCredential(_sentence(exc), code=_code(exc))
+    if isinstance(exc, drf.PermissionDenied):
+        return errors.Forbidden(_sentence(exc), code=_code(exc))
+    if isinstance(exc, drf.Throttled):
+        return errors.TooMany(int(exc.wait or 1), "view")
+    if isinstance(exc, drf.ParseError):
+        return errors.BadRequest(_sentence(exc), code=_code(exc))
+    return Failed(exc)
+
+
+def _fields(detail: Any) -> Mapping[str, object]:
+    """Field errors by name; those of the whole object under DRF's name for them."""
+    if isinstance(detail, Mapping):
+        return dict(detail)
+    return {"non_field_errors": detail}
+
+
+def _sentence(error: drf.APIException) -> str:
+    return str(error.detail) if isinstance(error.detail, str) else str(error.default_detail)
+
+
+def _code(error: drf.APIException) -> str:
+    codes = error.get_codes()
+    return codes if isinstance(codes, str) else str(error.default_code)

@@ -1,0 +1,114 @@
+"""PolicyMixin: a DRF view whose policies speak of objects, enforced on every way to an object that DRF has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import router
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from stockade.drf.authentication import exchange_of
+from stockade.drf.permissions import leaf_of
+from stockade.drf.related import declare_visible, narrow_related
+from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.mediation import run_mediated
+from stockade.policy import Policy
+
+if TYPE_CHECKING:
+    from rest_framework.generics import GenericAPIView
+
+    Base = GenericAPIView[Any]
+else:
+    Base = object
+
+Rates = str | Sequence[str]
+
+
+class PolicyMixin(Base):
+    """Put it before the view class: ``class ArticleViewSet(PolicyMixin, ModelViewSet)``.
+
+    policy: a rule, or a dict from actions (``"list, retrieve"``), HTTP methods or ``"*"`` to rules.
+    visible: what the caller may see at all. Outside it 404, absent from lists, counts and filters.
+    limits: a rate, several, or a dict like `policy`'s; counted by caller for this view alone.
+    cost: how many places one request takes of every limit; a number or a dict like `policy`'s.
+    """
+
+    policy: ClassVar[Policy | Mapping[str, Policy] | None] = None
+    visible: ClassVar[Policy | None] = None
+    limits: ClassVar[Rates | Mapping[str, Rates] | None] = None
+    cost: ClassVar[int | Mapping[str, int] | None] = None
+    stockade_guards_objects: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        queryset = getattr(cls, "queryset", None)
+        if isinstance(queryset, QuerySet) and isinstance(cls.visible, Policy):
+            declare_visible(queryset.model, cls.visible)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """First what the caller may see, then the view's own filters, which thus never meet the rest."""
+        exchange = exchange_of(self.request)
+        if exchange is not None:
+            queryset = exchange.visible(queryset, leaf_of(self.request, exchange))
+        return super().filter_queryset(queryset)
+
+    def check_object_permissions(self, request: Request, obj: Any) -> None:
+        """The view's own permission_classes, and the policy: 404 before 403."""
+        exchange = exchange_of(request)
+        if exchange is not None:
+            exchange.authorize(obj, leaf_of(request, exchange))
+        super().check_object_permissions(request, obj)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """As DRF's; then, where the caller may do this to no object, the object decides between 404 and 403."""
+        super().initial(request, *args, **kwargs)
+        exchange = exchange_of(request)
+        if exchange is None or exchange.leaf is None or exchange.leaf.rule is None:
+            return
+        rule = exchange.leaf.rule
+        if rule.admits(exchange.principal) is False:
+            self.get_object()  # raises NotVisible for what may not be seen
+            raise rule.refusal(exchange.principal)
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer[Any]:
+        """The view's serializer; related fields see what the caller may see, and what it saves is asked about."""
+        serializer: BaseSerializer[Any] = super().get_serializer(*args, **kwargs)
+        exchange = exchange_of(self.request)
+        if exchange is not None:
+            narrow_related(serializer, exchange.principal)
+            leaf = leaf_of(self.request, exchange)
+            if leaf is not None and not leaf.safe:
+                serializer.save = _checked(serializer.save, exchange)  # type: ignore[method-assign]
+        return serializer
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """Run an unsafe method in a transaction that a missing decision rolls back (complete mediation)."""
+        exchange: Exchange | None = request.__dict__.get("stockade")
+        if exchange is None or exchange.leaf is None or exchange.leaf.safe or not exchange.leaf.mediated:
+            return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
+        queryset = getattr(self, "queryset", None)
+        using = router.db_for_write(queryset.model) if queryset is not None else "default"
+        call: Callable[[], Any] = lambda: super(PolicyMixin, self).dispatch(request, *args, **kwargs)  # noqa: E731
+        return run_mediated(exchange, call, using)  # type: ignore[no-any-return]
+
+
+def _checked(save: Callable[..., Any], exchange: Exchange) -> Callable[..., Any]:
+    """`save`, followed by the question whether what it made is the caller's to make; a no rolls it back."""
+
+    def saved(**kwargs: Any) -> Any:
+        made = save(**kwargs)
+        for instance in made if isinstance(made, list | tuple) else [made]:
+            if isinstance(instance, Model):
+                exchange.authorize_new_state(instance)
+        return made
+
+    return saved

@@ -1,0 +1,60 @@
+"""The DRF permission: the view's `policy`, as the middleware decided it, also where DRF merely probes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from stockade.drf.authentication import exchange_of
+from stockade.pipeline import registry as registries
+from stockade.pipeline.declared import Leaf
+from stockade.pipeline.exchange import Exchange
+
+
+def leaf_of(request: Request, exchange: Exchange) -> Leaf | None:
+    """The leaf of `request`'s method: DRF clones requests under other methods to ask what would be allowed."""
+    leaf = exchange.leaf
+    if leaf is not None and leaf.method == request.method:
+        return leaf
+    registry = registries.current()
+    match = request._request.resolver_match  # noqa: SLF001
+    if registry is None or match is None:
+        return None
+    return registry.declared(match.func).leaves.get(request.method or "")
+
+
+class PolicyPermission(BasePermission):
+    """The declared policy, for DEFAULT_PERMISSION_CLASSES. Without a STOCKADE setting it admits: we only observe."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Whether the caller may do this at all."""
+        exchange = exchange_of(request)
+        if exchange is None:
+            return registries.current() is None or _exempt(request)
+        leaf = leaf_of(request, exchange)
+        if leaf is exchange.leaf:
+            return True  # decided by the pipeline before the view
+        return (
+            leaf is not None and leaf.rule is not None and leaf.rule.admits(exchange.principal) is not False
+        )
+
+    def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
+        """Whether the caller may do this to `obj`.
+
+        Raises:
+            Refusal: with the reason that a bare False would lose (404, 401 or 403).
+        """
+        exchange = exchange_of(request)
+        if exchange is None:
+            return registries.current() is None or _exempt(request)
+        exchange.authorize(obj, leaf_of(request, exchange))
+        return True
+
+
+def _exempt(request: Request) -> bool:
+    registry = registries.current()
+    match = request._request.resolver_match  # noqa: SLF001
+    return registry is not None and match is not None and registry.exempt(match)

@@ -1,0 +1,1 @@
+"""The edge: what stands on every answer, whatever view made it. Imports no Django at package level."""

@@ -1,0 +1,26 @@
+"""`python manage.py stockade ...`: the command line, for the project that manage.py names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    """Hands everything behind `stockade` to the command line unread."""
+
+    help = "Stockade's command line: sessions, keyring, lockouts, events."
+    requires_system_checks: list[str] = []
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """As the console script, within this project."""
+        from stockade.cli.root import run
+
+        run(argv[2:])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """For `call_command("stockade", "sessions", "list")`."""
+        from stockade.cli.root import app
+
+        app(list(args), standalone_mode=False)

@@ -1,0 +1,63 @@
+"""Settings of the pipeline: limits, exemptions, who may forward, how refusals look."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+
+from stockade.conf import Section, choice, duration, integer, mapping, names, setting, text
+from stockade.core.address import UNIX
+
+DEFAULT_LIMITS = {
+    "anon": "50/day",
+    "user": "1000/day",
+    "login": "5/min",
+    "login_address": "30/min",
+    "failed_auth": "30/min",
+}
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    listed = names(value)
+    for network in listed:
+        if network != UNIX:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f'{error}. Write CIDR blocks such as "10.0.0.0/8", or "unix".') from None
+    return listed
+
+
+@dataclass(frozen=True)
+class PipelineSettings(Section):
+    """Top-level settings that the pipeline reads."""
+
+    limits: dict[str, Any] = setting(
+        "LIMITS", mapping, DEFAULT_LIMITS, id="stockade.E200",
+        why="Named limits. anon: by address; user: by principal; credential: by credential; scheme:NAME and role:NAME: "
+        "by principal; any other name is a scope that a view refers to (throttle_scope).",
+    )  # fmt: skip
+    principal_max_age: float = setting(
+        "PRINCIPAL_MAX_AGE", duration, "30s", id="stockade.E201",
+        why="How old what a worker knows of a principal may grow before SQL is asked again, in seconds.",
+    )  # fmt: skip
+    cache_size: int = setting(
+        "CACHE_SIZE", integer(100, 10_000_000), 20_000, id="stockade.E202",
+        why="How many credentials a worker remembers; about 3 KB each.",
+    )  # fmt: skip
+    trusted_proxies: tuple[str, ...] = setting(
+        "TRUSTED_PROXIES", _networks, [], id="stockade.E203",
+        why='CIDR blocks of the proxies whose X-Forwarded-For and X-Request-ID are believed; "unix" for a unix socket.',
+    )  # fmt: skip
+    exempt: tuple[str, ...] = setting(
+        "EXEMPT", names, [], id="stockade.E204",
+        why='Views that Stockade leaves alone: "namespace" or "namespace:url-name". They guard themselves.',
+    )  # fmt: skip
+    errors: str = setting(
+        "ERRORS", choice("problem", "drf"), "problem", id="stockade.E205",
+        why="Shape of error bodies: RFC 9457 problem documents, or DRF's own.",
+    )  # fmt: skip
+    realm: str = setting(
+        "REALM", text, "api", id="stockade.E206", why="The realm in WWW-Authenticate challenges.",
+    )  # fmt: skip

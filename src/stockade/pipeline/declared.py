@@ -1,0 +1,209 @@
+"""What a view declares, compiled once: for each method its rule, its limits, and whether its rule speaks of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from stockade.core.errors import ConfigurationError
+from stockade.gate.protocol import Limit
+from stockade.gate.rates import parse as parse_rate
+from stockade.policy import Policy, PolicyTable, Visibility
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+MARK = "stockade_declared"  # the attribute that `protect` leaves on a plain view
+
+
+class Leaf:
+    """One method of one view.
+
+    Args:
+        method: the HTTP method.
+        action: the viewset's action, or "".
+        rule: who may; None = undeclared, refused.
+        visible: what the caller may see at all; None where the rule itself says it.
+        limits: the view's own limits and its throttle scope's, in the order of their headers.
+        cost: how many places one request takes of every limit.
+        guarded: whether the view can ask about objects (PolicyMixin, or a plain view made by `protect`).
+        detail: whether the view is about one object, named by its URL.
+        view: the view's dotted name; keeps the counts of two views' limits of one name apart.
+
+    Attributes:
+        sight: rule and visibility together; None if undeclared.
+        mediated: whether an answer may leave only after the policy was asked (complete mediation).
+    """
+
+    __slots__ = (
+        "action", "cost", "detail", "guarded", "limits", "mediated", "method", "rule", "safe", "sight", "view",
+        "visible",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: str,
+        action: str,
+        rule: Policy | None,
+        visible: Policy | None,
+        *,
+        limits: tuple[Limit, ...],
+        cost: int,
+        guarded: bool,
+        detail: bool,
+        view: str,
+    ) -> None:
+        self.method, self.action, self.view = method, action, view
+        self.rule, self.visible = rule, visible
+        self.sight = Visibility(visible, rule) if rule is not None else None
+        self.limits, self.cost = limits, cost
+        self.safe = method in SAFE
+        self.guarded, self.detail = guarded, detail
+        sees = visible is not None and visible.about_objects
+        # What makes something new is asked about what it made, and only if its rule speaks of objects.
+        speaks = rule is not None and (rule.about_objects or (sees and (self.safe or detail)))
+        self.mediated = speaks and method != "OPTIONS"
+
+
+class Declared:
+    """Everything that one view callable declares."""
+
+    __slots__ = ("leaves", "name", "unguarded")
+
+    def __init__(self, name: str, leaves: dict[str, Leaf]) -> None:
+        self.name = name
+        self.leaves = leaves
+        # An object rule on a view that cannot ask about objects: refused rather than half enforced.
+        self.unguarded = any(leaf.mediated and not leaf.guarded for leaf in leaves.values())
+
+
+def read(view: Callable[..., Any], scopes: Mapping[str, Limit]) -> Declared:
+    """Compile what `view` (the callback that the URL resolver found) declares.
+
+    Args:
+        view: a function, a class-based view's or DRF view's callback, or one marked by `stockade.web.protect`.
+        scopes: the named limits of LIMITS, for `throttle_scope`.
+
+    Raises:
+        ConfigurationError: an unknown action, method, scope or a malformed rate.
+    """
+    marked: Mapping[str, Any] = getattr(view, MARK, {})
+    cls = getattr(view, "cls", None) or getattr(view, "view_class", None)
+    initkwargs: Mapping[str, Any] = (
+        getattr(view, "initkwargs", None) or getattr(view, "view_initkwargs", None) or {}
+    )
+
+    def own(name: str) -> Any:
+        for source in (marked, initkwargs):
+            if source.get(name) is not None:
+                return source[name]
+        return getattr(cls, name, None)
+
+    name = f"{getattr(cls or view, '__module__', '?')}.{getattr(cls or view, '__qualname__', type(view).__name__)}"
+    actions: Mapping[str, str] | None = getattr(view, "actions", None)
+    by_method = (
+        {method.upper(): action for method, action in actions.items()}
+        if actions
+        else dict.fromkeys(_methods(cls), "")
+    )
+    known = _known_actions(cls) if actions is not None else ()
+    declared, visible = own("policy"), own("visible")
+    table = (
+        PolicyTable(declared, view=name, actions=known, methods=METHODS, visible=visible)
+        if declared is not None
+        else None
+    )
+    guarded = bool(marked) or bool(getattr(cls, "stockade_guards_objects", False))
+    extra = _limits(own("limits"), own("throttle_scope"), scopes, name)
+    costs = own("cost")
+
+    leaves: dict[str, Leaf] = {}
+    answered = {*by_method, "OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
+    for method in METHODS:
+        if method not in answered:
+            continue
+        action = by_method.get("GET" if method == "HEAD" and "HEAD" not in by_method else method, "")
+        key_method = "GET" if method == "HEAD" else method
+        leaves[method] = Leaf(
+            method,
+            action,
+            table.lookup(method, action or None) if table is not None else None,
+            table.visible if table is not None else None,
+            limits=tuple(extra(key_method, action)),
+            cost=_cost(costs, key_method, action),
+            guarded=guarded,
+            detail=_is_detail(cls, initkwargs),
+            view=name,
+        )
+    return Declared(name, leaves)
+
+
+def _is_detail(cls: Any, initkwargs: Mapping[str, Any]) -> bool:
+    """DRF's routers say `detail`; a generic view for one object has a `get_object` and no `list`."""
+    detail = initkwargs.get("detail", getattr(cls, "detail", None))
+    if detail is not None:
+        return bool(detail)
+    return hasattr(cls, "get_object") and not hasattr(cls, "list")
+
+
+def _methods(cls: Any) -> Iterable[str]:
+    """The methods that a class-based view answers; all for a function."""
+    if cls is None:
+        return METHODS
+    return [method for method in METHODS if hasattr(cls, method.lower())]
+
+
+def _known_actions(cls: Any) -> tuple[str, ...]:
+    """A viewset's actions: the standard ones that it has, and its own @action methods."""
+    standard = ("list", "create", "retrieve", "update", "partial_update", "destroy", "metadata")
+    extra = getattr(cls, "get_extra_actions", list)()
+    return (*standard, *(action.__name__ for action in extra))
+
+
+def _limits(
+    declared: Any, scope: Any, scopes: Mapping[str, Limit], name: str
+) -> Callable[[str, str], list[Limit]]:
+    """The view's own limits by (method, action): a rate, a list of rates, or a dict from actions and methods."""
+    shared: list[Limit] = []
+    if scope:
+        if scope not in scopes:
+            raise ConfigurationError(
+                "stockade.E210",
+                f"{name} has throttle_scope {scope!r}, which LIMITS does not name.",
+                f'Add LIMITS["{scope}"] = "100/hour", or use one of {", ".join(sorted(scopes)) or "none yet"}.',
+            )
+        shared.append(scopes[scope])
+    table: dict[str, list[Limit]] = {}
+    by_key: Mapping[str, Any] = (
+        declared if isinstance(declared, Mapping) else {"*": declared} if declared else {}
+    )
+    for keys, rates in by_key.items():
+        for key in (part.strip() for part in keys.split(",")):
+            for rate in [rates] if isinstance(rates, str) else rates:
+                number = len(table.get(key, ())) + 1
+                suffix = ("" if key == "*" else f".{key}") + ("" if number == 1 else f".{number}")
+                try:
+                    limit = parse_rate(f"{name.rpartition('.')[2]}{suffix}", rate)
+                except ValueError as error:
+                    raise ConfigurationError(
+                        "stockade.E211", f"{name} has a wrong limit.", str(error)
+                    ) from None
+                table.setdefault(key, []).append(limit)
+
+    def find(method: str, action: str) -> list[Limit]:
+        own = table.get(action) or table.get(method) or table.get("*", [])
+        return [*shared, *own]
+
+    return find
+
+
+def _cost(declared: Any, method: str, action: str) -> int:
+    """How many places one request takes: `cost = 5`, or a dict from actions and methods."""
+    if isinstance(declared, Mapping):
+        declared = declared.get(action, declared.get(method, declared.get("*")))
+    if declared is None:
+        return 1
+    if isinstance(declared, bool) or not isinstance(declared, int) or declared < 1:
+        raise ConfigurationError(
+            "stockade.E212", f"A cost of {declared!r} is no whole number from 1.", "Write cost = 5."
+        )
+    return declared

@@ -1,0 +1,239 @@
+"""The steps of one request, in order, once; sync and async callers differ only in where the I/O steps run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stockade import keyring, truth
+from stockade.core import clock
+from stockade.core.address import TrustedProxies, limit_key as address_key
+from stockade.core.context import RequestContext
+from stockade.core.errors import InvalidCredential, TooMany, Unavailable, Undeclared
+from stockade.core.principal import ANONYMOUS
+from stockade.gate.headers import retry_after
+from stockade.gate.keys import limit_key
+from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
+from stockade.pipeline.conf import PipelineSettings
+from stockade.pipeline.declared import Leaf
+from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.find import Finder
+from stockade.pipeline.memory import Entry, Memory, dead
+from stockade.pipeline.plans import Plans
+from stockade.schemes.protocol import Scheme
+
+# What a bad signature does not count as: the holder of a token that has merely run out is no guesser.
+_HONEST = frozenset({"expired", "ended", "inactive", "gone", "password_changed"})
+
+
+class Engine:
+    """Steps 1 to 4, over one gate, one set of schemes and one worker's memory.
+
+    Args:
+        settings: of the pipeline.
+        schemes: the enabled ones, in order.
+        gate: the shared state.
+    """
+
+    def __init__(self, settings: PipelineSettings, schemes: Iterable[Scheme], gate: Gate) -> None:
+        self.schemes = tuple(schemes)
+        self.gate = gate
+        self.finder = Finder(self.schemes)
+        self.plans = Plans(settings.limits)
+        self.memory = Memory(settings.cache_size)
+        self.proxies = TrustedProxies(settings.trusted_proxies)
+        self._max_age = round(settings.principal_max_age * 1_000_000)
+        self._failed = self.plans.named.get("failed_auth")
+
+    # -- step 1 ------------------------------------------------------------------------------------------------
+
+    def find(self, context: RequestContext, leaf: Leaf | None) -> Exchange:
+        """Find the one credential. No I/O.
+
+        Raises:
+            Refusal: a credential in the query string, two credentials, or one that nothing recognises.
+        """
+        meta = context.meta
+        exchange = Exchange(context, leaf)
+        query = meta.get("QUERY_STRING")
+        if query:
+            self.finder.refuse_query(query)
+        header = meta.get("HTTP_AUTHORIZATION")
+        if header is not None and "HTTP_X_API_KEY" not in meta:
+            # Seen before, word for word: what it is was found out then.
+            key = self.memory.key(header)
+            exchange.entry = self.memory.get(key)
+            if exchange.entry is not None:
+                exchange.key = key
+                return exchange
+        presented = self.finder.find(meta)
+        if presented is not None:
+            exchange.presented = presented
+            exchange.key = self.memory.key(header if header is not None else f"X-API-Key {presented.value}")
+            exchange.entry = self.memory.get(exchange.key)
+        return exchange
+
+    # -- step 2, only for what this worker has not seen: may do I/O ---------------------------------------------
+
+    def verify(self, exchange: Exchange) -> None:
+        """Prove a credential that this worker has not seen, and learn who it is.
+
+        The address passes its gate first: a place of `failed_auth` is taken before the proof and given back unless
+        the proof fails, so that a hundred guesses at once are limited as well (architecture, "Dear steps").
+
+        Raises:
+            InvalidCredential: it does not hold. TooMany: this address has shown too many that did not.
+        """
+        presented = exchange.presented
+        assert presented is not None  # noqa: S101 - callers ask for it only then
+        reserved: tuple[Charge, ...] = ()
+        at = 0
+        if self._failed is not None:
+            address = address_key(exchange.context.address)
+            reserved = (Charge(self._failed, limit_key(self._failed, address)),)
+            verdict = self._ask((), reserved)
+            at = verdict.at
+            if verdict.refused >= 0:
+                raise self._too_many(reserved, verdict)
+        try:
+            credential = presented.scheme.verify(presented.value, exchange.meta)
+        except InvalidCredential as error:
+            if error.reason in _HONEST and reserved:
+                self.gate.refund(reserved, at)
+            raise
+        except BaseException:
+            if reserved:
+                self.gate.refund(reserved, at)
+            raise
+        if reserved:
+            self.gate.refund(reserved, at)
+        entry = Entry(presented.scheme, credential, presented.scheme.epochs(credential))
+        # Epochs first, SQL second: a change between the two moves the epoch, and the next request reads again.
+        self._learn(entry, self._ask(entry.keys, ()))
+        exchange.entry = self.memory.put(exchange.key, entry)
+
+    # -- step 3 ------------------------------------------------------------------------------------------------
+
+    def pass_gate(self, exchange: Exchange) -> bool:
+        """The one atomic call. Returns whether SQL must be asked (`reload`) before the policy.
+
+        Raises:
+            TooMany: over a limit. InvalidCredential: expired or ended. Unavailable: the state is away.
+        """
+        entry = exchange.entry
+        leaf = exchange.leaf
+        if entry is None:
+            if exchange.principal is ANONYMOUS or leaf is None:
+                charges = self.plans.anonymous(leaf, address_key(exchange.context.address))
+            else:  # given by a test (`pipeline.forced`)
+                charges = self.plans.authenticated(leaf, exchange.principal)
+            exchange.charges = charges
+            exchange.verdict = verdict = self._ask((), charges)
+            if verdict.refused >= 0:
+                raise self._too_many(charges, verdict)
+            return False
+        if entry.expires <= clock.now():
+            self.memory.drop(exchange.key)
+            raise dead("expired")
+        plan = entry.plans.get(leaf)
+        if plan is None:
+            principal = entry.principal
+            plan = () if principal is None or leaf is None else self.plans.authenticated(leaf, principal)
+            entry.plans[leaf] = plan
+        exchange.charges = plan
+        exchange.verdict = verdict = self._ask(entry.keys, plan)
+        if verdict.refused >= 0:
+            raise self._too_many(plan, verdict)
+        if verdict.epochs != entry.epochs or verdict.world != entry.world or entry.fresh_until < verdict.at:
+            return True
+        principal = entry.principal
+        if principal is None:
+            raise dead(entry.refusal)
+        exchange.principal = principal
+        return False
+
+    def reload(self, exchange: Exchange) -> None:
+        """Read the principal again: something has changed, or what is known is too old. May do I/O.
+
+        Raises:
+            InvalidCredential: the subject or session has ended, or its key is gone.
+        """
+        entry, verdict = exchange.entry, exchange.verdict
+        assert entry is not None and verdict is not None  # noqa: S101, PT018 - after `pass_gate`
+        if verdict.world != entry.world:
+            # Keys may have gone: prove it again under the ring as it is now.
+            keyring.forget()
+            presented = self.finder.find(exchange.meta)
+            assert presented is not None  # noqa: S101 - the same headers gave one before
+            try:
+                presented.scheme.verify(presented.value, exchange.meta)
+            except InvalidCredential:
+                self.memory.drop(exchange.key)
+                raise
+        self._learn(entry, verdict)
+        if entry.principal is None:
+            raise dead(entry.refusal)
+        exchange.principal = entry.principal
+
+    def _learn(self, entry: Entry, verdict: Verdict) -> None:
+        """Ask SQL who the credential's subject is, under the epochs of `verdict`, read before."""
+        dirty = DIRTY in verdict.epochs or verdict.world == DIRTY
+        if dirty:
+            truth.reconcile_soon()
+        try:
+            principal, refusal = entry.scheme.load(entry.credential), ""
+        except InvalidCredential as error:
+            principal, refusal = None, error.reason
+        # Under change nothing is kept: `fresh_until` in the past makes the next request ask again.
+        until = 0 if dirty else verdict.at + self._max_age
+        entry.learn(principal, refusal, verdict.epochs, verdict.world, until)
+
+    # -- step 4 ------------------------------------------------------------------------------------------------
+
+    def decide(self, exchange: Exchange) -> None:
+        """May this caller do this at all? What depends on the object is asked by the view, and must be.
+
+        Raises:
+            Undeclared: the view has no policy. Unauthenticated, Forbidden, InsufficientScope: the policy says no.
+        """
+        leaf = exchange.leaf
+        if leaf is None or leaf.rule is None:
+            raise Undeclared()
+        principal = exchange.principal
+        if leaf.rule.admits(principal) is False and not self._left_to_view(leaf, principal is ANONYMOUS):
+            raise leaf.rule.refusal(principal)
+
+    @staticmethod
+    def _left_to_view(leaf: Leaf, anonymous: bool) -> bool:
+        """Whether the view says no itself, because what may not be seen must be 404 before anything is 403."""
+        return (
+            leaf.guarded
+            and not anonymous
+            and leaf.visible is not None
+            and leaf.visible.about_objects
+            and leaf.detail
+        )
+
+    # -- helpers -----------------------------------------------------------------------------------------------
+
+    def _ask(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
+        verdict = self.gate.ask(epochs, charges)
+        if verdict.marker != self.memory.marker:
+            # Empty or new: nothing is decided until live revocations are loaded (decision 2).
+            marker = truth.ensure_loaded(self.gate, verdict.marker)
+            self.memory.clear()
+            self.memory.marker = marker
+            if verdict.marker != marker:
+                if charges and verdict.refused < 0:
+                    self.gate.refund(charges, verdict.at)  # asked again below: one request, one charge
+                verdict = self.gate.ask(epochs, charges)
+                if verdict.marker != marker:
+                    raise Unavailable(reason="state_changing")
+        return verdict
+
+    @staticmethod
+    def _too_many(charges: tuple[Charge, ...], verdict: Verdict) -> TooMany:
+        return TooMany(retry_after(verdict.wait), charges[verdict.refused].limit.name)
+
+    def forget(self) -> None:
+        """Drop what this worker remembers."""
+        self.memory.clear()

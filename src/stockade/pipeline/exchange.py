@@ -1,0 +1,96 @@
+"""One request on its way: what is known so far, and the questions that a view may ask about objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from stockade.core.context import RequestContext
+from stockade.core.errors import Forbidden, NotVisible
+from stockade.core.principal import ANONYMOUS, Principal
+from stockade.pipeline.declared import Leaf
+from stockade.policy import Mediator
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+
+    from stockade.gate.protocol import Charge, Verdict
+    from stockade.pipeline.find import Presented
+    from stockade.pipeline.memory import Entry
+
+M = TypeVar("M", bound="Model")
+
+
+class Exchange:
+    """Lives as `request.stockade` for one request.
+
+    principal: who is calling.
+    mediator: whether the view has asked the policy, for complete mediation.
+    """
+
+    __slots__ = (
+        "charges", "context", "entry", "key", "leaf", "mediator", "meta", "presented", "principal", "recorded",
+        "verdict",
+    )  # fmt: skip
+
+    def __init__(self, context: RequestContext, leaf: Leaf | None) -> None:
+        self.context = context
+        self.meta = context.meta
+        self.leaf = leaf
+        self.presented: Presented | None = None
+        self.key = b""
+        self.entry: Entry | None = None
+        self.principal: Principal = ANONYMOUS
+        self.charges: tuple[Charge, ...] = ()
+        self.verdict: Verdict | None = None
+        self.mediator: Mediator | None = Mediator() if leaf is not None and leaf.mediated else None
+        self.recorded = False
+
+    def visible(self, queryset: QuerySet[M], leaf: Leaf | None = None) -> QuerySet[M]:
+        """The part of `queryset` that the caller may see, and in a list also act on. Never adds duplicates."""
+        if self.mediator is not None:
+            self.mediator.filtered(queryset.model)
+        leaf = leaf or self.leaf
+        if leaf is None or leaf.sight is None:
+            return queryset.none()
+        sight = leaf.sight
+        return queryset.filter(sight.filter(self.principal) if leaf.detail else sight.listing(self.principal))
+
+    def authorize(self, obj: Any, leaf: Leaf | None = None) -> None:
+        """Refuse unless the caller may see `obj` and may do to it what this request does.
+
+        Raises:
+            NotVisible: it may not be seen (404).
+            Forbidden, InsufficientScope, Unauthenticated: it may be seen, and this may not be done (403, 401).
+        """
+        self._asked(obj)
+        leaf = leaf or self.leaf
+        if leaf is None or leaf.sight is None:
+            raise NotVisible(reason="undeclared")
+        refusal = leaf.sight.refusal(self.principal, obj)
+        if refusal is not None:
+            raise refusal
+
+    def authorize_new_state(self, obj: Model, leaf: Leaf | None = None) -> None:
+        """Refuse unless what a write has made of `obj` is still within the rule; asked inside the write's transaction.
+
+        Raises:
+            Forbidden: the new state is not the caller's to make (OWASP API3: mass assignment of ownership).
+        """
+        self._asked(obj)
+        leaf = leaf or self.leaf
+        if leaf is None or leaf.sight is None:
+            raise Forbidden(reason="undeclared")
+        refusal = leaf.sight.refusal_of_new(self.principal, obj)
+        if refusal is not None:
+            raise refusal
+
+    def _asked(self, obj: Any) -> None:
+        if self.mediator is not None:
+            self.mediator.asked(obj)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a decision is due and missing: any for a safe method, one that names an object for an unsafe one."""
+        if self.mediator is None or self.leaf is None:
+            return False
+        return not (self.mediator.decided if self.leaf.safe else self.mediator.named_object)

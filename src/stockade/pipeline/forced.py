@@ -1,0 +1,35 @@
+"""Callers that a test puts in place of a credential."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from stockade.core.principal import ANONYMOUS, Kind, Principal
+from stockade.schemes.users import read_user
+
+# An environ value that came over the network is a string, so an instance of Principal can only have been put there by
+# code of this process: `stockade.testing` does.
+TESTING_KEY = "stockade.testing.principal"
+
+
+def principal_of(request: HttpRequest) -> Principal | None:
+    """The principal that a test has forced upon `request`, or None.
+
+    Two ways: `stockade.testing` puts a Principal into the environ, DRF's `force_authenticate` a user on the request.
+    """
+    given = request.META.get(TESTING_KEY)
+    if isinstance(given, Principal):
+        return given
+    user = request.__dict__.get("_force_auth_user")
+    if user is None:
+        return None
+    if not user.is_authenticated:
+        return ANONYMOUS
+    facts = read_user(type(user), user.pk)
+    return Principal(
+        Kind.USER,
+        str(user.pk),
+        user=user,
+        roles=facts.groups if facts is not None else frozenset(),
+        superuser=bool(facts and facts.is_superuser),
+    )

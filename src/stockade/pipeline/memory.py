@@ -1,0 +1,102 @@
+"""What one worker remembers of the credentials that it has seen, so that the steady state asks no SQL."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from threading import Lock
+from typing import Any
+
+from stockade.core.credential import Credential
+from stockade.core.errors import InvalidCredential
+from stockade.core.principal import Principal
+from stockade.gate.protocol import Charge
+from stockade.schemes.protocol import Scheme
+
+
+class Entry:
+    """One verified credential: what was proven, who it is, and under which epochs that was read.
+
+    Args:
+        scheme: who answers for it.
+        credential: what its signature proved; immutable.
+        keys: the gate's epoch keys that end what is remembered.
+    """
+
+    __slots__ = (
+        "credential", "epochs", "expires", "fresh_until", "keys", "plans", "principal", "refusal", "scheme", "world",
+    )  # fmt: skip
+
+    def __init__(self, scheme: Scheme, credential: Credential, keys: tuple[bytes, ...]) -> None:
+        self.scheme = scheme
+        self.credential = credential
+        self.expires = credential.expires
+        self.keys = keys
+        self.epochs: tuple[int, ...] = ()
+        self.world = -2  # matches no answer of the gate: SQL is asked before first use
+        self.fresh_until = 0
+        self.principal: Principal | None = None
+        self.refusal: str = (
+            ""  # why it does not hold any more; kept, so that a replayed dead token costs no SQL
+        )
+        self.plans: dict[Any, tuple[Charge, ...]] = {}
+
+    def learn(
+        self, principal: Principal | None, refusal: str, epochs: tuple[int, ...], world: int, fresh_until: int
+    ) -> None:
+        """Remember what SQL said under epochs that were read from the gate BEFORE SQL was asked.
+
+        Args:
+            fresh_until: tick after which SQL is asked again; 0 keeps nothing beyond this request.
+        """
+        self.fresh_until = 0  # while the parts are exchanged, no other thread may take the mixture for fresh
+        self.principal, self.refusal, self.plans = principal, refusal, {}
+        self.epochs, self.world = epochs, world
+        self.fresh_until = fresh_until
+
+
+class Memory:
+    """Entries by the SHA-256 of the header that showed the credential. Bounded: the oldest tenth goes when it is full.
+
+    The header itself is not kept, so a dump of a worker's memory holds no token that is not being used that moment.
+    Issuer and audience are settings of the process, and a change of settings drops the memory.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: dict[bytes, Entry] = {}
+        self._lock = Lock()
+        self.marker: bytes | None = None  # the gate's birth marker when the entries were read
+
+    def key(self, header: str) -> bytes:
+        """The key of a header's value; the keyword belongs to it, so no value is accepted under another's."""
+        return sha256(header.encode("utf-8", "surrogatepass")).digest()
+
+    def get(self, key: bytes) -> Entry | None:
+        """The entry, if this worker has seen the credential."""
+        return self._entries.get(key)
+
+    def put(self, key: bytes, entry: Entry) -> Entry:
+        """Remember an entry; returns the one that is kept (a concurrent request may have been first)."""
+        if len(self._entries) >= self._size:
+            with self._lock:
+                if len(self._entries) >= self._size:
+                    for old in list(self._entries)[: max(1, self._size // 10)]:
+                        self._entries.pop(old, None)
+        return self._entries.setdefault(key, entry)
+
+    def drop(self, key: bytes) -> None:
+        """Forget one credential."""
+        self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything: keys or groups have changed, or the state was lost."""
+        with self._lock:
+            self._entries = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def dead(reason: str) -> InvalidCredential:
+    """The refusal of a credential whose signature holds but whose subject or session has ended."""
+    return InvalidCredential(reason=reason)

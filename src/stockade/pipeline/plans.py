@@ -1,0 +1,76 @@
+"""Which limits a request is charged for: named ones by who calls, the view's own, each over its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stockade.core.errors import ConfigurationError
+from stockade.core.principal import Principal
+from stockade.gate.keys import limit_key
+from stockade.gate.protocol import Charge, Limit
+from stockade.gate.rates import parse as parse_rate
+from stockade.pipeline.declared import Leaf
+
+ATTEMPTS = frozenset(
+    {"login", "login_address", "failed_auth"}
+)  # count failures only; charged where they happen
+_ANON_CACHE = 20_000
+
+
+class Plans:
+    """Turns LIMITS into charges.
+
+    Args:
+        limits: the setting LIMITS; None as a value takes a default limit away.
+
+    Raises:
+        ConfigurationError: a rate is malformed.
+    """
+
+    def __init__(self, limits: Mapping[str, Any]) -> None:
+        self.named: dict[str, Limit] = {}
+        for name, rate in limits.items():
+            if rate is None:
+                continue
+            try:
+                self.named[name] = parse_rate(name, rate)
+            except (ValueError, TypeError) as error:
+                raise ConfigurationError("stockade.E200", f"LIMITS[{name!r}] is wrong.", str(error)) from None
+        self._anon = self.named.get("anon")
+        self._user = self.named.get("user")
+        self._credential = self.named.get("credential")
+        self._anonymous: dict[tuple[Leaf | None, str], tuple[Charge, ...]] = {}
+
+    def anonymous(self, leaf: Leaf | None, address: str) -> tuple[Charge, ...]:
+        """The charges of a caller who proved nothing, by address (as `core.address.limit_key` gives it)."""
+        found = self._anonymous.get((leaf, address))
+        if found is None:
+            limits = [self._anon] if self._anon else []
+            found = _charges([(limit, address) for limit in limits], leaf, address)
+            if len(self._anonymous) >= _ANON_CACHE:
+                self._anonymous.clear()
+            self._anonymous[leaf, address] = found
+        return found
+
+    def authenticated(self, leaf: Leaf, principal: Principal) -> tuple[Charge, ...]:
+        """The charges of a known caller: user, credential, scheme, roles, then the view's own."""
+        who = f"{principal.kind.value}:{principal.subject}"
+        wanted: list[tuple[Limit, str]] = []
+        if self._user:
+            wanted.append((self._user, who))
+        credential = principal.credential
+        if credential is not None:
+            if self._credential:
+                wanted.append((self._credential, credential.session or credential.id))
+            if scheme := self.named.get(f"scheme:{credential.scheme}"):
+                wanted.append((scheme, who))
+        roles = [self.named.get(f"role:{role}") for role in sorted(principal.roles)]
+        wanted.extend((limit, who) for limit in roles if limit)
+        return _charges(wanted, leaf, who)
+
+
+def _charges(wanted: list[tuple[Limit, str]], leaf: Leaf | None, who: str) -> tuple[Charge, ...]:
+    cost = leaf.cost if leaf else 1
+    own = [(limit, f"{leaf.view}|{who}") for limit in leaf.limits] if leaf else []
+    return tuple(Charge(limit, limit_key(limit, identity), cost) for limit, identity in [*wanted, *own])

@@ -1,0 +1,63 @@
+"""Step 6: what a refusal becomes in the security log, once."""
+
+from __future__ import annotations
+
+from stockade.core import errors
+from stockade.core.errors import Refusal
+from stockade.events import emit
+from stockade.events.catalogue import Event
+from stockade.pipeline.exchange import Exchange
+
+# The first class that fits names the event; narrower ones first.
+_EVENTS: tuple[tuple[type[Refusal], Event], ...] = (
+    (errors.CredentialInQuery, Event.CREDENTIAL_EXPOSED),
+    (errors.LoginFailed, Event.LOGIN_FAIL),
+    (errors.InvalidCredential, Event.AUTHN_FAIL),
+    (errors.CsrfFailed, Event.CSRF_FAIL),
+    (errors.Unauthenticated, Event.AUTHZ_FAIL),
+    (errors.Forbidden, Event.AUTHZ_FAIL),
+    (errors.NotVisible, Event.AUTHZ_FAIL),
+    (errors.TooMany, Event.LIMIT_EXCEEDED),
+    (errors.Undecided, Event.AUTHZ_UNDECIDED),
+    (errors.BadRequest, Event.INPUT_FAIL),
+)
+
+
+def event_of(refusal: Refusal) -> Event | None:
+    """The event that tells of `refusal`; None where the step that refused has told already (state away)."""
+    for kind, event in _EVENTS:
+        if isinstance(refusal, kind):
+            return event
+    return None
+
+
+def record(exchange: Exchange | None, refusal: Refusal) -> None:
+    """Emit the event of a refusal, once a request and once a refusal."""
+    if refusal.recorded or (exchange is not None and exchange.recorded):
+        return
+    refusal.recorded = True
+    event = event_of(refusal)
+    if event is None:
+        return
+    if exchange is not None:
+        exchange.recorded = True
+    principal = exchange.principal if exchange is not None else None
+    entry = exchange.entry if exchange is not None else None
+    emit(
+        event,
+        reason=refusal.reason,
+        status=refusal.status,
+        principal=principal if principal is not None and principal.is_authenticated else None,
+        credential=entry.credential if entry is not None else None,
+    )
+
+
+def record_success(exchange: Exchange) -> None:
+    """Emit that a credential was accepted; only where the setting asks for successes."""
+    if exchange.entry is not None:
+        emit(
+            Event.AUTHN_SUCCESS,
+            status=200,
+            principal=exchange.principal,
+            credential=exchange.entry.credential,
+        )

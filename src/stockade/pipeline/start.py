@@ -1,0 +1,179 @@
+"""What stops the start and what is only said: found here, because Django runs no system checks under WSGI or ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from stockade import conf
+from stockade.conf import Section
+from stockade.core.errors import ConfigurationError
+from stockade.edge.headers import HeaderSettings
+from stockade.events.conf import EventSettings
+from stockade.gate.conf import GateSettings
+from stockade.keyring.conf import KeyringSettings
+from stockade.pipeline import registry as registries
+from stockade.pipeline.conf import PipelineSettings
+from stockade.pipeline.declared import Declared
+from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
+
+SECTIONS: tuple[type[Section], ...] = (
+    PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, KeyringSettings, EventSettings,
+    HeaderSettings,
+)  # fmt: skip
+MIDDLEWARE = "stockade.web.Middleware"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: the check's id, what it is, what to write instead, and whether it stops the start."""
+
+    id: str
+    message: str
+    hint: str
+    stops: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.message} {self.hint}"
+
+
+def _of(error: ConfigurationError) -> Finding:
+    return Finding(error.id, error.message, error.hint)
+
+
+def known_settings() -> set[str]:
+    """Every key that STOCKADE may have."""
+    found: set[str] = set()
+    for section in SECTIONS:
+        found.update([section.NAME] if section.NAME else [meta.name for meta in section.declared()])
+    return found
+
+
+def settings_findings() -> Iterator[Finding]:
+    """A wrong value anywhere in STOCKADE, or a key that no room has."""
+    stockade = conf.raw()
+    for section in SECTIONS:
+        try:
+            conf.build(section, stockade)
+        except ConfigurationError as error:
+            yield _of(error)
+    known = known_settings()
+    for name in stockade:
+        if name not in known:
+            yield Finding(
+                "stockade.E004", f"STOCKADE has no {name!r}.", f"Known: {', '.join(sorted(known))}."
+            )
+
+
+def middleware_findings() -> Iterator[Finding]:
+    """The middleware must be there, once, and first: behind another, views and redirects slip past it."""
+    from django.conf import settings
+
+    listed = list(settings.MIDDLEWARE)
+    if MIDDLEWARE not in listed:
+        yield Finding(
+            "stockade.E010",
+            f"{MIDDLEWARE} is not in MIDDLEWARE, so nothing is protected.",
+            f'Write MIDDLEWARE = ["{MIDDLEWARE}", *MIDDLEWARE].',
+        )
+    elif listed[0] != MIDDLEWARE or listed.count(MIDDLEWARE) > 1:
+        yield Finding(
+            "stockade.E011",
+            f"{MIDDLEWARE} is not first in MIDDLEWARE.",
+            "Move it to the front: what stands before it can answer without asking it.",
+        )
+
+
+def findings() -> list[Finding]:
+    """Everything, in the order in which it is best mended: settings, the middleware, then views."""
+    if not conf.configured():
+        return []
+    try:
+        found = list(settings_findings())
+        if not found:
+            registries.current()
+    except ConfigurationError as error:
+        found = [_of(error)]
+    found.extend(middleware_findings())
+    return found or view_findings()
+
+
+def refuse_to_start() -> None:
+    """Raise what stops the start; once for one set of settings.
+
+    Raises:
+        ImproperlyConfigured: with every id, message and hint.
+    """
+    registry = registries.peek()
+    if registry is not None and registry.started:
+        return
+    stops = [str(finding) for finding in findings() if finding.stops]
+    if stops:
+        raise ImproperlyConfigured("Stockade does not start:\n" + "\n".join(stops))
+    registry = registries.peek()
+    if registry is not None:
+        registry.started = True
+
+
+def views() -> Iterator[tuple[str, Callable[..., Any], bool]]:
+    """Every URL pattern of the project as (route, view, whether EXEMPT leaves it alone)."""
+    from django.urls import ResolverMatch, get_resolver
+
+    registry = registries.current()
+
+    def walk(
+        resolver: Any, route: str, apps: list[str], spaces: list[str]
+    ) -> Iterator[tuple[str, Any, bool]]:
+        for pattern in resolver.url_patterns:
+            here = route + str(pattern.pattern)
+            if hasattr(pattern, "url_patterns"):
+                inner_apps = [*apps, pattern.app_name] if pattern.app_name else apps
+                inner_spaces = [*spaces, pattern.namespace] if pattern.namespace else spaces
+                yield from walk(pattern, here, inner_apps, inner_spaces)
+                continue
+            match = ResolverMatch(pattern.callback, (), {}, pattern.name, apps, spaces, here)
+            yield here, pattern.callback, registry is not None and registry.exempt(match)
+
+    yield from walk(get_resolver(), "", [], [])
+
+
+def view_findings() -> list[Finding]:
+    """Undeclared views (refused to all), nonsense in a declaration, and object rules that nothing enforces."""
+    registry = registries.current()
+    if registry is None:
+        return []
+    found: list[Finding] = []
+    seen: set[Any] = set()
+    for route, view, exempt in views():
+        if exempt or view in seen:
+            continue
+        seen.add(view)
+        try:
+            found.extend(_judge(route, registry.declared(view)))
+        except ConfigurationError as error:
+            found.append(_of(error))
+    return found
+
+
+def _judge(route: str, declared: Declared) -> Iterator[Finding]:
+    bare = [
+        m
+        for m, leaf in declared.leaves.items()
+        if leaf.rule is None and m not in ("HEAD", "OPTIONS", "TRACE")
+    ]
+    if bare:
+        yield Finding(
+            "stockade.W010",
+            f"{declared.name} ({route}) declares no policy for {', '.join(bare)}: refused to everybody.",
+            "Give it a `policy`, wrap it with stockade.web.protect, or name it in EXEMPT.",
+            stops=False,
+        )
+    if declared.unguarded:
+        yield Finding(
+            "stockade.E012",
+            f"{declared.name} ({route}) has a policy about objects but cannot ask about any.",
+            "Derive it from stockade.drf.mixins.PolicyMixin; its own filter_backends would bypass the policy.",
+        )

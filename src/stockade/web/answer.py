@@ -1,0 +1,39 @@
+"""What every answer carries: security headers, the request id, and where limits were charged their state."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.http import HttpRequest, HttpResponseBase
+
+from stockade.core.context import RequestContext
+from stockade.edge.headers import Store
+from stockade.gate import headers as limits
+from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.registry import Registry
+
+
+def finish(
+    registry: Registry,
+    request: HttpRequest,
+    exchange: Exchange | None,
+    context: RequestContext,
+    response: HttpResponseBase,
+) -> None:
+    """Complete `response` in place. What the view has set itself is kept.
+
+    Works on the store of `django.http.ResponseHeaders` (lower-case name to (name, value)): one merge instead of ten
+    assignments, which would check and convert each value again (see `stockade.edge.headers`).
+    """
+    headers = response.headers
+    store = cast(Store, headers._store)  # type: ignore[attr-defined]  # noqa: SLF001
+    content_type = store.get("content-type")
+    page = content_type is not None and content_type[1].startswith("text/html")
+    merged = {**registry.stores[request.is_secure(), page], **store}
+    merged["x-request-id"] = ("X-Request-ID", context.id)
+    if exchange is not None and exchange.charges:
+        verdict = exchange.verdict
+        if verdict is not None:
+            merged["ratelimit-policy"] = ("RateLimit-Policy", limits.policy(exchange.charges))
+            merged["ratelimit"] = ("RateLimit", limits.remaining(exchange.charges, verdict))
+    headers._store = merged  # type: ignore[attr-defined]  # noqa: SLF001

@@ -1,0 +1,67 @@
+"""`protect`: a policy and limits for a plain view, a DRF function view or an async view."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
+
+from django.http import HttpRequest, HttpResponseBase
+
+from stockade.pipeline.declared import MARK
+from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.mediation import run_mediated
+from stockade.policy import Policy
+
+View = TypeVar("View", bound=Callable[..., Any])
+Rates = str | Sequence[str]
+
+
+def protect(
+    *,
+    policy: Policy | Mapping[str, Policy],
+    visible: Policy | None = None,
+    limits: Rates | Mapping[str, Rates] | None = None,
+    cost: int | Mapping[str, int] | None = None,
+) -> Callable[[View], View]:
+    """Declare who may call a view, and how often.
+
+    Args:
+        policy: a rule, or a dict from HTTP methods to rules. Where it speaks of objects the view must ask
+            `request.stockade.authorize(obj)` or use `request.stockade.visible(queryset)` before it answers; unsafe
+            methods then run in a transaction that is rolled back if it did neither.
+        visible: what the caller may see at all: 404 outside it, 403 inside it but outside `policy`.
+        limits: a rate such as ``"10/min"``, several, or a dict from HTTP methods to them.
+        cost: how many places one request takes of every limit.
+
+    Example:
+        >>> @protect(policy=Authenticated(), limits="10/min")
+        ... def export(request): ...
+    """
+    declared = {"policy": policy, "visible": visible, "limits": limits, "cost": cost}
+
+    def decorate(view: View) -> View:
+        # An async view keeps its identity: Django's transactions are synchronous, so a missing decision withholds its
+        # answer (the middleware sees to that) but cannot undo what it wrote.
+        wrapped: Any = view if iscoroutinefunction(view) else _mediated(view)
+        setattr(wrapped, MARK, declared)
+        return wrapped  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _mediated(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Run unsafe methods of a view about objects in a transaction that a missing decision rolls back.
+
+    `functools.wraps` keeps the attributes by which DRF's callbacks are known (`cls`, `csrf_exempt`).
+    """
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        exchange: Exchange | None = getattr(request, "stockade", None)
+        if exchange is None or exchange.leaf is None or not exchange.leaf.mediated or exchange.leaf.safe:
+            return view(request, *args, **kwargs)
+        return run_mediated(exchange, lambda: view(request, *args, **kwargs))
+
+    return inner

@@ -1,0 +1,151 @@
+"""The middleware: first in MIDDLEWARE, so that no view and no other middleware slips past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponseBase
+
+from stockade.core.context import RequestContext, current as current_context
+from stockade.core.errors import NotVisible, Refusal, Undecided
+from stockade.pipeline import registry as registries
+from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.mediation import undecided
+from stockade.pipeline.record import record
+from stockade.pipeline.registry import Registry
+from stockade.pipeline.start import refuse_to_start
+from stockade.web.answer import finish
+from stockade.web.problem import respond
+from stockade.web.run import admit, begin, open_context
+
+View = Callable[..., Any]
+
+
+class Middleware:
+    """Find, verify, gate, policy for every request; headers and events for every answer.
+
+    Steps 1 to 4 run in `process_view`, where the view is known; what never reaches a view is answered in `__call__`.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.asynchronous = iscoroutinefunction(get_response)
+        if self.asynchronous:
+            # Django looks at both: a sync process_view of an async handler would run in a thread each time.
+            markcoroutinefunction(self)
+            self.process_view: Callable[..., Any] = self._process_view_async
+        else:
+            self.process_view = self._process_view
+        refuse_to_start()
+
+    # -- around everything -------------------------------------------------------------------------------------
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Answer a request; a coroutine where the handler is async."""
+        if self.asynchronous:
+            return self._call_async(request)
+        registry = registries.current()
+        if registry is None:
+            return self.get_response(request)
+        context = open_context(registry, request)
+        try:
+            return self._close(registry, request, context, self.get_response(request))
+        finally:
+            current_context.set(None)
+
+    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
+        registry = registries.current()
+        if registry is None:
+            return await self.get_response(request)  # type: ignore[no-any-return]
+        context = open_context(registry, request)
+        return self._close(registry, request, context, await self.get_response(request))
+
+    def _close(
+        self, registry: Registry, request: HttpRequest, context: RequestContext, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        exchange: Exchange | None = request.__dict__.get("stockade")
+        if exchange is None:
+            if response.status_code == 404 and request.resolver_match is None:
+                response = self._unresolved(registry, context, response)
+        elif exchange.mediator is not None and undecided(exchange, response):
+            response = self._refuse(registry, exchange, Undecided(reason="undecided"))
+        finish(registry, request, exchange, context, response)
+        return response
+
+    def _unresolved(
+        self, registry: Registry, context: RequestContext, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """No URL fits: limits and the query string are looked at all the same, and the answer is a problem document."""
+        from django.conf import settings
+
+        exchange = None
+        try:
+            registry.engine.finder.refuse_query(context.meta.get("QUERY_STRING") or "")
+            registry.engine.pass_gate(exchange := Exchange(context, None))
+        except Refusal as refusal:
+            return self._refuse(registry, exchange, refusal)
+        return response if settings.DEBUG else respond(registry, NotVisible())
+
+    # -- before the view ---------------------------------------------------------------------------------------
+
+    def _process_view(
+        self, request: HttpRequest, view: View, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        registry = registries.current()
+        if registry is None:
+            return None
+        exchange = None
+        try:
+            exchange = begin(registry, request, view)
+            if exchange is None:
+                return None
+            engine = registry.engine
+            if exchange.key and exchange.entry is None:
+                engine.verify(exchange)
+            if engine.pass_gate(exchange):
+                engine.reload(exchange)
+            admit(registry, request, exchange)
+        except Refusal as refusal:
+            return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
+        return None
+
+    async def _process_view_async(
+        self, request: HttpRequest, view: View, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        registry = registries.current()
+        if registry is None:
+            return None
+        exchange = None
+        try:
+            exchange = begin(registry, request, view)
+            if exchange is None:
+                return None
+            engine = registry.engine
+            # Only what may ask SQL leaves the event loop; the gate's call is shorter than a thread's switch.
+            if exchange.key and exchange.entry is None:
+                await sync_to_async(engine.verify)(exchange)
+            if engine.pass_gate(exchange):
+                await sync_to_async(engine.reload)(exchange)
+            admit(registry, request, exchange)
+        except Refusal as refusal:
+            return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
+        return None
+
+    # -- refusals ----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _refuse(registry: Registry, exchange: Exchange | None, refusal: Refusal) -> HttpResponseBase:
+        record(exchange, refusal)
+        return respond(registry, refusal)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """A refusal that a view raised, and that DRF's own handler passes on."""
+        registry = registries.current()
+        if registry is None or not isinstance(exception, Refusal):
+            return None
+        return self._refuse(registry, request.__dict__.get("stockade"), exception)

@@ -1,0 +1,62 @@
+"""Refusals as answers: RFC 9457 problem documents with challenges per RFC 9110 and RFC 6750."""
+
+from __future__ import annotations
+
+import orjson
+from django.http import HttpResponse
+
+from stockade.core.errors import InsufficientScope, InvalidCredential, LoginFailed, Refusal, Undecided
+from stockade.pipeline.registry import Registry
+
+PROBLEM = "application/problem+json"
+
+
+def respond(registry: Registry, refusal: Refusal) -> HttpResponse:
+    """The response that tells a client of `refusal`."""
+    response = HttpResponse(
+        orjson.dumps(body(registry, refusal)), status=refusal.status, content_type=PROBLEM
+    )
+    if registry.settings.errors == "drf":
+        response.headers["Content-Type"] = "application/json"
+    for name, value in headers(registry, refusal).items():
+        response.headers[name] = value
+    return response
+
+
+def body(registry: Registry, refusal: Refusal) -> dict[str, object]:
+    """The members of the body, in the shape that ERRORS asks for."""
+    if registry.settings.errors == "drf":
+        return dict(refusal.errors) if refusal.errors else {"detail": refusal.detail, "code": refusal.code}
+    document = refusal.problem()
+    if isinstance(refusal, Undecided) and _debug():
+        document["detail"] = (
+            "This view's policy speaks of objects, but the view answered without asking about any. Derive it from "
+            "PolicyMixin and use get_object() or filter_queryset(), or call request.stockade.authorize(obj) or "
+            "request.stockade.visible(queryset). What it wrote was rolled back. (Shown because DEBUG is on.)"
+        )
+    return document
+
+
+def headers(registry: Registry, refusal: Refusal) -> dict[str, str]:
+    """Retry-After and the like, and for a 401 one challenge per enabled scheme (RFC 9110 section 11.6.1)."""
+    found = dict(refusal.headers)
+    if refusal.status == 401:
+        error = ""
+        if isinstance(refusal, InvalidCredential):
+            error = f', error="invalid_token", error_description="{refusal.detail}"'  # RFC 6750 section 3.1
+        found["WWW-Authenticate"] = ", ".join(
+            challenge
+            + (error if challenge.startswith("Bearer") and not isinstance(refusal, LoginFailed) else "")
+            for challenge in registry.challenges
+        )
+    elif isinstance(refusal, InsufficientScope):
+        bearer = next((c for c in registry.challenges if c.startswith("Bearer")), "")
+        if bearer:
+            found["WWW-Authenticate"] = f'{bearer}, error="insufficient_scope", scope="{refusal.scope}"'
+    return found
+
+
+def _debug() -> bool:
+    from django.conf import settings
+
+    return bool(settings.DEBUG)

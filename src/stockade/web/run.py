@@ -1,0 +1,99 @@
+"""The parts of the way that the middleware and the DRF adapters share: open, begin, admit."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+
+from stockade.core.context import RequestContext, current
+from stockade.core.errors import MethodNotAllowed, Undeclared
+from stockade.core.principal import Principal
+from stockade.pipeline import forced
+from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.record import record_success
+from stockade.pipeline.registry import Registry
+from stockade.schemes.users import renewed
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+def open_context(registry: Registry, request: HttpRequest) -> RequestContext:
+    """What events say of this request. X-Request-ID is believed from trusted proxies only."""
+    meta = request.META
+    proxies = registry.engine.proxies
+    peer = meta.get("REMOTE_ADDR", "")
+    if proxies:
+        given = meta.get("HTTP_X_REQUEST_ID", "") if proxies.trusts(peer) else ""
+        id = given if given and _REQUEST_ID.match(given) else os.urandom(16).hex()
+        context = RequestContext(id, meta, proxies.client(meta))
+    else:
+        context = RequestContext(os.urandom(16).hex(), meta, peer)
+    current.set(context)
+    request.stockade_context = context  # type: ignore[attr-defined]
+    return context
+
+
+def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) -> Exchange | None:
+    """Step 1: the exchange, its credential found; None for a view that EXEMPT leaves alone.
+
+    Raises:
+        MethodNotAllowed: the view does not answer this method. Undeclared: its object rule cannot be enforced.
+        BadRequest, InvalidCredential: see `Engine.find`.
+    """
+    context: RequestContext = request.stockade_context  # type: ignore[attr-defined]
+    match = request.resolver_match
+    if match is not None:
+        context.route = match.route
+        if registry.exempt(match):
+            return None
+    declared = registry.declared(view)
+    leaf = declared.leaves.get(request.method or "")
+    if leaf is None:
+        raise MethodNotAllowed(tuple(declared.leaves))
+    if declared.unguarded:
+        raise Undeclared(reason="object_policy_without_policy_mixin")
+    exchange = registry.engine.find(context, leaf)
+    given = forced.principal_of(request)
+    if given is not None:
+        exchange.key = b""
+        exchange.entry = None
+        exchange.principal = given
+    request.stockade = exchange  # type: ignore[attr-defined]
+    return exchange
+
+
+def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
+    """Step 4, then tell Django and DRF who is calling.
+
+    Raises:
+        Undeclared, Unauthenticated, Forbidden, InsufficientScope: see `Engine.decide`.
+    """
+    registry.engine.decide(exchange)
+    principal = exchange.principal
+    exchange.context.principal = principal
+    adopt(request, principal)
+    if registry.successes:
+        record_success(exchange)
+
+
+async def _answer(user: Any) -> Any:
+    return user
+
+
+def adopt(request: HttpRequest, principal: Principal) -> None:
+    """Make `principal` the caller for Django and, whatever its views' authentication_classes say, for DRF.
+
+    DRF reads `_force_auth_user` from the HttpRequest before it looks at any authenticator of its own.
+    """
+    # A worker keeps the principal, so each request gets an instance of its own to read and to change.
+    user: Any = renewed(principal.user) if principal.is_authenticated else AnonymousUser()
+    state = request.__dict__
+    state["user"] = state["_force_auth_user"] = state["_cached_user"] = user
+    state["_force_auth_token"] = state["auth"] = principal.credential
+    state["auser"] = partial(_answer, user)

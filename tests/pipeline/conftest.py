@@ -1,0 +1,111 @@
+"""A project with the middleware in front, users, and tokens that were really issued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+import stockade
+from stockade import conf
+from stockade.core import clock
+from stockade.events import MemorySink
+from stockade.gate.registry import get_gate
+from tests.pipeline import views
+
+STOCKADE: dict[str, Any] = {
+    "STATE": "memory://",
+    "EXEMPT": ["admin"],
+    "LIMITS": {
+        "anon": "1000/min",
+        "user": "1000/min",
+        "uploads": "2/min",
+        "failed_auth": "30/min",
+        "login": "5/min",
+    },
+    "EVENTS": {"SINKS": ["memory"]},
+}
+MIDDLEWARE = [
+    "stockade.web.Middleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+
+@pytest.fixture(autouse=True)
+def project(settings: Any, db: None) -> Iterator[Any]:
+    """The settings of this project; a test changes them with `configure`."""
+    settings.STOCKADE = STOCKADE
+    settings.MIDDLEWARE = MIDDLEWARE
+    settings.ROOT_URLCONF = "tests.pipeline.urls"
+    settings.REST_FRAMEWORK = stockade.drf.defaults()
+    views.reached.clear()
+    get_gate().reset()
+    yield settings
+    get_gate().reset()
+    clock.unshift()
+    conf.forget()
+
+
+@pytest.fixture
+def configure(project: Any) -> Callable[..., None]:
+    """Change single keys of STOCKADE."""
+
+    def change(**keys: Any) -> None:
+        project.STOCKADE = {**project.STOCKADE, **keys}
+
+    return change
+
+
+@pytest.fixture
+def log() -> Callable[[], list[Any]]:
+    """The events so far."""
+    return lambda: list(MemorySink.records)
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """Make a user in groups."""
+
+    def make(name: str, *groups: str, **fields: Any) -> User:
+        user = User.objects.create_user(name, f"{name}@example.com", "correct horse battery", **fields)
+        user.groups.set([Group.objects.get_or_create(name=group)[0] for group in groups])
+        return user
+
+    return make
+
+
+@pytest.fixture
+def alice(make_user: Callable[..., User]) -> User:
+    return make_user("alice", "Editors")
+
+
+@pytest.fixture
+def bob(make_user: Callable[..., User]) -> User:
+    return make_user("bob", "Editors")
+
+
+@pytest.fixture
+def carol(make_user: Callable[..., User]) -> User:
+    return make_user("carol", "Viewers")
+
+
+@pytest.fixture
+def client_of() -> Callable[..., Client]:
+    """A client that sends a freshly issued access token of a user."""
+
+    def make(user: User) -> Client:
+        pair = stockade.issue(user)
+        return Client(headers={"authorization": f"Bearer {pair.access}"}, raise_request_exception=False)
+
+    return make
+
+
+@pytest.fixture
+def anonymous() -> Client:
+    return Client(raise_request_exception=False)

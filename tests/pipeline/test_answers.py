@@ -1,0 +1,170 @@
+"""What every answer carries, and that nothing malformed becomes a 500."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
+
+EIGHT = [
+    "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Resource-Policy", "Permissions-Policy", "Cache-Control", "Content-Security-Policy",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/public/",
+        "/private/",
+        "/undeclared/function/",
+        "/nothing/",
+        "/broken/",
+        "/admin/login/",
+        "/articles/",
+    ],
+)
+def test_every_answer_has_the_eight_headers_and_a_request_id(path: str, anonymous: Client) -> None:
+    response = anonymous.get(path)
+    assert [name for name in EIGHT if name not in response.headers] == []
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-ID"])
+
+
+def test_hsts_is_sent_over_https_only(anonymous: Client) -> None:
+    assert "Strict-Transport-Security" not in anonymous.get("/public/").headers
+    assert "max-age=31536000" in anonymous.get("/public/", secure=True).headers["Strict-Transport-Security"]
+
+
+def test_a_single_header_can_be_overridden(configure: Callable[..., None], anonymous: Client) -> None:
+    configure(HEADERS={"X-Frame-Options": "SAMEORIGIN", "Permissions-Policy": None})
+    headers = anonymous.get("/public/").headers
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert "Permissions-Policy" not in headers
+
+
+def test_a_strangers_request_id_is_not_taken(configure: Callable[..., None], anonymous: Client) -> None:
+    given_id = {"x-request-id": "trace-1"}
+    assert anonymous.get("/public/", headers=given_id).headers["X-Request-ID"] != "trace-1"
+    configure(TRUSTED_PROXIES=["127.0.0.1/32"])
+    assert anonymous.get("/public/", headers=given_id).headers["X-Request-ID"] == "trace-1"
+    forged = anonymous.get("/public/", headers={"x-request-id": "a b\t<script>"}).headers["X-Request-ID"]
+    assert re.fullmatch(r"[0-9a-f]{32}", forged)
+
+
+def test_an_unresolved_path_is_a_problem_document(anonymous: Client) -> None:
+    response = anonymous.get("/nothing/here")
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "not_found"
+
+
+def test_drfs_error_shape_on_request(configure: Callable[..., None], anonymous: Client) -> None:
+    configure(ERRORS="drf")
+    response = anonymous.get("/me/")
+    assert response.status_code == 401
+    assert set(response.json()) == {"detail", "code"}
+
+
+def test_a_missing_scope_is_named(alice: User, anonymous: Client) -> None:
+    from stockade.core.credential import Credential
+    from stockade.core.principal import Kind, Principal
+
+    bounded = Principal(
+        Kind.USER, str(alice.pk), alice, frozenset({"Editors"}), frozenset({"articles:read"}),
+        Credential("jwt", "x", str(alice.pk), scopes=frozenset({"articles:read"})),
+    )  # fmt: skip
+    response = anonymous.get("/scope/", **{"stockade.testing.principal": bounded})
+    assert response.status_code == 403
+    assert response.json()["code"] == "insufficient_scope"
+    assert 'error="insufficient_scope", scope="articles:write"' in response.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b'{"title": "\\ud800"}', b'{"title": NaN}',
+        b'{"title": "a", "title": "b"}', b"1" * 5000, b'"\\u0000"', b"null", b"[]", b'{"title": {"a": 1}}',
+        b'{"title": "\\u0000", "body": "x"}', b'{"title": 1e999, "body": true}',
+    ],
+    ids=range(15),
+)  # fmt: skip
+def test_a_malformed_body_is_a_400(body: bytes, alice: User, client_of: Callable[..., Client]) -> None:
+    response = client_of(alice).post("/articles/", body, content_type="application/json")
+    assert response.status_code == 400, response.content[:300]
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "nonsense", "idna", "\x00"])
+def test_an_odd_charset_is_a_400(charset: str, alice: User, client_of: Callable[..., Client]) -> None:
+    response = client_of(alice).post("/articles/", b"{}", content_type=f"application/json; charset={charset}")
+    assert response.status_code in {400, 415}
+
+
+@pytest.mark.parametrize(
+    "query", ["page=%00", "a=%ff%fe", "&" * 2000, "x=" + "9" * 17000, "page=" + "9" * 400]
+)
+def test_an_odd_query_is_never_a_500(query: str, alice: User, client_of: Callable[..., Client]) -> None:
+    assert client_of(alice).get(f"/articles/?{query}").status_code < 500
+
+
+def test_other_media_types_are_415(alice: User, client_of: Callable[..., Client]) -> None:
+    response = client_of(alice).post("/articles/", "<a/>", content_type="text/xml")
+    assert response.status_code == 415
+    assert response.json()["code"] == "unsupported_media_type"
+
+
+_header = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=300)
+_token = st.one_of(
+    _header,
+    st.builds("Bearer {}".format, _header),
+    st.builds("Bearer ey{}.ey{}.{}".format, _header, _header, _header),
+    st.builds("Bearer str_{}".format, _header),
+)
+
+
+@hypothesis_settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(authorization=_token, key=st.none() | _header, query=st.text(max_size=50))
+def test_fuzzed_headers_reach_no_view_and_no_500(
+    authorization: str, key: str | None, query: str, anonymous: Client, configure: Callable[..., None]
+) -> None:
+    configure(LIMITS={})
+    extra: dict[str, Any] = {"HTTP_AUTHORIZATION": authorization}
+    if key is not None:
+        extra["HTTP_X_API_KEY"] = key
+    response = anonymous.get("/private/", {"token": query}, **extra)
+    assert response.status_code in {400, 401}, response.content[:300]
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=30),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["title", "body", "published", "author", "id", "created_at"])
+            | st.text(max_size=8),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@hypothesis_settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    body=_json.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass")) | st.binary(max_size=200)
+)
+def test_fuzzed_bodies_are_never_a_500(body: bytes, alice: User, client_of: Callable[..., Client]) -> None:
+    client = client_of(alice)
+    for method, path in (("post", "/articles/"), ("post", "/private_api_view/"), ("post", "/api/token/")):
+        response = getattr(client, method)(path, body, content_type="application/json")
+        assert response.status_code < 500, (path, body, response.content[:300])

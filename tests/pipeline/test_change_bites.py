@@ -1,0 +1,138 @@
+"""What ends a credential ends it on the next request, though the worker has seen the token and asks no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+import stockade
+from stockade.core import clock
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def seen(alice: User, client_of: Callable[..., Client]) -> Client:
+    """A client of alice whose token this worker has seen."""
+    client = client_of(alice)
+    assert client.get("/private/").status_code == 200
+    return client
+
+
+def test_the_steady_state_asks_no_sql(seen: Client) -> None:
+    seen.get("/editors/")
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert seen.get("/editors/").status_code == 200
+    assert len(queries) == 0
+
+
+def test_ending_the_sessions(alice: User, seen: Client) -> None:
+    stockade.end_sessions(alice)
+    assert seen.get("/private/").status_code == 401
+
+
+def test_a_changed_password(alice: User, seen: Client) -> None:
+    alice.set_password("another horse battery")
+    alice.save()
+    assert seen.get("/private/").status_code == 401
+
+
+def test_deactivation(alice: User, seen: Client) -> None:
+    alice.is_active = False
+    alice.save(update_fields=["is_active"])
+    assert seen.get("/private/").status_code == 401
+
+
+def test_deletion(alice: User, seen: Client) -> None:
+    alice.delete()
+    assert seen.get("/private/").status_code == 401
+
+
+def test_a_role_that_is_taken_away(alice: User, seen: Client) -> None:
+    assert seen.get("/editors/").status_code == 200
+    alice.groups.clear()
+    assert seen.get("/editors/").status_code == 403
+
+
+def test_a_role_that_is_given(alice: User, seen: Client) -> None:
+    alice.groups.clear()
+    assert seen.get("/editors/").status_code == 403
+    Group.objects.get(name="Editors").user_set.add(alice)
+    assert seen.get("/editors/").status_code == 200
+
+
+def test_a_group_that_is_renamed(alice: User, seen: Client) -> None:
+    group = Group.objects.get(name="Editors")
+    group.name = "Writers"
+    group.save()
+    assert seen.get("/editors/").status_code == 403
+
+
+def test_a_login_date_moves_nothing(alice: User, seen: Client) -> None:
+    alice.save(update_fields=["last_login"])
+    with CaptureQueriesContext(connection) as queries:
+        assert seen.get("/editors/").status_code == 200
+    assert len(queries) == 0
+
+
+def test_an_update_without_signals_bites_within_thirty_seconds(alice: User, seen: Client) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert seen.get("/private/").status_code == 200
+    clock.shift(31)
+    assert seen.get("/private/").status_code == 401
+
+
+def test_an_update_without_signals_bites_at_once_when_told(alice: User, seen: Client) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    stockade.invalidate(alice)
+    assert seen.get("/private/").status_code == 401
+
+
+def test_while_a_change_is_not_committed_sql_is_asked_each_time(alice: User, seen: Client) -> None:
+    """Between the mark and the commit another worker could read the old rows; it must not keep them."""
+    with transaction.atomic():
+        alice.is_active = False
+        alice.save()
+        with CaptureQueriesContext(connection) as queries:
+            seen.get("/private/")
+        assert len(queries) >= 1
+    assert seen.get("/private/").status_code == 401
+
+
+def test_a_change_that_was_rolled_back_changes_nothing(alice: User, seen: Client) -> None:
+    with transaction.atomic():
+        alice.is_active = False
+        alice.save()
+        transaction.set_rollback(True)
+    assert seen.get("/private/").status_code == 200
+
+
+def test_a_replayed_dead_token_costs_no_sql(alice: User, seen: Client) -> None:
+    stockade.end_sessions(alice)
+    assert seen.get("/private/").status_code == 401
+    with CaptureQueriesContext(connection) as queries:
+        assert seen.get("/private/").status_code == 401
+    assert len(queries) == 0
+
+
+def test_a_lost_state_forgets_no_revocation(alice: User, seen: Client) -> None:
+    from stockade.gate.registry import get_gate
+
+    stockade.end_sessions(alice)
+    get_gate().reset()
+    assert seen.get("/private/").status_code == 401
+
+
+def test_the_dead_token_is_in_the_log(alice: User, seen: Client, log: Callable[[], list[Any]]) -> None:
+    stockade.end_sessions(alice)
+    seen.get("/private/")
+    last = log()[-1]
+    assert (last.event.tag, last.reason) == ("authn_credential_fail", "ended")

@@ -1,0 +1,154 @@
+"""Limits through the middleware: several at once, by whom, with costs, and what the answer says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from stockade.core import clock
+from tests.pipeline import views
+
+
+def test_the_views_own_limit_refuses_what_is_over_it(
+    alice: User, client_of: Callable[..., Client], log: Callable[[], list[Any]]
+) -> None:
+    client = client_of(alice)
+    assert [client.get("/three/").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+    assert len(views.reached) == 3
+    refused = client.get("/three/")
+    assert refused.json()["code"] == "throttled"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert log()[-1].event.tag == "excess_rate_limit_exceeded"
+
+
+def test_whoever_obeys_retry_after_is_admitted(alice: User, client_of: Callable[..., Client]) -> None:
+    client = client_of(alice)
+    for _ in range(3):
+        client.get("/three/")
+    wait = int(client.get("/three/").headers["Retry-After"])
+    clock.shift(wait)
+    assert client.get("/three/").status_code == 200
+
+
+def test_a_refusal_by_one_limit_takes_no_place_of_another(
+    configure: Callable[..., None], alice: User, client_of: Callable[..., Client]
+) -> None:
+    configure(LIMITS={"user": "4/min"})
+    client = client_of(alice)
+    for _ in range(6):
+        client.get("/three/")
+    assert (
+        client.get("/private/").status_code == 200
+    )  # the fourth of four: three were admitted, three refused
+    assert client.get("/private/").status_code == 429
+
+
+def test_two_callers_do_not_share_a_limit(alice: User, bob: User, client_of: Callable[..., Client]) -> None:
+    first, second = client_of(alice), client_of(bob)
+    for _ in range(4):
+        first.get("/three/")
+    assert second.get("/three/").status_code == 200
+
+
+def test_two_tokens_of_one_user_share_a_limit(alice: User, client_of: Callable[..., Client]) -> None:
+    first, second = client_of(alice), client_of(alice)
+    for _ in range(3):
+        first.get("/three/")
+    assert second.get("/three/").status_code == 429
+
+
+def test_each_credential_may_have_its_own(
+    configure: Callable[..., None], alice: User, client_of: Callable[..., Client]
+) -> None:
+    configure(LIMITS={"credential": "2/min"})
+    first, second = client_of(alice), client_of(alice)
+    assert [first.get("/private/").status_code for _ in range(3)] == [200, 200, 429]
+    assert second.get("/private/").status_code == 200
+
+
+def test_a_role_and_a_scheme_may_have_their_own(
+    configure: Callable[..., None], alice: User, carol: User, client_of: Callable[..., Client]
+) -> None:
+    configure(LIMITS={"role:Editors": "2/min", "scheme:jwt": "3/min"})
+    editor, viewer = client_of(alice), client_of(carol)
+    assert [editor.get("/private/").status_code for _ in range(3)] == [200, 200, 429]
+    assert [viewer.get("/private/").status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_a_cost_takes_several_places(anonymous: Client) -> None:
+    assert [anonymous.get("/dear/").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_drfs_throttle_scope_is_understood(anonymous: Client) -> None:
+    assert [anonymous.get("/scoped/").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_anonymous_callers_are_counted_by_address(configure: Callable[..., None], anonymous: Client) -> None:
+    configure(LIMITS={"anon": "2/min"})
+    here = [anonymous.get("/public/", REMOTE_ADDR="192.0.2.1").status_code for _ in range(3)]
+    there = anonymous.get("/public/", REMOTE_ADDR="192.0.2.2").status_code
+    assert (here, there) == ([200, 200, 429], 200)
+
+
+def test_one_ipv6_network_is_one_caller(configure: Callable[..., None], anonymous: Client) -> None:
+    configure(LIMITS={"anon": "2/min"})
+    codes = [anonymous.get("/public/", REMOTE_ADDR=f"2001:db8::{n:x}").status_code for n in range(1, 4)]
+    assert codes == [200, 200, 429]
+    assert anonymous.get("/public/", REMOTE_ADDR="2001:db8:0:1::1").status_code == 200
+
+
+def test_a_stranger_does_not_choose_his_address(configure: Callable[..., None], anonymous: Client) -> None:
+    configure(LIMITS={"anon": "2/min"})
+    codes = [
+        anonymous.get("/public/", headers={"x-forwarded-for": f"198.51.100.{n}"}).status_code
+        for n in range(3)
+    ]
+    assert codes == [200, 200, 429]
+
+
+def test_a_trusted_proxy_is_believed_and_only_about_the_last_hop(
+    configure: Callable[..., None], anonymous: Client
+) -> None:
+    configure(LIMITS={"anon": "2/min"}, TRUSTED_PROXIES=["127.0.0.1/32"])
+
+    def get(forwarded: str) -> int:
+        return anonymous.get("/public/", headers={"x-forwarded-for": forwarded}).status_code
+
+    # What the client wrote itself stands left of what the proxy has seen.
+    assert [get(f"10.9.8.{n}, 203.0.113.7") for n in range(3)] == [200, 200, 429]
+    assert get("203.0.113.8") == 200
+
+
+def test_scanning_for_paths_is_limited_too(configure: Callable[..., None], anonymous: Client) -> None:
+    configure(LIMITS={"anon": "3/min"})
+    assert [anonymous.get(f"/nothing/{n}").status_code for n in range(5)] == [404, 404, 404, 429, 429]
+
+
+def test_the_answer_tells_the_state_of_every_limit(
+    configure: Callable[..., None], alice: User, client_of: Callable[..., Client]
+) -> None:
+    configure(LIMITS={"user": "1000/day"})
+    response = client_of(alice).get("/three/")
+    assert response.headers["RateLimit-Policy"] == '"user";q=1000;w=86400, "three";q=3;w=60'
+    assert response.headers["RateLimit"].startswith('"user";r=999;t=')
+
+
+def test_a_refused_answer_tells_it_as_well(alice: User, client_of: Callable[..., Client]) -> None:
+    client = client_of(alice)
+    for _ in range(3):
+        client.get("/three/")
+    assert '"three";r=0' in client.get("/three/").headers["RateLimit"]
+
+
+@pytest.mark.parametrize("count", [1, 60, 61, 100])
+def test_exactly_n_are_admitted(
+    count: int, configure: Callable[..., None], alice: User, client_of: Callable[..., Client]
+) -> None:
+    configure(LIMITS={"user": f"{count}/hour"})
+    client = client_of(alice)
+    codes = [client.get("/private/").status_code for _ in range(count + 3)]
+    assert codes == [200] * count + [429] * 3

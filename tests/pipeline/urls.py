@@ -1,0 +1,37 @@
+"""URLs of the pipeline's test views."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from tests.pipeline import views
+
+router = SimpleRouter()
+router.register("articles", views.Articles, basename="article")
+router.register("half", views.HalfDeclared, basename="half")
+
+urlpatterns = [
+    path("", include(router.urls)),
+    path("undeclared/function/", views.undeclared_function),
+    path("undeclared/async/", views.undeclared_async),
+    path("undeclared/class/", views.UndeclaredView.as_view()),
+    path("undeclared/apiview/", views.UndeclaredAPIView.as_view()),
+    path("undeclared/api_view/", views.undeclared_api_view),
+    path("public/", views.public),
+    path("private/", views.private, name="private"),
+    path("private_async/", views.private_async),
+    path("private_api_view/", views.private_api_view),
+    path("me/", views.Me.as_view()),
+    path("editors/", views.EditorsOnly.as_view()),
+    path("scope/", views.NeedsScope.as_view()),
+    path("three/", views.three),
+    path("dear/", views.dear),
+    path("scoped/", views.Scoped.as_view()),
+    path("change/<uuid:pk>/", views.change_article),
+    path("titles/", views.titles),
+    path("broken/", views.broken),
+    path("admin/", admin.site.urls),
+    path("api/", include("stockade.drf.urls")),
+]
