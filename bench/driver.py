@@ -7,8 +7,8 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -42,7 +42,8 @@ class Client:
     def __enter__(self) -> Client:
         ours, theirs = socket.socketpair()
         # Without hash randomisation two workers lay out their dicts alike, which makes their times more alike too.
-        environ = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)}
+        paths = [*filter(None, [self.row.source]), str(ROOT)]
+        environ = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(paths)}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bench.worker", str(theirs.fileno())],
@@ -92,6 +93,15 @@ class Client:
         return result
 
 
+@contextmanager
+def ready(row: Row, place: Place) -> Iterator[Client]:
+    """A worker of `row` that is seeded and warm."""
+    with Client(row, place) as client:
+        client.call("seed")
+        client.call("warm")
+        yield client
+
+
 @dataclass(slots=True)
 class Samples:
     """What was measured of one row: nanoseconds by sitting, round and request; and the counts."""
@@ -134,9 +144,7 @@ def measure(
             clients = []
             for row in rows:
                 tell(f"sitting {sitting + 1} of {plan.sittings}: {row.name} gets ready")
-                clients.append(stack.enter_context(Client(row, place)))
-                clients[-1].call("seed")
-                clients[-1].call("warm")
+                clients.append(stack.enter_context(ready(row, place)))
             for sample in samples:
                 sample.rounds.append([])
             turns = list(zip(samples, clients, strict=True))

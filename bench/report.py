@@ -15,10 +15,12 @@ from rich.table import Table
 
 from bench.driver import Plan
 from bench.races import LIMIT, REDEMPTIONS, REQUESTS, LimitOutcome, RefreshOutcome
+from bench.rows import Row
 from bench.stats import Result
 from bench.steps import Step
 
-MARKERS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+_PLAIN = str.maketrans("", "", "*`")  # titles are Markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def show(report: Report, console: Console) -> None:
         for number, head in enumerate(heads):
             table.add_column(head, justify="left" if number == 0 or len(heads) < 5 else "right")
         for line in lines:
-            table.add_row(*line)
+            table.add_row(*(cell.translate(_PLAIN) for cell in line))
         console.print(table)
     console.print(report.foot(), highlight=False, markup=False)
 
@@ -132,6 +134,13 @@ def show_steps(steps: list[Step], console: Console) -> None:
     for step in steps:
         table.add_row(step.name, f"{step.calls:g}", f"{step.whole:.2f}", f"{step.own:.2f}")
     console.print(table)
+
+
+def steps_markdown(row: Row, steps: list[Step]) -> str:
+    """Where the time of a request goes, as Markdown."""
+    lines = [f"| `{s.name.replace(':', '.')}` | {s.calls:g} | {s.whole:.1f} | {s.own:.1f} |" for s in steps]
+    head = [f"| step of *{row.title}* | calls | whole µs | own µs |", "| --- | ---: | ---: | ---: |"]
+    return "\n".join([*head, *lines]) + "\n"
 
 
 def markdown(report: Report) -> str:
@@ -187,12 +196,13 @@ def as_json(report: Report) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def insert(text: str, document: Path) -> bool:
-    """Put `text` between the markers of a document; False if it has none."""
+def insert(text: str, document: Path, marker: str = "bench") -> bool:
+    """Put `text` between `<!-- marker -->` and `<!-- /marker -->` of a document; False if it has none."""
     if not document.exists():
         return False
     before = document.read_text()
-    after, count = MARKERS.subn(lambda found: f"{found[1]}{text}{found[2]}", before)
+    markers = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
+    after, count = markers.subn(lambda found: f"{found[1]}{text}{found[2]}", before)
     if count and after != before:
         document.write_text(after)
     return bool(count)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 BASE = "bare"
+MEMORY = {"state": "memory://"}
+LMDB = {"state": "lmdb://"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Row:
         trips: round trips to a state server that one request makes, as promised.
         warmup: requests before the clock runs; None for one of every principal.
         extra: measured only when named by ``--only``.
+        source: folder that holds another `stockade` package, to compare two versions of it; "" for this one's.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Row:
     trips: float = 0
     warmup: int | None = None
     extra: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,38 @@ ROWS: tuple[Row, ...] = (
         warmup=500,
     ),
     Row(
-        "guide-locmem", "the same, throttles in each process", "guide", {"cache": "locmem"}, sql=1, warmup=500
+        "guide-locmem",
+        "the same, throttles in each process",
+        "guide",
+        {"cache": "locmem"},
+        sql=1,
+        warmup=500,
+    ),
+    Row("stockade-memory", "**Stockade, everything on, `memory://`**", "stockade", MEMORY),
+    Row("stockade-memory-cold", "the same, every credential new", "stockade", MEMORY, cold=True, sql=1),
+    Row("stockade-lmdb", "**Stockade, everything on, `lmdb://`**", "stockade", LMDB),
+    Row("stockade-lmdb-cold", "the same, every credential new", "stockade", LMDB, cold=True, sql=1),
+    Row(
+        "stockade-lmdb-stock",
+        "Stockade, `lmdb://`, the four stock middlewares kept",
+        "stockade",
+        {**LMDB, "stock_middleware": True},
+        extra=True,
+    ),
+    Row(
+        "stockade-lmdb-events",
+        "Stockade, `lmdb://`, successes logged too",
+        "stockade",
+        {**LMDB, "settings": {"EVENTS": {"SUCCESSES": True}}},
+        extra=True,
+    ),
+    Row(
+        "stockade-lmdb-user",
+        "Stockade, `lmdb://`, the view reads a field of the user",
+        "stockade",
+        {**LMDB, "path": "/api/profile/"},
+        sql=1,
+        extra=True,
     ),
 )
 
@@ -92,6 +127,11 @@ def select(names: Sequence[str], redis: bool) -> list[Row]:
     if not redis:
         chosen = [row for row in chosen if row.options.get("cache") != "redis"]
     return [known[BASE], *(row for row in chosen if row.name != BASE)]
+
+
+def earlier(row: Row, source: str) -> Row:
+    """The same row on another version of Stockade."""
+    return replace(row, name=f"{row.name}-before", title=f"{row.title}, before", source=source)
 
 
 def find(name: str) -> Row:

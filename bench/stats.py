@@ -51,6 +51,17 @@ def evaluate(samples: Sequence[Samples], base: Samples) -> list[Result]:
     return [_result(sample, base) for sample in samples]
 
 
+def compare(samples: Sequence[Samples]) -> dict[str, tuple[float, float, float]]:
+    """For each row that was also run on another version: median ratio of now to before, and its interval."""
+    by_name = {sample.row.name: sample for sample in samples}
+    found = {}
+    for name, now in by_name.items():
+        if before := by_name.get(f"{name}-before"):
+            result = _result(now, before)
+            found[name] = (result.ratio, result.low, result.high)
+    return found
+
+
 def _result(sample: Samples, base: Samples) -> Result:
     pairs = [
         list(zip(ours, theirs, strict=True)) for ours, theirs in zip(sample.rounds, base.rounds, strict=True)

@@ -185,7 +185,7 @@ class Worker:
         environ = {
             "REQUEST_METHOD": "GET",
             "SCRIPT_NAME": "",
-            "PATH_INFO": "/api/article/",
+            "PATH_INFO": self.row.options.get("path", "/api/article/"),
             "QUERY_STRING": "",
             "SERVER_NAME": "bench.example",
             "SERVER_PORT": "443",

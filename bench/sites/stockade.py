@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from bench.sites.view import Article
-from stockade.drf.views import RefreshView
+from bench.sites.view import Article, Profile
+from stockade.drf.views import TokenRefreshView
 from stockade.policy import Authenticated
 
 
@@ -16,7 +16,15 @@ class GuardedArticle(Article):
     limits = "600/min"
 
 
+class GuardedProfile(Profile):
+    """The same for the caller's own data."""
+
+    policy = Authenticated()
+    limits = "600/min"
+
+
 urlpatterns = [
+    path("api/profile/", GuardedProfile.as_view()),
     path("api/article/", GuardedArticle.as_view()),
-    path("api/token/refresh/", RefreshView.as_view()),
+    path("api/token/refresh/", TokenRefreshView.as_view()),
 ]

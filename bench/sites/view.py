@@ -16,3 +16,10 @@ class Article(APIView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return Response(DOCUMENT)
+
+
+class Profile(APIView):
+    """What the guide's own view does: it reads fields of the user."""
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return Response({"username": request.user.get_username(), "email": request.user.email})
