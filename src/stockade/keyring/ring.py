@@ -151,10 +151,10 @@ class Ring:
         Published, signing and retired keys verify until the last token of a retired one has run out; revoked ones do
         not. A kid that is not known makes the ring be read again, at most once a second a process.
         """
-        found = self._verifiers.get(kid) if isinstance(kid, str) else None
-        if found is None and plausible(kid):
-            return self._source.again(self)._verifiers.get(kid)
-        return found
+        if not isinstance(kid, str):
+            return None
+        found = self._verifiers.get(kid)
+        return self._source.again(self)._verifiers.get(kid) if found is None and plausible(kid) else found
 
     def mac(self, kid: str, purpose: bytes, message: bytes) -> bytes | None:
         """HMAC-SHA256 of `message` by the MAC secret of `kid`; None if that key is revoked or unknown.
@@ -208,11 +208,6 @@ def states(entries: Iterable[Entry], now: float) -> dict[str, str]:
     return found
 
 
-def plausible(kid: object) -> bool:
+def plausible(kid: str) -> bool:
     """Whether `kid` could be one of ours: 43 characters of base64url, as a thumbprint and 32 random bytes have."""
-    return (
-        isinstance(kid, str)
-        and len(kid) == 43
-        and kid.isascii()
-        and kid.replace("-", "a").replace("_", "a").isalnum()
-    )
+    return len(kid) == 43 and kid.isascii() and kid.replace("-", "a").replace("_", "a").isalnum()

@@ -1,0 +1,18 @@
+"""SQL is the truth and the state its copy: changes are announced before they commit, and repaired if a writer dies."""
+
+from stockade.truth.change import changing, invalidate
+from stockade.truth.loading import ensure_loaded, on_world_change
+from stockade.truth.reconciler import reconcile, reconcile_soon
+from stockade.truth.sessions import end_sessions
+from stockade.truth.signals import connect
+
+__all__ = [
+    "changing",
+    "connect",
+    "end_sessions",
+    "ensure_loaded",
+    "invalidate",
+    "on_world_change",
+    "reconcile",
+    "reconcile_soon",
+]

@@ -1,0 +1,97 @@
+"""`end_sessions`: rows first, in one transaction with their events; the gate is marked before and told after it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import router, transaction
+
+from stockade.core import clock
+from stockade.events import Event, emit
+from stockade.gate.keys import session_key
+from stockade.models import Session
+from stockade.truth import epochs
+from stockade.truth.change import Change
+from stockade.truth.epochs import ENDED, Pair
+
+
+def end_sessions(
+    user: Any = None,
+    *,
+    ids: Iterable[uuid.UUID | str] | None = None,
+    reason: str = "ended",
+    except_id: uuid.UUID | str | None = None,
+) -> int:
+    """End sessions: their access tokens stop on the next request, in every worker, and they cannot be refreshed.
+
+    When this returns outside of a transaction, or when the transaction around it has committed, no worker admits them.
+
+    Args:
+        user: a user or a user's primary key: all sessions of that user, or those of `ids` that are the user's.
+        ids: these sessions; what is no session id is no session.
+        reason: for the row and the log, at most 32 characters.
+        except_id: one session to leave alone, such as the one at hand.
+
+    Returns:
+        How many were ended; those that had ended before do not count.
+
+    Raises:
+        ValueError: neither `user` nor `ids`.
+        Unavailable: the state is away; nothing was ended then.
+    """
+    if user is None and ids is None:
+        raise ValueError("Say whose sessions, or which: end_sessions(user) or end_sessions(ids=[...]).")
+    using = router.db_for_write(Session)
+    wanted = Session.objects.using(using).filter(ended_at=None)
+    if user is not None:
+        wanted = wanted.filter(user_id=getattr(user, "pk", user))
+    if except_id is not None and (spared := _uuid(except_id)) is not None:
+        wanted = wanted.exclude(pk=spared)
+    listed = None if ids is None else [id for id in map(_uuid, ids) if id is not None]
+    change: Change | None = None
+    count = 0
+    with transaction.atomic(using=using):
+        if listed is None:
+            found = _lock(wanted)
+        else:
+            found = {}
+            for at in range(0, len(listed), epochs.CHUNK):
+                found |= _lock(wanted.filter(pk__in=listed[at : at + epochs.CHUNK]))
+        if not found:
+            return 0
+        now = clock.now_datetime()
+        rows = sorted(found)
+        for at in range(0, len(rows), epochs.CHUNK):
+            some = Session.objects.using(using).filter(pk__in=rows[at : at + epochs.CHUNK], ended_at=None)
+            count += some.update(ended_at=now, end_reason=reason[:32])
+        for id in rows:
+            emit(Event.SESSION_ENDED, reason=reason, session=str(id), subject=str(found[id]), using=using)
+        change = ending(rows, using).begin()
+    change.finish()
+    return count
+
+
+def ending(ids: Iterable[uuid.UUID], using: str) -> Change:
+    """A change that ends sessions; their rows must be locked by the transaction, or be locked by it now."""
+    return Change([session_key(str(id)) for id in ids], using, _ended, using)
+
+
+def _ended(keys: Iterable[bytes], using: str) -> list[Pair]:
+    return [(key, ENDED) for key in keys]
+
+
+def _lock(wanted: Any) -> dict[uuid.UUID, Any]:
+    """Lock the rows, then read them: begun with a read, the UPDATE would fail on SQLite if anyone wrote between."""
+    wanted.update(end_reason="")
+    return dict(wanted.values_list("pk", "user_id"))
+
+
+def _uuid(value: uuid.UUID | str) -> uuid.UUID | None:
+    if isinstance(value, uuid.UUID):
+        return value
+    try:
+        return uuid.UUID(str(value))
+    except ValueError:
+        return None
