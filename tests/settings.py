@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import stockade.drf
+
 # A run under pytest gets one folder for everything it writes. Its processes (xdist workers, servers) inherit it.
 if "PYTEST_VERSION" in os.environ and "STOCKADE_TEST_DIR" not in os.environ:
     os.environ["STOCKADE_TEST_DIR"] = tempfile.mkdtemp(prefix="stockade-tests-")
@@ -79,6 +81,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
+# DRF's view classes read these once, when they are imported: one choice for the whole suite.
+REST_FRAMEWORK = stockade.drf.defaults()
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -11,8 +11,13 @@ from django.http import HttpRequest
 from stockade.models import SecurityEvent, Session, SigningKey
 from stockade.truth import end_sessions
 
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Any]
+else:
+    Base = admin.ModelAdmin  # generic for type checkers only
 
-class ReadOnly(admin.ModelAdmin[Any]):
+
+class ReadOnly(Base):
     """Rows that only Stockade writes: an edited log proves nothing, an edited session is a forged one."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -15,15 +15,26 @@ from typing import Any, ClassVar, Protocol, TypeVar, cast
 from stockade.core.errors import ConfigurationError
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 S = TypeVar("S", bound="Section")
 
-_UNITS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
+_UNITS = {
+    "ms": 0.001,
+    "s": 1,
+    "sec": 1,
+    "m": 60,
+    "min": 60,
+    "h": 3600,
+    "hour": 3600,
+    "d": 86400,
+    "day": 86400,
+}
 
 
-class Parser(Protocol[T]):
+class Parser(Protocol[T_co]):
     """Turns what the user wrote into a typed value, or raises ValueError with what to write instead."""
 
-    def __call__(self, value: Any, /) -> T: ...
+    def __call__(self, value: Any, /) -> T_co: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ def setting(name: str, parse: Parser[T], default: Any, *, why: str, id: str) -> 
         id: of the check that reports a wrong value, e.g. ``stockade.E012``.
     """
     meta = Meta(name, parse, default, why, id)
-    return cast(T, field(default_factory=lambda: parse(default), metadata={"setting": meta}))
+    return field(default_factory=lambda: parse(default), metadata={"setting": meta})
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,9 @@ def raw() -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ConfigurationError("stockade.E001", "STOCKADE is not a dict.", 'Write STOCKADE = {"STATE": "lmdb://"}.')
+        raise ConfigurationError(
+            "stockade.E001", "STOCKADE is not a dict.", 'Write STOCKADE = {"STATE": "lmdb://"}.'
+        )
     return value
 
 
@@ -101,7 +114,9 @@ def build(section: type[S], stockade: Mapping[str, Any]) -> S:
     """Read one section from a STOCKADE mapping."""
     values: Any = stockade if not section.NAME else stockade.get(section.NAME, {})
     if not isinstance(values, Mapping):
-        raise ConfigurationError("stockade.E002", f"STOCKADE[{section.NAME!r}] is not a dict.", "Write a dict.")
+        raise ConfigurationError(
+            "stockade.E002", f"STOCKADE[{section.NAME!r}] is not a dict.", "Write a dict."
+        )
     found: dict[str, Any] = {}
     for f in fields(section):
         meta: Meta | None = f.metadata.get("setting")
@@ -117,7 +132,9 @@ def build(section: type[S], stockade: Mapping[str, Any]) -> S:
         for name in values:
             if name not in known:
                 raise ConfigurationError(
-                    "stockade.E003", f"STOCKADE[{section.NAME!r}] has no {name!r}.", f"Known: {', '.join(sorted(known))}."
+                    "stockade.E003",
+                    f"STOCKADE[{section.NAME!r}] has no {name!r}.",
+                    f"Known: {', '.join(sorted(known))}.",
                 )
     return section(**found)
 
@@ -208,7 +225,11 @@ def choice(*options: str) -> Parser[str]:
 
 def names(value: Any) -> tuple[str, ...]:
     """A list of strings."""
-    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) and v for v in value):
+    if (
+        isinstance(value, str)
+        or not isinstance(value, Sequence)
+        or not all(isinstance(v, str) and v for v in value)
+    ):
         raise ValueError('Write a list of strings, such as ["session", "jwt"].')
     return tuple(value)
 
@@ -218,4 +239,3 @@ def mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ValueError("Write a dict with names as keys.")
     return dict(value)
-

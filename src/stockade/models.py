@@ -49,7 +49,7 @@ class Session(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     scheme = models.CharField(max_length=32, default="jwt")
     client = models.CharField(max_length=100, blank=True)
-    scopes = models.TextField(
+    scopes = models.TextField(  # noqa: DJ001 - no scopes and an empty list of scopes are not the same
         null=True, help_text="Space separated; NULL means that the session has no scopes."
     )
     claims = models.JSONField(default=dict, blank=True, help_text="Further claims of its access tokens.")

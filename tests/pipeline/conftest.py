@@ -10,9 +10,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 import stockade
-from stockade import conf
+from stockade import conf, events
 from stockade.core import clock
-from stockade.events import MemorySink
 from stockade.gate.registry import get_gate
 from tests.pipeline import views
 
@@ -43,7 +42,6 @@ def project(settings: Any, db: None) -> Iterator[Any]:
     settings.STOCKADE = STOCKADE
     settings.MIDDLEWARE = MIDDLEWARE
     settings.ROOT_URLCONF = "tests.pipeline.urls"
-    settings.REST_FRAMEWORK = stockade.drf.defaults()
     views.reached.clear()
     get_gate().reset()
     yield settings
@@ -57,15 +55,25 @@ def configure(project: Any) -> Callable[..., None]:
     """Change single keys of STOCKADE."""
 
     def change(**keys: Any) -> None:
+        if "LIMITS" in keys:
+            keys["LIMITS"] = {"uploads": "2/min", **keys["LIMITS"]}
         project.STOCKADE = {**project.STOCKADE, **keys}
 
     return change
 
 
 @pytest.fixture
-def log() -> Callable[[], list[Any]]:
-    """The events so far."""
-    return lambda: list(MemorySink.records)
+def log() -> Iterator[Callable[[], list[Any]]]:
+    """The events so far, but for those that tell of the state itself."""
+    found: list[Any] = []
+
+    def remember(record: Any) -> None:
+        if record.event.kind is not events.Kind.SYSTEM:
+            found.append(record)
+
+    events.on(*events.Event)(remember)
+    yield lambda: list(found)
+    events.off(remember)
 
 
 @pytest.fixture

@@ -99,9 +99,12 @@ def test_a_malformed_body_is_a_400(body: bytes, alice: User, client_of: Callable
     assert response.status_code == 400, response.content[:300]
 
 
-@pytest.mark.parametrize("charset", ["utf-16", "nonsense", "idna", "\x00"])
+@pytest.mark.parametrize("charset", ["utf-16", "nonsense", "idna", "utf-8-sig", "hex"])
 def test_an_odd_charset_is_a_400(charset: str, alice: User, client_of: Callable[..., Client]) -> None:
-    response = client_of(alice).post("/articles/", b"{}", content_type=f"application/json; charset={charset}")
+    client = client_of(alice)
+    response = client.generic(
+        "POST", "/articles/", b"{}", content_type=f"application/json; charset={charset}"
+    )
     assert response.status_code in {400, 415}
 
 

@@ -1,4 +1,4 @@
-"""What may not be seen does not exist, what is not asked about does not leave, and what a write makes is asked about."""
+"""What may not be seen does not exist, what is not asked about does not leave, what a write makes is asked about."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from stockade.cli.output import WRONG_USE, fail
 
@@ -31,7 +32,7 @@ def load_project() -> None:
         fail('"stockade" is not in INSTALLED_APPS of this project.', WRONG_USE)
 
 
-def find_user(name: str) -> object:
+def find_user(name: str) -> Any:
     """The user called `name`, or with that primary key.
 
     Exits with 1 where there is none.

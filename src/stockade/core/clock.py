@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable
+from functools import partial
 
 _shift: float = 0.0
 _shift_us: int = 0
@@ -28,17 +29,14 @@ def now_datetime() -> datetime.datetime:
     return datetime.datetime.fromtimestamp(now(), datetime.UTC)
 
 
-if _BOOTTIME is not None:
+_steady: Callable[[], int] = (
+    partial(time.clock_gettime_ns, _BOOTTIME) if _BOOTTIME is not None else time.monotonic_ns
+)
 
-    def ticks(_clock: int = _BOOTTIME, _read: Callable[[int], int] = time.clock_gettime_ns) -> int:
-        """Microseconds of a clock that never steps back and is shared by all processes of this host."""
-        return _read(_clock) // 1000 + _shift_us
 
-else:  # pragma: no cover - only off Linux
-
-    def ticks() -> int:
-        """Microseconds of a clock that never steps back and is shared by all processes of this host."""
-        return time.monotonic_ns() // 1000 + _shift_us
+def ticks() -> int:
+    """Microseconds of a clock that never steps back and is shared by all processes of this host."""
+    return _steady() // 1000 + _shift_us
 
 
 def shift(seconds: float) -> None:

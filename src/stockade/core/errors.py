@@ -211,7 +211,7 @@ class Unavailable(Refusal):
 
 
 class Undecided(Refusal):
-    """500: a view whose policy speaks of objects answered without asking about any; rolled back (complete mediation)."""
+    """500: a view whose policy speaks of objects answered without asking about any (complete mediation)."""
 
     status = 500
     title = "Internal server error"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def defaults() -> dict[str, object]:
-    """What REST_FRAMEWORK should say, as dotted paths: ``REST_FRAMEWORK = {**REST_FRAMEWORK, **stockade.drf.defaults()}``.
+    """What REST_FRAMEWORK should say: ``REST_FRAMEWORK = {**REST_FRAMEWORK, **stockade.drf.defaults()}``. Dotted paths.
 
     Importing DRF here would freeze APIView's class attributes before the settings are read, silently at AllowAny.
     """

@@ -66,7 +66,7 @@ def translate(exc: Exception) -> Refusal | None:
     if isinstance(exc, drf.PermissionDenied):
         return errors.Forbidden(_sentence(exc), code=_code(exc))
     if isinstance(exc, drf.Throttled):
-        return errors.TooMany(int(exc.wait or 1), "view")
+        return errors.TooMany(int(getattr(exc, "wait", None) or 1), "view")
     if isinstance(exc, drf.ParseError):
         return errors.BadRequest(_sentence(exc), code=_code(exc))
     return Failed(exc)

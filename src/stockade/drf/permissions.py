@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from stockade.drf.authentication import exchange_of
 from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import Leaf
 from stockade.pipeline.exchange import Exchange
+
+if TYPE_CHECKING:  # rest_framework.views imports this module while it is being imported
+    from rest_framework.views import APIView
 
 
 def leaf_of(request: Request, exchange: Exchange) -> Leaf | None:

@@ -16,7 +16,7 @@ _visible: dict[type[Model], Policy] = {}
 
 
 def declare_visible(model: type[Model], rule: Policy) -> None:
-    """Say what of `model` may be seen, for fields of other serializers that refer to it. The first declaration stands."""
+    """Say what of `model` may be seen, for fields of serializers that refer to it. The first declaration stands."""
     _visible.setdefault(model, rule)
 
 
@@ -28,13 +28,14 @@ def visible_rule(model: type[Model]) -> Policy | None:
 def narrow_related(serializer: BaseSerializer[Any], principal: Principal) -> None:
     """Narrow the querysets of `serializer`'s related fields, nested serializers included."""
     if isinstance(serializer, ListSerializer):
-        narrow_related(serializer.child, principal)  # type: ignore[arg-type]
+        if isinstance(serializer.child, BaseSerializer):
+            narrow_related(serializer.child, principal)
         return
     if not isinstance(serializer, Serializer):
         return
     for field in serializer.fields.values():
         if isinstance(field, ManyRelatedField):
-            _narrow(field.child_relation, principal)  # type: ignore[arg-type]
+            _narrow(field.child_relation, principal)
             _narrow_output(field, principal)
         elif isinstance(field, RelatedField):
             _narrow(field, principal)
@@ -44,7 +45,7 @@ def narrow_related(serializer: BaseSerializer[Any], principal: Principal) -> Non
                 _narrow_output(field, principal)
 
 
-def _narrow(field: RelatedField[Any, Any, Any], principal: Principal) -> None:
+def _narrow(field: Any, principal: Principal) -> None:
     """The choices of a field that is written."""
     queryset = field.queryset
     if isinstance(queryset, Manager):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from stockade.drf.authentication import exchange_of
+
+if TYPE_CHECKING:  # rest_framework.views imports this module while it is being imported
+    from rest_framework.views import APIView
 
 
 class StockadeThrottle(BaseThrottle):

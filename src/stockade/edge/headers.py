@@ -1,7 +1,7 @@
 """The security headers of every answer, prepared once so that a response gets all of them in one step.
 
 Setting eight headers one by one costs 6.4 microseconds a response, merging one prepared store 0.4 (measured inside a
-request), so the middleware works on the store that `django.http.ResponseHeaders` keeps: lower-case name to (name, value).
+request), so the middleware works on the store of `django.http.ResponseHeaders`: lower-case name to (name, value).
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ class Leaf:
         guarded: whether the view can ask about objects (PolicyMixin, or a plain view made by `protect`).
         detail: whether the view is about one object, named by its URL.
         view: the view's dotted name; keeps the counts of two views' limits of one name apart.
+        ignores_credentials: the body is the credential, and a client that sends its expired access token along must
+            still be able to renew it: the header is not read.
 
     Attributes:
         sight: rule and visibility together; None if undeclared.
@@ -35,8 +37,8 @@ class Leaf:
     """
 
     __slots__ = (
-        "action", "cost", "detail", "guarded", "limits", "mediated", "method", "rule", "safe", "sight", "view",
-        "visible",
+        "action", "cost", "detail", "guarded", "ignores_credentials", "limits", "mediated", "method", "rule", "safe",
+        "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +53,7 @@ class Leaf:
         guarded: bool,
         detail: bool,
         view: str,
+        ignores_credentials: bool,
     ) -> None:
         self.method, self.action, self.view = method, action, view
         self.rule, self.visible = rule, visible
@@ -58,6 +61,7 @@ class Leaf:
         self.limits, self.cost = limits, cost
         self.safe = method in SAFE
         self.guarded, self.detail = guarded, detail
+        self.ignores_credentials = ignores_credentials
         sees = visible is not None and visible.about_objects
         # What makes something new is asked about what it made, and only if its rule speaks of objects.
         speaks = rule is not None and (rule.about_objects or (sees and (self.safe or detail)))
@@ -133,6 +137,7 @@ def read(view: Callable[..., Any], scopes: Mapping[str, Limit]) -> Declared:
             guarded=guarded,
             detail=_is_detail(cls, initkwargs),
             view=name,
+            ignores_credentials=bool(getattr(cls, "ignores_credentials", False)),
         )
     return Declared(name, leaves)
 
@@ -155,8 +160,8 @@ def _methods(cls: Any) -> Iterable[str]:
 def _known_actions(cls: Any) -> tuple[str, ...]:
     """A viewset's actions: the standard ones that it has, and its own @action methods."""
     standard = ("list", "create", "retrieve", "update", "partial_update", "destroy", "metadata")
-    extra = getattr(cls, "get_extra_actions", list)()
-    return (*standard, *(action.__name__ for action in extra))
+    get_extra: Callable[[], Iterable[Any]] = getattr(cls, "get_extra_actions", tuple)
+    return (*standard, *(action.__name__ for action in get_extra()))
 
 
 def _limits(

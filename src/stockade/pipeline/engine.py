@@ -57,6 +57,8 @@ class Engine:
         query = meta.get("QUERY_STRING")
         if query:
             self.finder.refuse_query(query)
+        if leaf is not None and leaf.ignores_credentials:
+            return exchange
         header = meta.get("HTTP_AUTHORIZATION")
         if header is not None and "HTTP_X_API_KEY" not in meta:
             # Seen before, word for word: what it is was found out then.
@@ -65,7 +67,11 @@ class Engine:
             if exchange.entry is not None:
                 exchange.key = key
                 return exchange
-        presented = self.finder.find(meta)
+        try:
+            presented = self.finder.find(meta)
+        except InvalidCredential:
+            self._reserve(context)  # garbage counts as a failure, and is never given back
+            raise
         if presented is not None:
             exchange.presented = presented
             exchange.key = self.memory.key(header if header is not None else f"X-API-Key {presented.value}")
@@ -85,27 +91,17 @@ class Engine:
         """
         presented = exchange.presented
         assert presented is not None  # noqa: S101 - callers ask for it only then
-        reserved: tuple[Charge, ...] = ()
-        at = 0
-        if self._failed is not None:
-            address = address_key(exchange.context.address)
-            reserved = (Charge(self._failed, limit_key(self._failed, address)),)
-            verdict = self._ask((), reserved)
-            at = verdict.at
-            if verdict.refused >= 0:
-                raise self._too_many(reserved, verdict)
+        reserved, at = self._reserve(exchange.context)
         try:
             credential = presented.scheme.verify(presented.value, exchange.meta)
         except InvalidCredential as error:
-            if error.reason in _HONEST and reserved:
-                self.gate.refund(reserved, at)
+            if error.reason in _HONEST:
+                self._give_back(reserved, at)
             raise
         except BaseException:
-            if reserved:
-                self.gate.refund(reserved, at)
+            self._give_back(reserved, at)
             raise
-        if reserved:
-            self.gate.refund(reserved, at)
+        self._give_back(reserved, at)
         entry = Entry(presented.scheme, credential, presented.scheme.epochs(credential))
         # Epochs first, SQL second: a change between the two moves the epoch, and the next request reads again.
         self._learn(entry, self._ask(entry.keys, ()))
@@ -229,6 +225,20 @@ class Engine:
                 if verdict.marker != marker:
                     raise Unavailable(reason="state_changing")
         return verdict
+
+    def _reserve(self, context: RequestContext) -> tuple[tuple[Charge, ...], int]:
+        """Take a place of `failed_auth` for the caller's address, before anything is proven."""
+        if self._failed is None:
+            return (), 0
+        charges = (Charge(self._failed, limit_key(self._failed, address_key(context.address))),)
+        verdict = self._ask((), charges)
+        if verdict.refused >= 0:
+            raise self._too_many(charges, verdict)
+        return charges, verdict.at
+
+    def _give_back(self, charges: tuple[Charge, ...], at: int) -> None:
+        if charges:
+            self.gate.refund(charges, at)
 
     @staticmethod
     def _too_many(charges: tuple[Charge, ...], verdict: Verdict) -> TooMany:

@@ -125,7 +125,7 @@ def views() -> Iterator[tuple[str, Callable[..., Any], bool]]:
     registry = registries.current()
 
     def walk(
-        resolver: Any, route: str, apps: list[str], spaces: list[str]
+        resolver: Any, route: str, apps: list[str | None], spaces: list[str | None]
     ) -> Iterator[tuple[str, Any, bool]]:
         for pattern in resolver.url_patterns:
             here = route + str(pattern.pattern)

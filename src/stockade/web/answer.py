@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.http import HttpRequest, HttpResponseBase
 
 from stockade.core.context import RequestContext
@@ -26,7 +24,7 @@ def finish(
     assignments, which would check and convert each value again (see `stockade.edge.headers`).
     """
     headers = response.headers
-    store = cast(Store, headers._store)  # type: ignore[attr-defined]  # noqa: SLF001
+    store: Store = headers._store  # noqa: SLF001
     content_type = store.get("content-type")
     page = content_type is not None and content_type[1].startswith("text/html")
     merged = {**registry.stores[request.is_secure(), page], **store}
@@ -36,4 +34,4 @@ def finish(
         if verdict is not None:
             merged["ratelimit-policy"] = ("RateLimit-Policy", limits.policy(exchange.charges))
             merged["ratelimit"] = ("RateLimit", limits.remaining(exchange.charges, verdict))
-    headers._store = merged  # type: ignore[attr-defined]  # noqa: SLF001
+    headers._store = merged  # noqa: SLF001
