@@ -385,7 +385,7 @@ def test_can_be_deleted(alice):
 
 def test_works_in_queries(alice):
     user = trusted_user(User, alice.pk)
-    assert user in {alice}
+    assert {user} == {alice}
     assert user.logentry_set.count() == 0
     assert LogEntry.objects.filter(user=user).count() == 0
     LogEntry.objects.create(user=user, action_flag=1, change_message="")

@@ -21,6 +21,9 @@ class Company(models.Model):
     class Meta:
         app_label = "user_kinds"
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Bare(AbstractBaseUser):
     """No `is_active` column, no groups, a UUID for a key."""
