@@ -21,18 +21,22 @@ from tests.servers import free_port
 SECONDS = 180
 PORT_SHOWN = "8000"
 # What a reader types is run as it stands, but for this: `make` targets other than the demo are only asked for (a test
-# that runs the tests would not end), `pip install` is compared with the package's own metadata, and a demo goes to the
-# background on a free port, where the page's curl lines find it.
+# that runs the tests would not end), `pip install` is compared with the package's own metadata, the bench is asked
+# whether it knows such options, and a demo goes to the background on a free port, where the page's curl lines find it.
 PRELUDE = r"""
 make() {
     command make --no-print-directory -n -C "$ROOT" "$@" >/dev/null || return
     if [[ ${1:-} == demo ]]; then stockade "$@"; fi
 }
+python() {
+    if [[ "${1:-} ${2:-}" == "-m bench" ]]; then "$PYTHON" -m tests.documents.options bench "${@:3}"; return; fi
+    "$PYTHON" "$@"
+}
 pip() { "$PYTHON" -m tests.documents.pip "$@"; }
 stockade() {
     if [[ ${1:-} != demo || " $* " == *" --attack"* || " $* " == *" --help"* ]]; then command stockade "$@"; return; fi
     stop_demo
-    command stockade "$@" --port "$PORT" >demo.log 2>&1 &
+    env -u DJANGO_SETTINGS_MODULE stockade "$@" --port "$PORT" >demo.log 2>&1 &
     DEMO=$!
     "$PYTHON" -m tests.documents.ready "$PORT" "$DEMO" || { cat demo.log; return 1; }
     cat demo.log

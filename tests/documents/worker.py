@@ -36,7 +36,7 @@ def start_django(page: str, settings: tuple[int, str] | None) -> None:
     if wrong:
         raise SystemExit("Django's checks refuse these settings:\n" + "\n".join(wrong))
     setup_test_environment()  # allows the host "testserver", and keeps mail in memory
-    call_command("migrate", verbosity=0)
+    call_command("migrate", run_syncdb=True, verbosity=0)  # the articles have no migrations
 
 
 def main() -> None:
