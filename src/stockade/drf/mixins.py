@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db import router
+from django.db import DEFAULT_DB_ALIAS, router
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from rest_framework.request import Request
@@ -15,6 +15,8 @@ from rest_framework.serializers import BaseSerializer
 from stockade.drf.authentication import exchange_of
 from stockade.drf.permissions import leaf_of
 from stockade.drf.related import declare_visible, narrow_related
+from stockade.pipeline import registry as registries
+from stockade.pipeline.declared import SAFE
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.mediation import run_mediated
 from stockade.policy import Policy
@@ -92,13 +94,15 @@ class PolicyMixin(Base):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Run an unsafe method in a transaction that a missing decision rolls back (complete mediation)."""
-        exchange: Exchange | None = request.__dict__.get("stockade")
-        if exchange is None or exchange.leaf is None or exchange.leaf.safe or not exchange.leaf.mediated:
+        state = request.__dict__
+        exchange: Exchange | None = state.get("stockade")
+        settled = exchange is not None and exchange.mediator is None  # nothing to decide about
+        if request.method in SAFE or settled or registries.current() is None:
             return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
         queryset = getattr(self, "queryset", None)
-        using = router.db_for_write(queryset.model) if queryset is not None else "default"
+        using = router.db_for_write(queryset.model) if queryset is not None else DEFAULT_DB_ALIAS
         call: Callable[[], Any] = lambda: super(PolicyMixin, self).dispatch(request, *args, **kwargs)  # noqa: E731
-        return run_mediated(exchange, call, using)  # type: ignore[no-any-return]
+        return run_mediated(lambda: state.get("stockade"), call, using)  # type: ignore[no-any-return]
 
 
 def _checked(save: Callable[..., Any], exchange: Exchange) -> Callable[..., Any]:

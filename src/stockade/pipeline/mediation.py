@@ -14,11 +14,13 @@ from stockade.pipeline.exchange import Exchange
 R = TypeVar("R", bound=HttpResponseBase)
 
 
-def run_mediated(exchange: Exchange, call: Callable[[], R], using: str = DEFAULT_DB_ALIAS) -> R:
+def run_mediated(
+    exchange_of: Callable[[], Exchange | None], call: Callable[[], R], using: str = DEFAULT_DB_ALIAS
+) -> R:
     """Run `call` in a transaction that is kept only if it has asked about an object or failed by itself.
 
     Args:
-        exchange: of the request.
+        exchange_of: gives the request's exchange once the view has run: without the middleware, DRF makes it in there.
         call: the view; answers or raises.
         using: the database that it writes to.
 
@@ -29,7 +31,7 @@ def run_mediated(exchange: Exchange, call: Callable[[], R], using: str = DEFAULT
         response = call()
         if getattr(response, "exception", False):  # DRF has made an exception into this answer
             transaction.set_rollback(True, using=using)
-        elif undecided(exchange, response):
+        elif (exchange := exchange_of()) is not None and undecided(exchange, response):
             raise Undecided(reason="undecided")
     return response
 

@@ -75,9 +75,10 @@ def middleware_findings() -> Iterator[Finding]:
     listed = list(settings.MIDDLEWARE)
     if MIDDLEWARE not in listed:
         yield Finding(
-            "stockade.E010",
-            f"{MIDDLEWARE} is not in MIDDLEWARE, so nothing is protected.",
+            "stockade.W011",
+            f"{MIDDLEWARE} is not in MIDDLEWARE: only DRF views with our classes are protected, others are open.",
             f'Write MIDDLEWARE = ["{MIDDLEWARE}", *MIDDLEWARE].',
+            stops=False,
         )
     elif listed[0] != MIDDLEWARE or listed.count(MIDDLEWARE) > 1:
         yield Finding(
@@ -98,7 +99,7 @@ def findings() -> list[Finding]:
     except ConfigurationError as error:
         found = [_of(error)]
     found.extend(middleware_findings())
-    return found or view_findings()
+    return found if any(finding.stops for finding in found) else [*found, *view_findings()]
 
 
 def refuse_to_start() -> None:

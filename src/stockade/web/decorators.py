@@ -62,6 +62,6 @@ def _mediated(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
         exchange: Exchange | None = getattr(request, "stockade", None)
         if exchange is None or exchange.leaf is None or not exchange.leaf.mediated or exchange.leaf.safe:
             return view(request, *args, **kwargs)
-        return run_mediated(exchange, lambda: view(request, *args, **kwargs))
+        return run_mediated(lambda: exchange, lambda: view(request, *args, **kwargs))
 
     return inner
