@@ -91,7 +91,7 @@ def set_cookie(request: HttpRequest, response: HttpResponseBase, name: str) -> N
 
 def make(name: str) -> str:
     """The value of a device cookie: `nonce.issued.kid.MAC`; the account is in the MAC only."""
-    kid, _, _ = keyring.ring().signer()
+    kid = keyring.ring().signer().kid
     nonce, issued = token_urlsafe(16), int(clock.now())
     mac = _mac(kid, nonce, issued, name)
     return f"{nonce}.{issued}.{kid}.{mac}"

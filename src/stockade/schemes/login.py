@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import check_password
 from django.db import connections, transaction
 from django.views.decorators.debug import sensitive_variables
 
 from stockade.conf import load
 from stockade.core.credential import Credential
-from stockade.core.errors import LoginFailed, TooMany
+from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.schemes import accounts, attempts, client, devices
@@ -22,6 +23,7 @@ from stockade.schemes.conf import LoginSettings
 from stockade.schemes.evening import evener
 from stockade.schemes.jwt import Pair, issue
 from stockade.schemes.jwt.lineage import database
+from stockade.schemes.jwt.sessions import restamp
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -110,13 +112,15 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
     attempt = begin(name, request)
     try:
         evener().prepare()
+        existing = accounts.find(name)
+        before = str(getattr(existing, "password", "") or "")
         with _counting():
             user: Any = authenticate(request, **{accounts.username_field(): name, "password": password})
         if user is not None and user.is_active:
             attempt.succeeded()
+            _keep_sessions(user, existing, before, password)
             return user  # type: ignore[no-any-return]
-        existing = user if user is not None else accounts.find(name)
-        evener().even_out(password, getattr(existing, "password", None))
+        evener().even_out(password, before)
     except BaseException:
         attempt.cancelled()
         raise
@@ -124,6 +128,20 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
     refusal = LoginFailed()
     refusal.recorded = True
     raise refusal
+
+
+@sensitive_variables("password")
+def _keep_sessions(user: Any, existing: Any, before: str, password: str) -> None:
+    """A hash that was only renewed at this login (another hasher, new parameters) is no changed password.
+
+    The password is verified against the old hash once more: between reading it and verifying it might have been
+    changed, and then the sessions of the old one must end.
+    """
+    after = str(getattr(user, "password", "") or "")
+    if existing is None or existing.pk != user.pk or after == before:
+        return
+    if check_password(password, before):
+        restamp(user.pk, before, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +184,4 @@ def _outside_transactions() -> None:
             raise RuntimeError("Passwords are verified outside of transaction.atomic: hashing takes long.")
 
 
-__all__ = ["Attempt", "LoggedIn", "TooMany", "begin", "in_progress", "obtain", "verify"]
+__all__ = ["Attempt", "LoggedIn", "begin", "in_progress", "obtain", "verify"]

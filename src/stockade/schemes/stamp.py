@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterator
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
@@ -22,10 +23,13 @@ def stamp(subject: str, password: str) -> str:
 
 def matches(kept: str, subject: str, password: str) -> bool:
     """Whether `kept` was made of this hash, with SECRET_KEY or one of its fallbacks."""
-    return any(
-        hmac.compare_digest(kept, _digest(subject, password, secret))
-        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    )
+    return any(hmac.compare_digest(kept, one) for one in stamps(subject, password))
+
+
+def stamps(subject: str, password: str) -> Iterator[str]:
+    """The stamps of a hash that a row may hold: with SECRET_KEY, and with each of its fallbacks."""
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        yield _digest(subject, password, secret)
 
 
 def _digest(subject: str, password: str, secret: str | bytes) -> str:

@@ -34,7 +34,8 @@ def redeem(token: object) -> Pair:
         RuntimeError: called within `transaction.atomic`, where a rollback would undo the end of a stolen session.
     """
     shown = refresh.read(token)
-    outcome = persist(lambda: _redeem(shown))
+    signer = keyring.ring().signer().kid  # outside of the transaction: the first call of all makes a key
+    outcome = persist(lambda: _redeem(shown, signer))
     if isinstance(outcome, str):
         raise InvalidCredential(reason=outcome)
     return outcome
@@ -86,10 +87,9 @@ def check(token: object) -> None:
         raise InvalidCredential(reason=reason)
 
 
-def _redeem(shown: refresh.Refresh) -> Pair | str:
+def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
     """The next pair, or the reason why not; a reason is returned, not raised, so that what it ended is committed."""
     settings = load(JWTSettings)
-    kid, _, _ = keyring.ring().signer()
     now = clock.now_datetime()
     alias = database()
     session = Session.objects.using(alias).filter(pk=shown.session)
@@ -98,7 +98,7 @@ def _redeem(shown: refresh.Refresh) -> Pair | str:
         generation=shown.generation, kid=shown.kid, ended_at=None, idle_expires_at__gt=now, expires_at__gt=now
     ).update(
         generation=shown.generation + 1,
-        kid=kid,
+        kid=signer,
         rotated_at=now,
         idle_expires_at=now + datetime.timedelta(seconds=settings.refresh_idle),
     )

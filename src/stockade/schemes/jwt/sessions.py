@@ -16,6 +16,7 @@ from stockade.core import clock
 from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
+from stockade.gate import keys
 from stockade.models import Session
 from stockade.schemes import client, stamp
 from stockade.schemes.conf import JWTSettings
@@ -71,7 +72,6 @@ def issue(
         raise LoginFailed(reason="inactive")
     where = client.of(request)
     settings = load(JWTSettings)
-    kid, _, _ = keyring.ring().signer()
     now = clock.now_datetime()
     subject = str(user.pk)
     session = Session(
@@ -79,7 +79,7 @@ def issue(
         client=client_id,
         scopes=bound,
         claims=extra,
-        kid=kid,
+        kid=keyring.ring().signer().kid,
         stamp=stamp.stamp(subject, getattr(user, "password", "") or ""),
         created_at=now,
         auth_time=now,
@@ -129,6 +129,22 @@ def end_others(user: AbstractBaseUser, current: str) -> None:
             user=user, reason="by_owner", except_id=uuid.UUID(current) if current else None
         )
     )
+
+
+def restamp(user_id: Any, before: str, after: str) -> None:
+    """Let a user's sessions go on after the same password was hashed anew.
+
+    Args:
+        user_id: the user's primary key.
+        before: the stored hash that it was.
+        after: the stored hash that it is.
+    """
+    subject = str(user_id)
+    # Workers that saw the new hash with the old stamps have refused already; this has them read again.
+    with truth.changing([keys.subject_key(subject)], using=database()):
+        Session.objects.using(database()).filter(
+            user_id=user_id, ended_at=None, stamp__in=list(stamp.stamps(subject, before))
+        ).update(stamp=stamp.stamp(subject, after))
 
 
 def _live(user_id: Any) -> QuerySet[Session]:
