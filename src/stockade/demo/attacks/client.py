@@ -84,7 +84,6 @@ class Target:
         passwords: of its users; an honest user knows her own.
         login_limit: how many guesses at one account its configuration allows, at most.
         user_limit: how many requests a user may make a minute.
-        admin_id: key of the user `admin`, as a token would name it.
         mint: signs header and claims with the server's own key: what another service that shares the key could do.
         source: the loopback address to come from; "" leaves it to the system.
     """
@@ -94,7 +93,6 @@ class Target:
     passwords: Mapping[str, str] = field(repr=False)
     login_limit: int
     user_limit: int
-    admin_id: str
     mint: Callable[[Mapping[str, Any], Mapping[str, Any]], str] = field(repr=False)
     source: str = ""
 

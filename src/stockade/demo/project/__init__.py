@@ -1,0 +1,1 @@
+"""The reference API as a Django project: what `stockade demo` serves."""

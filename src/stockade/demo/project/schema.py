@@ -1,0 +1,64 @@
+"""Writes into the OpenAPI document what the view classes do not say: the schemes, and how each operation refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PROBLEM = {
+    "type": "object",
+    "description": "Why a request was refused (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+    },
+}
+ANONYMOUS_PREFIXES = ("/api/token/", "/api/schema/", "/.well-known/")
+READ = frozenset({"get", "head"})
+
+
+def refusals(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:
+    """A postprocessing hook of drf-spectacular."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["securitySchemes"] = {
+        "jwt": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT (RFC 9068)",
+            "description": "The access token of POST /api/token/, in the Authorization header.",
+        }
+    }
+    for path, methods in result["paths"].items():
+        for method, operation in methods.items():
+            open_to_all = path.startswith(ANONYMOUS_PREFIXES) or (method in READ and "/articles/" in path)
+            operation["security"] = [{}, {"jwt": []}] if open_to_all else [{"jwt": []}]
+            for code, description in _codes(path, method, operation):
+                operation["responses"].setdefault(
+                    code,
+                    {
+                        "description": description,
+                        "content": {
+                            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                        },
+                    },
+                )
+    return result
+
+
+def _codes(path: str, method: str, operation: dict[str, Any]) -> list[tuple[str, str]]:
+    found = [
+        ("400", "Malformed, ambiguous, a field that is not taken, or a credential in the query string."),
+        ("401", "No credential where one is needed, or one that does not hold."),
+        ("429", "Over a limit; Retry-After says when to come again."),
+        ("503", "The shared state cannot be asked; nothing is admitted."),
+    ]
+    if method not in READ and "/articles/" in path:
+        found.append(("403", "The caller may see it, but not do this."))
+    if "{" in path:
+        found.append(("404", "It does not exist, or not for this caller."))
+    return found

@@ -1,0 +1,93 @@
+"""Settings of the reference API; what differs from run to run is read from the folder that the environment names."""
+
+from __future__ import annotations
+
+import stockade.drf
+from stockade.demo.config import read
+
+_config = read()
+
+SECRET_KEY = _config.secret_key
+DEBUG = False
+ALLOWED_HOSTS = _config.hosts
+ROOT_URLCONF = "stockade.demo.project.urls"
+USE_TZ = True
+LANGUAGE_CODE = "en"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "/static/"
+# Credential views keep what a refusal writes although requests are atomic: theft, failed logins and lockouts survive.
+DATABASES = {"default": {**_config.database, "ATOMIC_REQUESTS": True}}
+PASSWORD_HASHERS = ["stockade.schemes.passwords.Argon2"]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "stockade",
+    "stockade.demo.articles",
+    "stockade.demo.project",
+]
+MIDDLEWARE = [
+    "stockade.web.Middleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+STOCKADE = {
+    "STATE": _config.state,
+    "EXEMPT": ["admin"],
+    # Roomy enough to play with the page for an hour; `--limit` overrides them one by one.
+    "LIMITS": {
+        "anon": "600/min",
+        "user": "600/min",
+        "login": "5/min",
+        "login_address": "60/min",
+        "failed_auth": "120/min",
+        **_config.limits,
+    },
+    "JWT": {"ISSUER": _config.base_url, "AUDIENCE": _config.base_url},
+    "EVENTS": {"LOG": str(_config.folder / "security.log"), "ACCOUNTS": "all"},
+}
+REST_FRAMEWORK = {
+    **stockade.drf.defaults(),
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Articles, guarded",
+    "DESCRIPTION": "The reference API of Stockade: articles that belong to somebody.",
+    "VERSION": stockade.__version__,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "POSTPROCESSING_HOOKS": ["stockade.demo.project.schema.refusals"],
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    # Refusals stand in the security log; Django's own line for each 4xx says less.
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

@@ -1,0 +1,220 @@
+// The page of the demo: who am I, the attacks, and the security log beside them. Text only ever becomes text nodes.
+import { ATTACKS, Target } from "./attacks.js";
+
+const $ = (id) => document.getElementById(id);
+const page = $("demo");
+const state = { key: "", passwords: {}, pair: null, last: 0, timer: 0 };
+const here = new Target("stockade", "", state.passwords);
+const targets = [here];
+if (page.dataset.twin) targets.push(new Target("twin", page.dataset.twin, state.passwords));
+
+// -- the key of the link ------------------------------------------------------------------------------------------------
+
+async function unlock(key) {
+  const answer = await fetch("/demo/accounts/", { headers: { "X-Demo-Key": key }, cache: "no-store" });
+  if (!answer.ok) return false;
+  Object.assign(state.passwords, (await answer.json()).users);
+  state.key = key;
+  sessionStorage.setItem("stockade-demo-key", key);
+  $("locked").hidden = true;
+  for (const button of document.querySelectorAll(".attack button, #all")) button.disabled = false;
+  $("log-status").textContent = "live";
+  $("log-status").classList.add("on");
+  poll();
+  return true;
+}
+
+async function open() {
+  const given = decodeURIComponent(location.hash.slice(1)) || sessionStorage.getItem("stockade-demo-key") || "";
+  // The key shall not stay in the address bar, where it would be copied along with the link.
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  if (page.dataset.open !== "yes") return;
+  if (!given || !(await unlock(given))) $("locked").hidden = false;
+}
+
+$("key-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const fine = await unlock($("key").value.trim().replace(/^.*#/, ""));
+  $("key-fault").textContent = fine ? "" : "This is not the key of this run.";
+});
+
+// -- who am I -----------------------------------------------------------------------------------------------------------
+
+async function become(user, password) {
+  $("who-fault").textContent = "";
+  const answer = await here.call("POST", "/api/token/", { body: { username: user, password } });
+  if (answer.status !== 200) {
+    $("who-fault").textContent = `${answer.status} ${answer.data.detail ?? ""}`;
+    return;
+  }
+  if (state.pair) await revoke();
+  state.pair = answer.data;
+  $("login").hidden = true;
+  for (const person of document.querySelectorAll(".person")) person.setAttribute("aria-pressed", String(person.dataset.user === user));
+  await show();
+}
+
+async function show() {
+  const token = state.pair?.access;
+  const [profile, articles, sessions] = await Promise.all([
+    here.profile(token), here.call("GET", "/api/articles/", { token }), here.call("GET", "/api/sessions/", { token }),
+  ]);
+  const known = profile.status === 200;
+  $("facts").hidden = $("logout").hidden = !known;
+  $("who-status").textContent = known ? profile.data.username : "nobody";
+  $("who-status").classList.toggle("on", known);
+  if (!known) return;
+  $("fact-username").textContent = profile.data.username;
+  $("fact-roles").textContent = profile.data.roles.join(", ") || "none";
+  $("fact-scheme").textContent = profile.data.scheme;
+  $("fact-articles").textContent = `${articles.data.count} of 20 articles`;
+  const list = Array.isArray(sessions.data) ? sessions.data : sessions.data.results ?? [];
+  $("fact-sessions").textContent = sessions.status === 200 ? `${sessions.data.count ?? list.length} open` : "";
+  tick();
+}
+
+function tick() {
+  clearInterval(state.timer);
+  const expires = JSON.parse(atob(state.pair.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).exp * 1000;
+  const write = () => {
+    const left = Math.max(0, Math.round((expires - Date.now()) / 1000));
+    $("fact-expires").textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "expired";
+  };
+  write();
+  state.timer = setInterval(write, 1000);
+}
+
+async function revoke() {
+  await here.call("POST", "/api/token/revoke/", { body: { refresh: state.pair.refresh }, token: state.pair.access });
+  state.pair = null;
+}
+
+for (const person of document.querySelectorAll(".person")) {
+  person.addEventListener("click", () => {
+    const { user } = person.dataset;
+    if (state.passwords[user]) return void become(user, state.passwords[user]);
+    $("login").hidden = false;
+    $("login-user").textContent = user;
+    $("login").dataset.user = user;
+    $("password").focus();
+  });
+}
+$("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  become($("login").dataset.user, $("password").value);
+  $("password").value = "";
+});
+$("logout").addEventListener("click", async () => {
+  await revoke();
+  clearInterval(state.timer);
+  for (const person of document.querySelectorAll(".person")) person.setAttribute("aria-pressed", "false");
+  await show();
+});
+
+// -- attacks ------------------------------------------------------------------------------------------------------------
+
+function card(attack) {
+  const node = $("attack-template").content.firstElementChild.cloneNode(true);
+  node.id = `attack-${attack.id}`;
+  node.querySelector("h3").textContent = attack.title;
+  node.querySelector(".what p").textContent = attack.text;
+  node.querySelector("button").addEventListener("click", () => run(attack, node));
+  node.querySelector("button").setAttribute("aria-label", `Attack: ${attack.title}`);
+  $("attacks").append(node);
+  return node;
+}
+
+async function run(attack, node) {
+  const button = node.querySelector("button");
+  button.disabled = true;
+  await Promise.all(targets.map(async (target) => {
+    const cell = node.querySelector(`[data-side="${target.name}"]`);
+    cell.className = "result busy";
+    cell.querySelector(".verdict").textContent = "attacking…";
+    cell.querySelector(".shots").replaceChildren();
+    cell.querySelector(".detail").textContent = "";
+    try {
+      draw(cell, await attack.run(target));
+    } catch (error) {
+      cell.className = "result";
+      cell.querySelector(".verdict").textContent = "could not be tried";
+      cell.querySelector(".detail").textContent = error.message;
+    }
+  }));
+  button.disabled = false;
+  if (state.pair) show();
+}
+
+function draw(cell, outcome) {
+  cell.className = `result ${outcome.stopped ? "stopped" : "through"}`;
+  cell.querySelector(".verdict").textContent = outcome.verdict;
+  cell.querySelector(".detail").textContent = outcome.detail;
+  cell.querySelector(".shots").replaceChildren(...outcome.shots.map(({ status, hit }) => {
+    const box = document.createElement("span");
+    box.className = `shot ${hit ? "hit" : "miss"}`;
+    box.textContent = status;
+    return box;
+  }));
+}
+
+const cards = ATTACKS.map((attack) => [attack, card(attack)]);
+$("all").addEventListener("click", async () => {
+  $("all").disabled = true;
+  for (const [attack, node] of cards) await run(attack, node);
+  $("all").disabled = false;
+});
+
+// -- the security log ---------------------------------------------------------------------------------------------------
+
+const PAUSE = 1200; // milliseconds between two looks
+const KEEP = 300; // lines
+
+async function poll() {
+  if (!document.hidden) {
+    try {
+      const answer = await fetch(`/demo/events/?after=${state.last}`, { headers: { "X-Demo-Key": state.key }, cache: "no-store" });
+      if (answer.ok) for (const entry of (await answer.json()).events) write(entry);
+      $("log-status").textContent = answer.ok ? "live" : `${answer.status}`;
+    } catch {
+      $("log-status").textContent = "server away";
+    }
+  }
+  setTimeout(poll, PAUSE);
+}
+
+function element(name, text, className) {
+  const node = document.createElement(name);
+  node.textContent = text;
+  if (className) node.className = className;
+  return node;
+}
+
+function write(entry) {
+  state.last = Math.max(state.last, entry.id);
+  const log = $("log");
+  const like = [entry.event, entry.reason, entry.status, entry.who, entry.route].join(" ");
+  const newest = log.firstElementChild;
+  if (newest?.dataset.like === like) { // the same again, as a flood writes it: counted, not repeated
+    newest.dataset.times = Number(newest.dataset.times) + 1;
+    newest.querySelector(".many").textContent = `×${newest.dataset.times}`;
+    newest.querySelector(".many").hidden = false;
+    return;
+  }
+  const item = document.createElement("li");
+  item.className = entry.level.toLowerCase();
+  Object.assign(item.dataset, { like, times: 1 });
+  const line = element("div", "", "line");
+  const sentence = element("span", entry.sentence || entry.event);
+  const many = element("span", "", "many");
+  many.hidden = true;
+  sentence.append(many);
+  const time = element("time", new Date(entry.at).toLocaleTimeString([], { hour12: false }));
+  time.dateTime = entry.at;
+  line.append(sentence, time);
+  const tag = [entry.event, entry.reason, entry.status, entry.who, [entry.method, entry.route].filter(Boolean).join(" ")];
+  item.append(line, element("div", tag.filter(Boolean).join(" · "), "tag"));
+  log.prepend(item);
+  while (log.children.length > KEEP) log.lastElementChild.remove();
+}
+
+open();

@@ -1,0 +1,73 @@
+"""The reference API itself: articles that belong to somebody, and who the caller is."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from drf_spectacular.utils import extend_schema
+from rest_framework.filters import OrderingFilter, SearchFilter
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+from rest_framework.viewsets import ModelViewSet
+
+from stockade.core.principal import Principal
+from stockade.demo.articles.models import Article
+from stockade.demo.project.filters import ArticleFilter
+from stockade.demo.project.serializers import ArticleSerializer, ProfileSerializer
+from stockade.drf.mixins import PolicyMixin
+from stockade.policy import Authenticated, Owner, Public, Role, Scope
+
+
+class Pages(PageNumberPagination):
+    """Twenty a page, a hundred at most."""
+
+    page_size = 20
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+
+class ArticleViewSet(PolicyMixin, ModelViewSet[Article]):
+    """Articles: what is published is everyone's to read, drafts are their author's, Admins may do everything."""
+
+    queryset = Article.objects.select_related("author")
+    serializer_class = ArticleSerializer
+    pagination_class = Pages
+    filter_backends = [ArticleFilter, SearchFilter, OrderingFilter]
+    search_fields = ["title", "body"]
+    ordering_fields = ["created_at", "title"]
+
+    visible = (Public(where=Q(published=True)) | Owner("author") | Role("Admins")) & Scope("articles:read")
+    policy = {
+        "list, retrieve": visible,
+        "create": Role("Editors", "Admins") & Scope("articles:write"),
+        "update, partial_update, destroy": (Role("Editors") & Owner("author") | Role("Admins"))
+        & Scope("articles:write"),
+    }
+    limits = {"create": "60/hour"}
+
+    def perform_create(self, serializer: BaseSerializer[Article]) -> None:
+        """The author is who calls."""
+        serializer.save(author=self.request.user)
+
+
+class Profile(APIView):
+    """Who is calling, by which scheme, with which roles and scopes."""
+
+    policy = Authenticated()
+
+    @extend_schema(responses=ProfileSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller, as the server sees it."""
+        principal: Principal = request.stockade.principal  # type: ignore[attr-defined]
+        user, scopes, credential = principal.user, principal.scopes, principal.credential
+        return Response(
+            {
+                "username": user.get_username(),
+                "email": user.email,
+                "roles": sorted(principal.roles),
+                "scopes": None if scopes is None else sorted(scopes),
+                "scheme": credential.scheme if credential is not None else "",
+            }
+        )
