@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench matrix soak coverage docs format lock clean
+.PHONY: stale help setup demo test check bench matrix soak coverage docs format lock clean
 
 # Every recipe uses the interpreter of .venv; no toolchain is downloaded behind anyone's back.
 export UV_PYTHON_DOWNLOADS := never
@@ -17,11 +17,16 @@ help:
 
 setup: $(STAMP) ## build .venv with the locked dependencies
 
-# The stamp is older than its inputs when a lock, the metadata or the script changed. A moved checkout is caught by
-# the script's own look at the interpreter, which `make clean` forces.
-$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml scripts/setup.sh
+# The stamp holds the path that the environment was built for: its scripts carry it, so a moved checkout needs new ones.
+# An interpreter that went away since makes the stamp stale too.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR)/$(VENV))
+STALE := stale
+else ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
+STALE := stale
+endif
+
+$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml scripts/setup.sh $(STALE)
 	@bash scripts/setup.sh $(VENV) requirements/dev.txt
-	@touch $@
 
 demo: setup ## run the reference API on http://127.0.0.1:8000
 	@$(VENV)/bin/stockade demo

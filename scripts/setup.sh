@@ -46,8 +46,11 @@ fi
         "install it (Debian: apt-get install python3-venv) or name another one: make setup PYTHON=/path/to/python3"
 
 cd "$here"
-# An environment whose interpreter is gone, or that an interrupted run left half built, is made anew.
-if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+stamp=$venv/.ready
+[[ $venv == /* ]] && place=$venv || place=$here/$venv
+# An environment whose interpreter is gone, that an interrupted run left half built, or that was built for another
+# place (its scripts carry the path) is made anew.
+if ! "$venv/bin/python" -c 'import pip' 2>/dev/null || [[ -s $stamp && $(<"$stamp") != "$place" ]]; then
     echo "setup: creating $venv with $("$python" --version 2>&1)"
     "$python" -m venv --clear "$venv"
 fi
@@ -73,4 +76,5 @@ echo "setup: installing $(grep -c '^[a-z0-9].*==' "$lock") locked packages"
 # The project itself cannot carry a hash; its build backend is in the lock, so nothing is fetched here.
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e . ||
     fail "the project itself could not be installed." "read the lines above"
+printf '%s' "$place" >"$stamp"
 echo "setup: $venv is ready"
