@@ -135,6 +135,9 @@ def retire(kid: str, *, compromised: bool = False, lifetime: float = DAY) -> Non
         LookupError: there is no such key.
     """
     with _locked() as using:
+        _settle(
+            using, lifetime
+        )  # else a key that has stopped signing by the clock alone would take over again
         row = SigningKey.objects.using(using).filter(pk=kid).first()
         if row is None:
             raise LookupError(f"There is no key {kid!r}.")

@@ -45,7 +45,7 @@ class _Sealer:
     def open(self, wrapped: bytes, bound: bytes) -> bytes | None:
         try:
             return self._cipher.decrypt(wrapped[_HEAD - _NONCE : _HEAD], wrapped[_HEAD:], bound)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             return None
 
 

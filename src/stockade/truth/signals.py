@@ -92,12 +92,7 @@ def _is_new(instance: models.Model, raw: bool) -> bool:
 
     So for a primary key that is not set, and for one with a default (UUIDs): see Model._save_table.
     """
-    return instance.pk is None or (
-        instance._state.adding
-        and not raw
-        and instance._meta.pk is not None
-        and instance._meta.pk.has_default()
-    )
+    return instance.pk is None or (instance._state.adding and not raw and instance._meta.pk.has_default())
 
 
 def _user_saves(
