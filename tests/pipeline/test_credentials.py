@@ -119,3 +119,12 @@ def test_guessing_tokens_is_limited_by_address(configure: Callable[..., None], a
 def test_request_user_is_the_real_model_with_its_key(alice: User, client_of: Callable[..., Client]) -> None:
     response = client_of(alice).get("/public/")
     assert response.json() == {"user": "alice", "authenticated": True}
+
+
+def test_request_auth_answers_as_a_mapping(alice: User, client_of: Callable[..., Client]) -> None:
+    auth = client_of(alice).get("/private/").wsgi_request.auth
+    assert auth["user_id"] == auth["sub"] == str(alice.pk)
+    assert auth.get("nothing", "else") == "else"
+    assert "user_id" in auth
+    assert auth.payload["iss"] == "stockade"
+    assert auth.scope == ""

@@ -104,3 +104,37 @@ def test_method_that_a_view_does_not_answer_is_405(anonymous: Client) -> None:
     response = anonymous.delete("/scoped/")
     assert response.status_code == 405
     assert "GET" in response.headers["Allow"]
+
+
+def test_one_process_at_a_time_serves_with_memory(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second worker with a memory of its own would double every limit and miss every revocation."""
+    import multiprocessing
+
+    from stockade.core.errors import ConfigurationError
+    from stockade.gate.registry import release_serving
+    from stockade.pipeline import registry
+
+    monkeypatch.setattr(registry, "under_test", lambda: False)
+    registry.serve()
+    try:
+        registry.forget()
+        assert registry.current() is not None
+
+        def second(answers: Any) -> None:
+            try:
+                registry.current()
+            except ConfigurationError as error:
+                answers.put(error.id)
+            else:
+                answers.put("served")
+
+        context = multiprocessing.get_context("fork")
+        answers = context.Queue()
+        child = context.Process(target=second, args=(answers,))
+        child.start()
+        assert answers.get(timeout=30) == "stockade.E027"
+        child.join(30)
+    finally:
+        release_serving()
+        monkeypatch.undo()
+        registry.serve()

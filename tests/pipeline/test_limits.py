@@ -152,3 +152,9 @@ def test_exactly_n_are_admitted(
     client = client_of(alice)
     codes = [client.get("/private/").status_code for _ in range(count + 3)]
     assert codes == [200] * count + [429] * 3
+
+
+def test_probes_are_not_counted(configure: Callable[..., None], anonymous: Client) -> None:
+    configure(LIMITS={"anon": "2/min"})
+    assert [anonymous.get("/healthz").status_code for _ in range(5)] == [200] * 5
+    assert anonymous.get("/readyz").json() == {"status": "ok", "state": "ok", "database": "ok"}

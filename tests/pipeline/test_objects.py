@@ -138,6 +138,16 @@ def test_options_tells_nothing_of_invisible_objects(
     assert log() == []  # probing is no refusal
 
 
+def test_options_describes_what_may_be_seen_but_not_done(
+    article: Article, alice: User, bob: User, client_of: Callable[..., Client]
+) -> None:
+    seen = client_of(alice).options(f"/articles/{article.pk}/")
+    own = client_of(bob).options(f"/articles/{article.pk}/")
+    assert (seen.status_code, own.status_code) == (200, 200)
+    assert "PUT" not in seen.json().get("actions", {})
+    assert "PUT" in own.json()["actions"]
+
+
 def test_unknown_and_server_owned_fields_are_refused(alice: User, client_of: Callable[..., Client]) -> None:
     client = client_of(alice)
     response = client.post(

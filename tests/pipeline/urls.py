@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from stockade.web.health import healthz, readyz
 from tests.pipeline import views
 
 router = SimpleRouter()
@@ -32,6 +33,8 @@ urlpatterns = [
     path("change/<uuid:pk>/", views.change_article),
     path("titles/", views.titles),
     path("broken/", views.broken),
+    path("healthz", healthz),
+    path("readyz", readyz),
     path("admin/", admin.site.urls),
     path("api/", include("stockade.drf.urls")),
 ]

@@ -13,15 +13,21 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNKNOWN = "unknown"
 UNIX = "unix"
 _MAX_HOPS = 32
+_LONGEST = 64  # characters, port, brackets and zone included
 
 
-@lru_cache(maxsize=65536)
 def parse(text: str) -> Address | None:
     """The address that `text` names, IPv4-mapped IPv6 as IPv4 and without a zone; None if it names none.
 
     Accepts the forms of X-Forwarded-For and Forwarded (RFC 7239 section 6): ``192.0.2.1``, ``192.0.2.1:80``,
     ``2001:db8::1``, ``[2001:db8::1]:80``.
     """
+    # What is longer names no address, and must not fill the cache: a stranger may write hops of kilobytes.
+    return _parse(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=65536)
+def _parse(text: str) -> Address | None:
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

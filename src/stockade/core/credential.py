@@ -33,3 +33,33 @@ class Credential:
     auth_time: float = 0.0
     confirmation: str = ""
     claims: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    # Code written for simplejwt reads `request.auth["user_id"]` and `.payload`, for OAuth toolkit `.scope`.
+
+    def __getitem__(self, claim: str) -> Any:
+        """A verified claim by name; ``user_id`` is the subject.
+
+        Raises:
+            KeyError: there is no such claim.
+        """
+        return self.subject if claim == "user_id" and claim not in self.claims else self.claims[claim]
+
+    def get(self, claim: str, default: Any = None) -> Any:
+        """A verified claim, or `default`."""
+        try:
+            return self[claim]
+        except KeyError:
+            return default
+
+    def __contains__(self, claim: object) -> bool:
+        return claim == "user_id" or claim in self.claims
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """Every verified claim."""
+        return self.claims
+
+    @property
+    def scope(self) -> str:
+        """The scopes as RFC 6749 section 3.3 writes them; "" where there are none."""
+        return " ".join(sorted(self.scopes or ()))

@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler as stock_handler, set_rollbac
 
 from stockade.core import errors
 from stockade.core.errors import Refusal
+from stockade.drf.refused import Refused
 from stockade.pipeline import registry as registries
 from stockade.pipeline.record import record
 from stockade.web.problem import PROBLEM, body, headers
@@ -49,6 +50,8 @@ def translate(exc: Exception) -> Refusal | None:
     """The refusal that an exception of Django's or DRF's means; None for a bug, which stays a 500."""
     if isinstance(exc, Refusal):
         return exc
+    if isinstance(exc, Refused):
+        return exc.refusal
     if isinstance(exc, Http404 | drf.NotFound):
         return errors.NotVisible(reason="not_found")
     if isinstance(exc, PermissionDenied):

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from stockade.drf.authentication import exchange_of
-from stockade.drf.permissions import leaf_of
+from stockade.drf.permissions import authorize, leaf_of
 from stockade.drf.related import declare_visible, narrow_related
 from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import SAFE
@@ -65,7 +65,7 @@ class PolicyMixin(Base):
         """The view's own permission_classes, and the policy: 404 before 403."""
         exchange = exchange_of(request)
         if exchange is not None:
-            exchange.authorize(obj, leaf_of(request, exchange))
+            authorize(request, exchange, obj)
         super().check_object_permissions(request, obj)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

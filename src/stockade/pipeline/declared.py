@@ -28,6 +28,7 @@ class Leaf:
         guarded: whether the view can ask about objects (PolicyMixin, or a plain view made by `protect`).
         detail: whether the view is about one object, named by its URL.
         view: the view's dotted name; keeps the counts of two views' limits of one name apart.
+        limited: whether LIMITS apply; not to probes and to views that count their own failures.
         ignores_credentials: the body is the credential, and a client that sends its expired access token along must
             still be able to renew it: the header is not read.
 
@@ -37,8 +38,8 @@ class Leaf:
     """
 
     __slots__ = (
-        "action", "cost", "detail", "guarded", "ignores_credentials", "limits", "mediated", "method", "rule", "safe",
-        "sight", "view", "visible",
+        "action", "cost", "detail", "guarded", "ignores_credentials", "limited", "limits", "mediated", "method",
+        "rule", "safe", "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +54,7 @@ class Leaf:
         guarded: bool,
         detail: bool,
         view: str,
+        limited: bool,
         ignores_credentials: bool,
     ) -> None:
         self.method, self.action, self.view = method, action, view
@@ -61,6 +63,7 @@ class Leaf:
         self.limits, self.cost = limits, cost
         self.safe = method in SAFE
         self.guarded, self.detail = guarded, detail
+        self.limited = limited
         self.ignores_credentials = ignores_credentials
         sees = visible is not None and visible.about_objects
         # What makes something new is asked about what it made, and only if its rule speaks of objects.
@@ -137,6 +140,7 @@ def read(view: Callable[..., Any], scopes: Mapping[str, Limit]) -> Declared:
             guarded=guarded,
             detail=_is_detail(cls, initkwargs),
             view=name,
+            limited=own("limited") is not False,
             ignores_credentials=bool(getattr(cls, "ignores_credentials", False)),
         )
     return Declared(name, leaves)

@@ -46,7 +46,7 @@ class Plans:
         """The charges of a caller who proved nothing, by address (as `core.address.limit_key` gives it)."""
         found = self._anonymous.get((leaf, address))
         if found is None:
-            limits = [self._anon] if self._anon else []
+            limits = [self._anon] if self._anon and (leaf is None or leaf.limited) else []
             found = _charges([(limit, address) for limit in limits], leaf, address)
             if len(self._anonymous) >= _ANON_CACHE:
                 self._anonymous.clear()
@@ -55,6 +55,8 @@ class Plans:
 
     def authenticated(self, leaf: Leaf, principal: Principal) -> tuple[Charge, ...]:
         """The charges of a known caller: user, credential, scheme, roles, then the view's own."""
+        if not leaf.limited:
+            return _charges([], leaf, f"{principal.kind.value}:{principal.subject}")
         who = f"{principal.kind.value}:{principal.subject}"
         wanted: list[tuple[Limit, str]] = []
         if self._user:

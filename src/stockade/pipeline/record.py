@@ -41,8 +41,10 @@ def record(exchange: Exchange | None, refusal: Refusal) -> None:
         return
     if exchange is not None:
         exchange.recorded = True
-    principal = exchange.principal if exchange is not None else None
     entry = exchange.entry if exchange is not None else None
+    principal = exchange.principal if exchange is not None else None
+    if entry is not None and entry.principal is not None:
+        principal = entry.principal  # known already, though a limit refused before it was adopted
     emit(
         event,
         reason=refusal.reason,

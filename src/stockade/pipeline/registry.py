@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
@@ -12,7 +13,8 @@ from stockade import conf
 from stockade.core.errors import ConfigurationError
 from stockade.edge.headers import HeaderSettings, hsts_value, prepare
 from stockade.events.conf import EventSettings
-from stockade.gate.registry import get_gate
+from stockade.events.bus import under_test
+from stockade.gate.registry import claim_serving, get_gate
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Declared, read
 from stockade.pipeline.engine import Engine
@@ -85,6 +87,24 @@ def django_hsts() -> dict[str, object]:
 
 _lock = Lock()
 _registry: Registry | None = None
+_serving = False
+
+
+def serve() -> None:
+    """Say that this process answers requests: with ``memory://`` it must be the only one that does."""
+    global _serving
+    _serving = not under_test()
+
+
+def _after_fork() -> None:
+    """A server that forks after loading: the child builds its own, and with ``memory://`` is told that it may not."""
+    global _registry, _lock
+    _lock = Lock()
+    _registry = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def current() -> Registry | None:
@@ -105,6 +125,8 @@ def _build() -> Registry | None:
         return None
     with _lock:
         if _registry is None:
+            if _serving:
+                claim_serving()
             _registry = Registry()
     return _registry
 

@@ -24,6 +24,7 @@ def protect(
     visible: Policy | None = None,
     limits: Rates | Mapping[str, Rates] | None = None,
     cost: int | Mapping[str, int] | None = None,
+    limited: bool = True,
 ) -> Callable[[View], View]:
     """Declare who may call a view, and how often.
 
@@ -34,12 +35,13 @@ def protect(
         visible: what the caller may see at all: 404 outside it, 403 inside it but outside `policy`.
         limits: a rate such as ``"10/min"``, several, or a dict from HTTP methods to them.
         cost: how many places one request takes of every limit.
+        limited: False where the named LIMITS do not apply, only `limits`; for probes.
 
     Example:
         >>> @protect(policy=Authenticated(), limits="10/min")
         ... def export(request): ...
     """
-    declared = {"policy": policy, "visible": visible, "limits": limits, "cost": cost}
+    declared = {"policy": policy, "visible": visible, "limits": limits, "cost": cost, "limited": limited}
 
     def decorate(view: View) -> View:
         # An async view keeps its identity: Django's transactions are synchronous, so a missing decision withholds its

@@ -41,6 +41,7 @@ class Middleware:
             self.process_view: Callable[..., Any] = self._process_view_async
         else:
             self.process_view = self._process_view
+        registries.serve()
         refuse_to_start()
 
     # -- around everything -------------------------------------------------------------------------------------
@@ -131,7 +132,11 @@ class Middleware:
                 await sync_to_async(engine.verify)(exchange)
             if engine.pass_gate(exchange):
                 await sync_to_async(engine.reload)(exchange)
-            admit(registry, request, exchange)
+            leaf = exchange.leaf
+            if leaf is not None and leaf.rule is not None and leaf.rule.may_query:
+                await sync_to_async(admit)(registry, request, exchange)
+            else:
+                admit(registry, request, exchange)
         except Refusal as refusal:
             return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
         return None

@@ -22,6 +22,7 @@ class JWKSView(View):
     """Serves the key set. Caches keep it no longer than a key is published before it signs, and ask again by ETag."""
 
     policy = Public()
+    limited = False  # public and cached; whoever verifies our tokens must be able to read it
     http_method_names = ("get", "head", "options")
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
