@@ -73,7 +73,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "stockade",
     "stockade.demo.articles",
+    "guardian",
+    "tests.policy_app",
 ]
+ANONYMOUS_USER_NAME = None  # guardian would put a user of its own into every test database
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from asgiref.sync import sync_to_async
@@ -52,24 +52,39 @@ class Policy:
         admits: ``admits(principal) -> bool | None``: admitted whatever the object, refused whatever the object, or
             None: it depends. Built once; no SQL unless `may_query`.
         possible: the same as a set of truth values (`stockade.policy.logic`).
+        outcomes: what `possible` may return.
     """
 
-    __slots__ = ("about_objects", "admits", "may_query", "possible")
+    __slots__ = ("about_objects", "admits", "may_query", "outcomes", "possible")
 
     about_objects: bool
     may_query: bool
     admits: Callable[[Principal], bool | None]
     possible: Callable[[Principal], Bits]
+    outcomes: frozenset[Bits]
 
     def _about_caller(self, test: Test, *, may_query: bool = False) -> None:
         """Settle as a rule about the caller alone."""
         self.about_objects, self.may_query, self.admits = False, may_query, test
         self.possible = lambda principal: TRUE if test(principal) else FALSE
+        self.outcomes = frozenset({TRUE, FALSE})
 
-    def _about_object(self, possible: Callable[[Principal], Bits], *, may_query: bool = False) -> None:
+    def _about_object(
+        self,
+        possible: Callable[[Principal], Bits],
+        outcomes: Iterable[Bits],
+        *,
+        may_query: bool = False,
+        admits: Callable[[Principal], bool | None] | None = None,
+    ) -> None:
         """Settle as a rule that needs the object."""
-        self.about_objects, self.may_query, self.possible = True, may_query, possible
-        self.admits = lambda principal: VERDICT[possible(principal)]
+        self.about_objects, self.may_query = True, may_query
+        self.possible, self.outcomes = possible, frozenset(outcomes)
+        verdicts = {VERDICT[bits] for bits in self.outcomes}
+        if verdicts == {None}:
+            self.admits = lambda principal: None
+        else:
+            self.admits = admits or (lambda principal: VERDICT[possible(principal)])
 
     # --- asking ---
 

@@ -16,7 +16,7 @@ from stockade.policy.logic import AND, FALSE, NOT, OR, TRUE, VERDICT, Bits
 class Composed(Policy):
     """Several rules under one connective."""
 
-    __slots__ = ("parts",)
+    __slots__ = ("_order", "parts")
 
     SIGN: ClassVar[str]
     TABLE: ClassVar[tuple[tuple[Bits, ...], ...]]
@@ -26,13 +26,59 @@ class Composed(Policy):
     def __init__(self, *parts: Policy) -> None:
         self.parts = parts
         may_query = any(part.may_query for part in parts)
-        # Rules about the caller come first: they are cheap and often settle the matter.
-        callers: list[Test] = [part.admits for part in parts if not part.about_objects]  # type: ignore[misc]
-        others = [part.possible for part in parts if part.about_objects]
+        # Rules about the caller come first: they are cheap and often settle the matter. What may query comes last.
+        self._order = sorted(parts, key=lambda part: (part.about_objects, part.may_query))
+        tests: list[Test] = [part.admits for part in self._order if not part.about_objects]  # type: ignore[misc]
+        others = self._needed([part for part in self._order if part.about_objects])
         if others:
-            self._about_object(self._mixed(callers, others), may_query=may_query)
+            self._settle(tests, others, may_query=may_query)
         else:
-            self._about_caller(self._callers(callers), may_query=may_query)
+            self._about_caller(self._callers(tests), may_query=may_query)
+
+    def _needed(self, parts: list[Policy]) -> list[Policy]:
+        """The parts that can change what the others leave open: `x | Owner(...)` stays open whoever calls."""
+        steady = [part for part in parts if len(part.outcomes) == 1]
+        bits = self.START
+        for part in steady:
+            bits = self.TABLE[bits][min(part.outcomes)]
+        rest = [part for part in parts if part not in steady]
+        if steady and all(self.TABLE[bits][outcome] == bits for part in rest for outcome in part.outcomes):
+            return steady[:1] if bits == min(steady[0].outcomes) else steady
+        return parts
+
+    def _settle(self, tests: list[Test], others: list[Policy], *, may_query: bool) -> None:
+        stops = self.ABSORBING == TRUE  # a test that answers this settles the whole
+        outcomes = {self.START}
+        for other in others:
+            outcomes = {self.TABLE[bits][outcome] for bits in outcomes for outcome in other.outcomes}
+        possible = self._several([other.possible for other in others])
+        admits = others[0].admits if len(others) == 1 else None
+        if not tests:
+            self._about_object(possible, outcomes, may_query=may_query, admits=admits)
+            return
+        test = tests[0] if len(tests) == 1 else self._callers(tests)
+        absorbing = self.ABSORBING
+        after = admits or (lambda principal: VERDICT[possible(principal)])
+        self._about_object(
+            lambda principal: absorbing if test(principal) is stops else possible(principal),
+            outcomes | {absorbing},
+            may_query=may_query,
+            admits=lambda principal: stops if test(principal) is stops else after(principal),
+        )
+
+    @classmethod
+    def _several(cls, rules: list[Callable[[Principal], Bits]]) -> Callable[[Principal], Bits]:
+        if len(rules) == 1:
+            return rules[0]
+        table, start = cls.TABLE, cls.START
+
+        def several(principal: Principal) -> Bits:
+            bits = start
+            for rule in rules:
+                bits = table[bits][rule(principal)]
+            return bits
+
+        return several
 
     @classmethod
     def of(cls, *sides: Policy) -> Self:
@@ -43,38 +89,10 @@ class Composed(Policy):
     def _callers(tests: list[Test]) -> Test:
         raise NotImplementedError
 
-    @classmethod
-    def _mixed(
-        cls, tests: list[Test], others: list[Callable[[Principal], Bits]]
-    ) -> Callable[[Principal], Bits]:
-        table, start, absorbing = cls.TABLE, cls.START, cls.ABSORBING
-        stops = absorbing == TRUE  # a test that answers this settles the whole
-        if len(others) == 1:
-            (only,) = others
-
-            def one(principal: Principal) -> Bits:
-                for test in tests:
-                    if test(principal) is stops:
-                        return absorbing
-                return only(principal)
-
-            return one
-
-        def several(principal: Principal) -> Bits:
-            for test in tests:
-                if test(principal) is stops:
-                    return absorbing
-            bits = start
-            for other in others:
-                bits = table[bits][other(principal)]
-            return bits
-
-        return several
-
     def bits(self, principal: Principal, obj: Any) -> Bits:
         """Part by part, and no further than needed."""
         table, bits, absorbing = self.TABLE, self.START, self.ABSORBING
-        for part in self.parts:
+        for part in self._order:
             bits = table[bits][part.bits(principal, obj)]
             if bits == absorbing:
                 break
@@ -172,7 +190,8 @@ class Not(Policy):
         self.part = part
         if part.about_objects:
             possible = part.possible
-            self._about_object(lambda principal: NOT[possible(principal)], may_query=part.may_query)
+            outcomes = (NOT[bits] for bits in part.outcomes)
+            self._about_object(lambda principal: NOT[possible(principal)], outcomes, may_query=part.may_query)
         else:
             admits = part.admits
             self._about_caller(lambda principal: not admits(principal), may_query=part.may_query)

@@ -40,7 +40,7 @@ class Granted(Policy):
             )
         self.name = name
         self.label, self.codename = permission_name("Granted", name)
-        self._about_object(_possible)
+        self._about_object(_possible, {TRUE, FALSE, TRUE | FALSE})
 
     def bits(self, principal: Principal, obj: Any) -> Bits:
         """Superusers and strangers are decided here; everyone else in the database."""

@@ -14,7 +14,7 @@ from stockade.policy import sql
 from stockade.policy.base import Policy
 from stockade.policy.logic import ANY, Bits
 from stockade.policy.paths import Path, follow
-from stockade.policy.values import comparison
+from stockade.policy.values import comparison, is_djangos
 
 # Lookups that are never unknown of a column that is not NULL. Others (transforms, JSON keys) may be.
 _PLAIN = {
@@ -39,7 +39,7 @@ class Lookup(Policy):
         """
         self._path, self._name, self._value = path, name, value
         self._null: bool | None = _asks_for_null(path, value)
-        self._about_object(lambda principal: ANY)
+        self._about_object(lambda principal: ANY, {ANY})
         self._compare: Callable[[Model], Bits] = lambda obj: ANY
         if self._null is not None:
             self._compare = comparison(path, "isnull", self._null)
@@ -59,9 +59,9 @@ class Lookup(Policy):
             found = Q((f"{path.name}__isnull", self._null is value))
             return found if path.local else sql.exists(model, found)
         if not value:
-            found = ~found
+            found = sql.negation(found)
         if path.nullable:
-            # Without this Django's ~Q would be true of NULL, and the plain Q unknown for whoever negates it.
+            # Unknown of NULL without this, and then whoever negates the whole would not get the rest.
             found = Q((f"{path.name}__isnull", False)) & found
         return found if path.local and _is_plain(path, self._value) else sql.exists(model, found)
 
@@ -72,15 +72,20 @@ def _asks_for_null(path: Path, value: Any) -> bool | None:
         return None
     if path.rest == ("isnull",) and isinstance(value, bool):
         return value
-    return True if value is None and path.rest in ((), ("exact",), ("iexact",)) else None
+    if value is not None or path.rest not in ((), ("exact",), ("iexact",)):
+        return None
+    # Of a JSON field None is JSON's null, which is a value.
+    exact = path.final.get_lookup("exact")
+    return None if exact is None or getattr(exact, "can_use_none_as_rhs", False) else True
 
 
 def _is_plain(path: Path, value: Any) -> bool:
     """Whether the comparison can only be true or false once the column is not NULL."""
-    if len(path.rest) > 1 or (path.rest and path.rest[0] not in _PLAIN):
+    name = path.rest[0] if path.rest else "exact"
+    if len(path.rest) > 1 or name not in _PLAIN or not is_djangos(path.final, name):
         return False
     values = value if isinstance(value, list | tuple | set | frozenset) else (value,)
-    return not any(hasattr(one, "resolve_expression") or hasattr(one, "query") for one in values)
+    return not any(hasattr(one, "resolve_expression") for one in values)
 
 
 def lookup(model: type[Model], name: str, value: Any, rule: object) -> Lookup:

@@ -21,7 +21,7 @@ class Own(Policy):
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         if getattr(rule, "about_objects", True):
-            self._about_object(lambda principal: TRUE | FALSE, may_query=True)
+            self._about_object(lambda principal: TRUE | FALSE, {TRUE | FALSE}, may_query=True)
         else:
             self._about_caller(lambda principal: self._ask(principal, None), may_query=True)
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import CharField, IntegerField, Model, Q, TextField, UUIDField
 
 from stockade.core.errors import ConfigurationError
-from stockade.core.principal import Principal
+from stockade.core.principal import Kind, Principal
 from stockade.policy import sql
 from stockade.policy.base import Policy
 from stockade.policy.callers import user_key, user_model
@@ -51,7 +51,12 @@ class Owner(Policy):
             )
         self.path = path
         self._routes: dict[type[Model], _Route] = {}
-        self._about_object(lambda principal: FALSE | UNKNOWN if user_key(principal) is None else ANY)
+        user, never = Kind.USER, FALSE | UNKNOWN
+        self._about_object(
+            lambda principal: ANY if principal.kind is user else never,
+            {ANY, never},
+            admits=lambda principal: None if principal.kind is user else False,
+        )
 
     def bits(self, principal: Principal, obj: Any) -> Bits:
         """The column of the loaded object, or of loaded objects on the way."""

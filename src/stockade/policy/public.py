@@ -37,7 +37,7 @@ class Public(Policy):
         if where is None:
             self._about_caller(lambda principal: True)
         else:
-            self._about_object(lambda principal: ANY)
+            self._about_object(lambda principal: ANY, {ANY})
 
     def bits(self, principal: Principal, obj: Any) -> Bits:
         """Lookup by lookup, in Python where that is sure to agree."""

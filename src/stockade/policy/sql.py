@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from django.db.models import BooleanField, Exists, Expression, Model, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, Expression, ExpressionWrapper, Model, OuterRef, Q, QuerySet
 from django.db.models.sql import Query
 
 from stockade.core.errors import ConfigurationError
@@ -110,6 +110,11 @@ def exists(model: type[Model], q: Q, value: bool = True) -> Q:
     """Rows that `q` finds (`value`) or does not find, without a join and never unknown."""
     found = Q(Exists(of_row(model, q)))
     return found if value else ~found
+
+
+def negation(q: Q) -> Q:
+    """SQL's NOT. Django's `~Q` adds conditions that make it true where a column or what it is compared with is NULL."""
+    return ~Q(ExpressionWrapper(q, output_field=BooleanField()))
 
 
 def conjunction(conditions: Iterable[Q | bool]) -> Q | bool:

@@ -132,7 +132,7 @@ def comparison(path: Path, lookup: str, value: Any) -> Callable[[models.Model], 
             ANY if (found := read_null(path, obj)) is None else TRUE if found is value else FALSE
         )
     kind, end = stored_as(path.final)
-    if not _is_djangos(end, lookup):
+    if not is_djangos(end, lookup):
         return lambda obj: ANY
     if lookup == "exact":
         wanted = exact(kind, value)
@@ -150,10 +150,15 @@ def comparison(path: Path, lookup: str, value: Any) -> Callable[[models.Model], 
     return lambda obj: ANY
 
 
-def _is_djangos(field: Any, lookup: str) -> bool:
-    """Whether `lookup` on `field` still means what Django made it mean: anyone may register another one."""
+def is_djangos(field: Any, lookup: str) -> bool:
+    """Whether `lookup` on `field` means what Django made it mean; anyone may write a field or register a lookup."""
     found = field.get_lookup(lookup)
-    return found is not None and found.__module__.startswith("django.db.models.")
+    if found is None or not found.__module__.startswith("django.db.models."):
+        return False
+    # JSON has lookups of the same names that are unknown where a key is missing.
+    return type(field).__module__.startswith("django.db.models.fields") and not isinstance(
+        field, models.JSONField
+    )
 
 
 def judge(found: Any, holds: Callable[[Any], bool]) -> Bits:

@@ -30,7 +30,7 @@ class Together(Policy):
 
     def __init__(self, q: Q) -> None:
         self._q = q
-        self._about_object(lambda principal: ANY)
+        self._about_object(lambda principal: ANY, {ANY})
 
     def rows(self, model: type[Model], principal: Principal, value: bool) -> Q | bool:
         """One EXISTS for all."""

@@ -1,0 +1,1 @@
+"""Models with every kind of relation that a policy may follow; for the tests of policies."""
