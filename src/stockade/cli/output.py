@@ -21,17 +21,24 @@ class Format(str, Enum):  # noqa: UP042 - typer reads the values of a str enum
     JSON = "json"
 
 
-FORMAT = typer.Option(Format.TEXT, "--format", help="text or json")
+FORMAT = typer.Option("--format", help="text or json")
 
 
-def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], format: Format, *, empty: str) -> None:
+def listing(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    format: Format,
+    *,
+    empty: str,
+    heading: bool = True,
+) -> None:
     """Print rows: a table on a terminal, tab-separated lines in a pipe, a JSON array with ``--format json``."""
     found = list(rows)
     if format is Format.JSON:
         sys.stdout.write(orjson.dumps(found, default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif not found:
         typer.echo(empty, err=True)
-    elif sys.stdout.isatty():
+    elif sys.stdout.isatty() and heading:
         from rich.console import Console
         from rich.table import Table
 
@@ -40,7 +47,8 @@ def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], format: F
             table.add_row(*(_cell(row.get(column)) for column in columns))
         Console().print(table)
     else:
-        typer.echo("\t".join(columns))
+        if heading:
+            typer.echo("\t".join(columns))
         for row in found:
             typer.echo("\t".join(_cell(row.get(column)) for column in columns))
 
