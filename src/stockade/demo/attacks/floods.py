@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from collections.abc import Callable
 
 from stockade.demo.attacks.client import Answer, AttackError, Request, Target, bearer
 from stockade.demo.attacks.outcome import Outcome, of
@@ -31,20 +32,20 @@ def limit(target: Target) -> Outcome:
 
 def guess_at_once(target: Target) -> Outcome:
     """Guess one password `GUESSES` times in the same moment, from one address."""
-    return _judge(target, target.elsewhere().at_once(_guesses("carol", GUESSES)))
+    return _besiege(target, "carol", lambda: target.elsewhere().at_once(_guesses("carol", GUESSES)))
 
 
 def guess_from_many_addresses(target: Target) -> Outcome:
     """Guess one password from as many addresses as there are guesses."""
     sources = [target.elsewhere().source for _ in range(MORE_GUESSES)]
-    return _judge(target, target.at_once(_guesses("bob", MORE_GUESSES), sources))
+    return _besiege(target, "bob", lambda: target.at_once(_guesses("bob", MORE_GUESSES), sources))
 
 
 def guess_behind_invented_proxies(target: Target) -> Outcome:
     """Guess one password from one address, naming another one in X-Forwarded-For each time."""
-    here = target.elsewhere()
     invented = [f"203.0.113.{number}".encode() for number in range(MORE_GUESSES)]
-    return _judge(target, here.at_once(_guesses("alice", MORE_GUESSES, invented)))
+    guesses = _guesses("alice", MORE_GUESSES, invented)
+    return _besiege(target, "alice", lambda: target.elsewhere().at_once(guesses))
 
 
 def _guesses(user: str, times: int, forwarded: list[bytes] | None = None) -> list[Request]:
@@ -59,16 +60,23 @@ def _guesses(user: str, times: int, forwarded: list[bytes] | None = None) -> lis
     ]
 
 
-def _judge(target: Target, answers: list[Answer]) -> Outcome:
+def _besiege(target: Target, user: str, guess: Callable[[], list[Answer]]) -> Outcome:
+    """Guess, and see that the owner, who has been here before, is not locked out by it."""
+    home = target.elsewhere()
+    home.login(user)
+    answers = guess()
+    owner = home.post("/api/token/", {"username": user, "password": target.passwords[user]}).status == 200
     statuses = Counter(answer.status for answer in answers)
     verified, refused = statuses[401] + statuses[400], statuses[429]
     return Outcome(
-        stopped=verified <= target.login_limit and verified + refused == len(answers),
-        result=f"{of(verified, len(answers))} guesses were tried",
+        stopped=verified <= target.login_limit and verified + refused == len(answers) and owner,
+        result=f"{of(verified, len(answers))} guesses tried"
+        + ("" if owner else ", and the owner is locked out"),
         numbers={
             "limit": target.login_limit,
             "guesses": len(answers),
             "verified": verified,
             "refused": refused,
+            "owner_gets_in": int(owner),
         },
     )

@@ -18,6 +18,10 @@ ATTACKS: tuple[Attack, ...] = (
     ),
     Attack("after_logout", "An access token, used on after logout", tokens.after_logout),
     Attack("limit", f"A limit of 100, met by {floods.REQUESTS} requests at once", floods.limit),
+    Attack("forged", "Forged access tokens", forge.forged),
+    Attack("draft_by_id", "Another user's draft, by id", drafts.by_id),
+    Attack("draft_by_list", "Another user's drafts, by list, count and filter", drafts.by_list),
+    # Last, because what stops them holds for a while: strangers to an account that is being guessed are kept out.
     Attack("guess", f"A password, guessed {floods.GUESSES} times at once", floods.guess_at_once),
     Attack(
         "guess_addresses",
@@ -27,9 +31,6 @@ ATTACKS: tuple[Attack, ...] = (
     Attack(
         "guess_forwarded", "A password, guessed behind invented proxies", floods.guess_behind_invented_proxies
     ),
-    Attack("forged", "Forged access tokens", forge.forged),
-    Attack("draft_by_id", "Another user's draft, by id", drafts.by_id),
-    Attack("draft_by_list", "Another user's drafts, by list, count and filter", drafts.by_list),
 )
 
 

@@ -12,6 +12,7 @@ DEBUG = False
 ALLOWED_HOSTS = _config.hosts
 ROOT_URLCONF = "stockade.demo.project.urls"
 USE_TZ = True
+TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"

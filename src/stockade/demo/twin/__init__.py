@@ -2,6 +2,6 @@
 
 Its configuration is meant to be fair. Beyond the guide's snippets it has what careful projects add: refresh tokens
 rotate and are blacklisted after rotation, the throttles share one cache between all workers, passwords use Argon2 as
-Django recommends, objects are guarded by the guide's own `IsOwner`, writing by its `IsEditor`. Nothing is left out or
+OWASP recommends, objects are guarded by the guide's own `IsOwner`, writing by its `IsEditor`. Nothing is left out or
 weakened, and no Stockade code runs in it: only the table of articles and the seeds are shared.
 """

@@ -13,9 +13,10 @@ DEBUG = False
 ALLOWED_HOSTS = _config.hosts
 ROOT_URLCONF = "stockade.demo.twin.urls"
 USE_TZ = True
+TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": _config.twin_database}
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["stockade.demo.twin.hashers.Argon2"]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
