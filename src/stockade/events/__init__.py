@@ -5,6 +5,7 @@ from stockade.events.catalogue import Event, Kind, Level
 from stockade.events.emission import emit
 from stockade.events.record import Record
 from stockade.events.sinks import MemorySink, NullSink, Sink
+from stockade.events.store import export, prune, tail
 from stockade.events.subscribers import off, on
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "Sink",
     "Stats",
     "emit",
+    "export",
     "flush",
     "off",
     "on",
     "problem",
+    "prune",
     "reopen",
     "stats",
+    "tail",
 ]

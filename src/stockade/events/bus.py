@@ -69,7 +69,7 @@ class Bus:
         listed = settings.sinks if conf.configured() else ()
         self.keeps = any(name != "null" for name in listed)
         self.successes = settings.successes and self.keeps
-        self.naming = Naming(settings.accounts, _naming_key())
+        self.naming = Naming(settings.accounts, naming_key())
         self.log = LogSink(settings.log, self._log_report) if "log" in listed else None
         self.memory = MemorySink() if "memory" in listed else None
         self.writer: Writer | None = None
@@ -209,7 +209,8 @@ def _import(name: str) -> Sink:
     return sink
 
 
-def _naming_key() -> bytes:
+def naming_key() -> bytes:
+    """The key for digests of account names; other than every key that signs or encrypts."""
     from django.conf import settings
 
     return hashlib.sha256(b"stockade.events.account\0" + str(settings.SECRET_KEY).encode()).digest()

@@ -127,11 +127,12 @@ def default_outcome(event: Event) -> str:
 def scalars(details: Mapping[str, object]) -> Details:
     """Details as a closed set of types: text, numbers, booleans, nothing. Anything else keeps only its type's name."""
     found: dict[str, Scalar] = {}
-    for index, (name, value) in enumerate(details.items()):
+    for index, (key, value) in enumerate(details.items()):
         if index == MAX_DETAILS:
             found["more"] = len(details) - MAX_DETAILS
             break
-        found[clean(str(name), 40)] = _scalar(str(name), value)
+        name = str(key)[:64]
+        found[clean(name, 40)] = _scalar(name, value)
     return found
 
 

@@ -18,7 +18,7 @@ _BY_TAG = {event.tag: event for event in Event}
 
 def row(record: Record) -> SecurityEvent:
     """The unsaved row of a record."""
-    return _model()(
+    return model()(
         at=datetime.datetime.fromtimestamp(record.at, datetime.UTC),
         event=record.event.tag,
         level=record.event.level.value,
@@ -69,10 +69,9 @@ def alias(using: str | None = None) -> str:
     """The database that takes a row: that of the change if the table is there, else where the router writes it."""
     from django.db import router
 
-    model = _model()
-    if using is not None and router.allow_migrate_model(using, model):
+    if using is not None and router.allow_migrate_model(using, model()):
         return using
-    return router.db_for_write(model)
+    return router.db_for_write(model())
 
 
 def insert(record: Record, using: str) -> None:
@@ -82,11 +81,12 @@ def insert(record: Record, using: str) -> None:
 
 def insert_many(records: Iterable[Record], using: str) -> None:
     """Write rows in one transaction of their own."""
-    _model().objects.using(using).bulk_create([row(record) for record in records], batch_size=500)
+    model().objects.using(using).bulk_create([row(record) for record in records], batch_size=500)
 
 
 @cache
-def _model() -> type[SecurityEvent]:
+def model() -> type[SecurityEvent]:
+    """The model, imported when Django is ready for it."""
     from stockade.models import SecurityEvent
 
     return SecurityEvent

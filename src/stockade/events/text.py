@@ -91,8 +91,14 @@ def clean(text: str, limit: int, *, runs: bool = True) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-# For fields with few values (routes, reasons, browsers). Not for account names: a cache would keep what was typed.
-clean_cached = lru_cache(maxsize=2048)(clean)
+def clean_cached(text: str, limit: int, *, runs: bool = True) -> str:
+    """`clean` for what has few values (routes, reasons, browsers); not for names: a cache would keep what was typed."""
+    return _remembered(text, limit, runs) if len(text) <= 256 else clean(text, limit, runs=runs)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(text: str, limit: int, runs: bool) -> str:
+    return clean(text, limit, runs=runs)
 
 
 def promises_secret(name: str) -> bool:
@@ -107,6 +113,5 @@ def harmless(name: str) -> bool:
 
 def digest(account: str, key: bytes) -> str:
     """What stands in the log for a name that may be a password: the same for the same name, useless without the key."""
-    return (
-        "unknown:" + hmac.new(key, account.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
-    )
+    name = account[:_READ].encode("utf-8", "surrogatepass")
+    return "unknown:" + hmac.new(key, name, hashlib.sha256).hexdigest()[:16]
