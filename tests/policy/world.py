@@ -99,11 +99,28 @@ def callers(users: list[Any]) -> list[Principal]:
     ]
 
 
-OWNERS = """
-    author author_id author__pk reviewer keeper project__owner project__members project__org__owner editors notes__by
-    cover__painter parent__author parent__editors children__author owner_number owner_text badge__holder
-    parent__parent__author report__graded_by project__docs__author
-""".split()
+OWNERS = [
+    "author",
+    "author_id",
+    "author__pk",
+    "reviewer",
+    "keeper",
+    "project__owner",
+    "project__members",
+    "project__org__owner",
+    "editors",
+    "notes__by",
+    "cover__painter",
+    "parent__author",
+    "parent__editors",
+    "children__author",
+    "owner_number",
+    "owner_text",
+    "badge__holder",
+    "parent__parent__author",
+    "report__graded_by",
+    "project__docs__author",
+]
 
 
 def lookup(chance: random.Random, users: list[Any]) -> tuple[str, Any]:
