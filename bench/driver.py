@@ -44,10 +44,13 @@ class Client:
         # Without hash randomisation two workers lay out their dicts alike, which makes their times more alike too.
         paths = [*filter(None, [self.row.source]), str(ROOT)]
         environ = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(paths)}
-        with theirs:
+        # Stockade's security log goes there, as well as what a worker says before it can answer.
+        self._log = self.place.folder / "worker.log"
+        with theirs, self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bench.worker", str(theirs.fileno())],
                 cwd=ROOT, env=environ, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log,
             )  # fmt: skip
         self._connection = Connection(ours.detach())
         try:

@@ -91,6 +91,11 @@ RACES: tuple[Race, ...] = (
 )
 
 
+def select(redis: bool) -> list[Race]:
+    """The races that can be run, with or without a Redis."""
+    return [race for race in RACES if redis or race.row.options.get("cache") != "redis"]
+
+
 def limits(
     races: Sequence[Race], place: Place, repeat: int, tell: Callable[[str], None]
 ) -> list[LimitOutcome]:

@@ -19,7 +19,6 @@ from bench.rows import Row
 from bench.stats import Result
 from bench.steps import Step
 
-
 _PLAIN = str.maketrans("", "", "*`")  # titles are Markdown
 
 

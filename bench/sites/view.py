@@ -19,7 +19,7 @@ class Article(APIView):
 
 
 class Profile(APIView):
-    """What the guide's own view does: it reads fields of the user."""
+    """What the guide's own view does: it reads a field of the user."""
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return Response({"username": request.user.get_username(), "email": request.user.email})
+        return Response({"username": request.user.get_username()})
