@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ from stockade.truth import epochs
 F = TypeVar("F", bound=Callable[[], object])
 # Longer than any access token may live (JWT["ACCESS_LIFETIME"] ends at a day), and an hour for clocks and long commits.
 SINCE = 86_400.0 + 3_600.0
-_PATIENCE = 1.0  # seconds that an event loop is held up at most
+_PATIENCE = 1.0  # seconds that a request waits for a load at most
+_POLL = 0.005  # seconds
 
 _known: WeakKeyDictionary[Gate, bytes] = WeakKeyDictionary()
 _listeners: list[Callable[[], object]] = []
@@ -49,7 +51,7 @@ def ensure_loaded(gate: Gate, marker: bytes, *, since: float = SINCE) -> bytes:
         The marker. If it is not the one that was given, the verdict says nothing: ask again.
 
     Raises:
-        Unavailable: another worker is loading it, or it could not be loaded; try again in a second.
+        Unavailable: another worker is loading it and takes long, or it could not be loaded; try again in a second.
     """
     if marker:
         if _known.get(gate) != marker:
@@ -70,7 +72,7 @@ def _meet(gate: Gate, marker: bytes) -> None:
 def _load(gate: Gate, since: float) -> bytes:
     with _only_one(gate) as mine:
         if not mine:
-            raise Unavailable(reason="state_loading")
+            return _await(gate)
         found = gate.ask((), ()).marker
         if found:  # by another, between our question and our turn
             return found
@@ -83,6 +85,17 @@ def _load(gate: Gate, since: float) -> bytes:
             raise Unavailable(reason="state_lost_again")
         emit(Event.STATE_LOADED, details={"state": gate.url.partition("://")[0], "epochs": len(pairs)})
         return found
+
+
+def _await(gate: Gate) -> bytes:
+    """Another is loading. That mostly takes milliseconds: a fleet that starts together need not refuse anyone."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        time.sleep(_POLL)
+        found = gate.ask((), ()).marker
+        if found:
+            return found
+    raise Unavailable(reason="state_loading")
 
 
 def _load_aside(gate: Gate, since: float) -> bytes:

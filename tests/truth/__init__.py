@@ -1,0 +1,1 @@
+"""Tests of the truth: what SQL says, and how its copies in the state follow."""

@@ -1,0 +1,111 @@
+"""A project whose user model is its own: settings and, run as a program, what its changes must move."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+SECRET_KEY = "of a project that lives for a second"
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "stockade", "tests.truth.people"]
+AUTH_USER_MODEL = os.environ["CUSTOM_USER"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+MIGRATION_MODULES = dict.fromkeys(
+    ("auth", "contenttypes", "stockade", "people")
+)  # tables straight from the models
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from stockade.gate.registry import get_gate
+
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    get_gate().load([], 0)
+    if AUTH_USER_MODEL == "people.Person":
+        persons()
+    else:
+        plain()
+    print("fine")
+
+
+def moves(name: str, user: Any, change: Callable[[], object]) -> None:
+    """Fail unless `change` moves the epoch of `user`."""
+    from stockade.gate.registry import get_gate
+    from tests.truth.conftest import subject
+
+    pk = user.pk
+    before = subject(get_gate(), pk)
+    change()
+    after = subject(get_gate(), pk)
+    assert after > before, f"{name}: {before} then {after}"
+
+
+def plain() -> None:
+    """A UUID key and nothing else."""
+    from stockade.models import Epoch
+    from tests.truth.people.models import Plain
+
+    ada = Plain.objects.create(email="ada@example.com")
+    assert not Epoch.objects.exists(), "a new user moves nothing"
+    moves("save", ada, ada.save)
+    moves("by hand", ada, lambda: Plain(pk=ada.pk, email=ada.email).save(force_update=True))
+    moves("as text", ada, lambda: Plain(pk=str(ada.pk), email=ada.email).save(force_update=True))
+    moves("hexadecimal", ada, lambda: Plain(pk=ada.pk.hex, email=ada.email).save(force_update=True))
+    moves("deletion", ada, ada.delete)
+
+
+def persons() -> None:
+    """A parent, a proxy, a child, memberships."""
+    from django.contrib.auth.models import Group, Permission
+
+    from stockade.gate.registry import get_gate
+    from stockade.models import Epoch
+    from tests.truth.conftest import subject, world
+    from tests.truth.people.models import Colleague, Employee, Membership, Party, Person, Team
+
+    gate = get_gate()
+    ada = Person.objects.create(email="ada@example.com")
+    employee = Employee.objects.create(email="emil@example.com")
+    assert not Epoch.objects.exists(), "a new user moves nothing, UUID or not"
+
+    moves("user", ada, ada.save)
+    moves("proxy", ada, Colleague.objects.get(pk=ada.pk).save)
+    moves("child", employee, employee.save)
+    moves("child as a user", employee, Person.objects.get(pk=employee.pk).save)
+    moves("parent alone", ada, Party.objects.get(pk=ada.pk).save)
+    made = Person(id=ada.pk.hex, party_ptr_id=ada.pk.hex, email=ada.email)
+    made._state.adding = False
+    moves("a key written in hexadecimal", ada, made.save)
+
+    group = Group.objects.create(name="Editors")
+    moves("membership by manager", ada, lambda: ada.groups.add(group))
+    row = Membership.objects.get()
+    moves("membership saved", ada, row.save)
+    moves("membership deleted", ada, row.delete)
+    moves("membership made", ada, lambda: Membership.objects.create(member=ada, group=group))
+    moves("group clears", ada, lambda: group.people.clear())
+    moves(
+        "permissions under another name", ada, lambda: ada.extra_permissions.add(Permission.objects.first())
+    )
+    before = subject(gate, ada.pk)
+    ada.friends.add(employee)
+    assert subject(gate, ada.pk) == before, "friends are no permissions"
+
+    team = Team.objects.create(name="Core")
+    before = world(gate)
+    team.save()
+    assert world(gate) > before, "a child of Group is a group"
+    moves("deletion", ada, ada.delete)
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0)
