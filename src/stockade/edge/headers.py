@@ -14,11 +14,13 @@ from stockade.conf import Section, boolean, mapping, setting
 
 Store: TypeAlias = dict[str, tuple[str, str]]
 
-# OWASP REST Security and HTTP Headers cheat sheets; Referrer-Policy and COOP as Django's own defaults.
+# OWASP REST Security and HTTP Headers cheat sheets; Referrer-Policy and COOP as Django's own defaults. With
+# "no-referrer" browsers send `Origin: null` with a form (Fetch standard, "append a request Origin header"), which
+# Django's CSRF check refuses: nobody could log in to the admin.
 COMMON = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
