@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 
+from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.views import serve
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
@@ -76,11 +77,23 @@ def events(request: HttpRequest) -> JsonResponse:
     after = request.GET.get("after", "0")
     if not after.isascii() or not after.isdecimal() or len(after) > 15:
         after = "0"
-    newest = SecurityEvent.objects.filter(pk__gt=int(after)).order_by("-pk")[:LINES]
-    return JsonResponse({"events": [_entry(event) for event in reversed(newest)]})
+    newest = list(SecurityEvent.objects.filter(pk__gt=int(after)).order_by("-pk")[:LINES])
+    names = _names({event.subject for event in newest if not event.account})
+    entries = [
+        _entry(event, event.account or names.get(event.subject, event.subject)) for event in reversed(newest)
+    ]
+    return JsonResponse({"events": entries})
 
 
-def _entry(event: SecurityEvent) -> dict[str, object]:
+def _names(subjects: set[str]) -> dict[str, str]:
+    """User names by primary key as text; the log itself holds the keys."""
+    users = get_user_model().objects.filter(
+        pk__in=[int(subject) for subject in subjects if subject.isdecimal()]
+    )
+    return {str(user.pk): user.get_username() for user in users} if subjects else {}
+
+
+def _entry(event: SecurityEvent, who: str) -> dict[str, object]:
     return {
         "id": event.pk,
         "at": event.at.isoformat(),
@@ -92,7 +105,7 @@ def _entry(event: SecurityEvent) -> dict[str, object]:
         "status": event.status,
         "method": event.method,
         "route": event.route,
-        "who": event.account or event.subject,
+        "who": who,
         "address": event.address,
     }
 

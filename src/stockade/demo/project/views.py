@@ -34,6 +34,7 @@ class ArticleViewSet(PolicyMixin, ModelViewSet[Article]):
     queryset = Article.objects.select_related("author")
     serializer_class = ArticleSerializer
     pagination_class = Pages
+    lookup_value_converter = "uuid"
     filter_backends = [ArticleFilter, SearchFilter, OrderingFilter]
     search_fields = ["title", "body"]
     ordering_fields = ["created_at", "title"]

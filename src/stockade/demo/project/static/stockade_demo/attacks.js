@@ -55,9 +55,10 @@ async function stolen(target) {
   });
   return {
     stopped: sessions <= 1 && !inside && pairs.size > 0,
-    verdict: `${sessions} session${sessions === 1 ? "" : "s"} from one token`,
+    verdict: sessions > 1 ? `${sessions} sessions from one token` : inside ? "the thief stays in" : "the thief is thrown out",
     shots,
-    detail: inside ? "When Alice came back, the thief stayed in." : "When Alice came back, the theft was seen and the session ended.",
+    detail: `${pairs.size} different successor${pairs.size === 1 ? "" : "s"} for eight requests. `
+      + (inside ? "When Alice came back, she was refused and the thief went on." : "When Alice came back, the theft was seen and the session ended."),
   };
 }
 
@@ -75,8 +76,9 @@ async function hammer(target) {
   return {
     stopped: tried <= 5,
     verdict: `${tried} of ${GUESSES} guesses were tried`,
-    shots: answers.map((a) => shot(a.status, a.status !== 429)),
-    detail: wait ? `The account can be tried again in ${wait} s.` : "Nothing stands between the guesser and the next guess.",
+    shots: answers.map((a) => shot(a.status, a.status !== 429 && tried > 5)),
+    detail: `${tried} × 401, ${GUESSES - tried} × 429. `
+      + (wait ? `Strangers may try this account again in ${wait} s.` : "Nothing stands before the next guess."),
   };
 }
 

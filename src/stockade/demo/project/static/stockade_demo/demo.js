@@ -149,10 +149,11 @@ function draw(cell, outcome) {
   cell.className = `result ${outcome.stopped ? "stopped" : "through"}`;
   cell.querySelector(".verdict").textContent = outcome.verdict;
   cell.querySelector(".detail").textContent = outcome.detail;
+  const many = outcome.shots.length > 16; // then small squares, and the numbers in words below
+  cell.querySelector(".shots").classList.toggle("many", many);
   cell.querySelector(".shots").replaceChildren(...outcome.shots.map(({ status, hit }) => {
-    const box = document.createElement("span");
-    box.className = `shot ${hit ? "hit" : "miss"}`;
-    box.textContent = status;
+    const box = element("span", many ? "" : status, `shot ${hit ? "hit" : "miss"}`);
+    if (many) box.title = status;
     return box;
   }));
 }
