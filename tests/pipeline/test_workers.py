@@ -1,0 +1,191 @@
+"""Several real workers behind one port: what one learns binds all, and raw bytes break none."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import Group, User
+
+import stockade
+from stockade import conf, events
+from stockade.models import SecurityEvent, Session
+from tests import servers
+
+WORKERS = 4
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(params=["wsgi", "asginl"])
+def interface(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def state(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The lmdb state that the workers, the commands and this process share."""
+    folder = Path("/var/tmp") / f"stockade-{os.getpid()}-{tmp_path.name}"  # noqa: S108 - lmdb refuses shared memory
+    monkeypatch.setenv("STOCKADE_TEST_STATE", str(folder))
+    settings.STOCKADE = {"STATE": f"lmdb://{folder}", "EVENTS": {"SINKS": ["database"]}}
+    yield folder
+    conf.forget()
+    if folder.exists():
+        for file in folder.rglob("*"):
+            file.unlink() if file.is_file() else None
+        subprocess.run(["rm", "-r", "--", str(folder)], check=True)  # noqa: S607
+
+
+@pytest.fixture
+def server(state: Path, interface: str, transactional_db: None) -> Iterator[servers.Server]:
+    name = "application" if interface == "wsgi" else "asgi"
+    with servers.granian(
+        f"tests.pipeline.served:{name}",
+        interface=interface,
+        workers=WORKERS,
+        env={"DJANGO_SETTINGS_MODULE": "tests.pipeline.served", "STOCKADE_TEST_STATE": str(state)},
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def alice(transactional_db: None) -> User:
+    user = User.objects.create_user("alice", password="correct horse battery")
+    user.groups.add(Group.objects.create(name="Editors"))
+    return user
+
+
+def status(server: servers.Server, path: str, token: str = "", method: str = "GET") -> int:
+    """One request on a connection of its own, so that any worker may get it."""
+    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
+    try:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    finally:
+        connection.close()
+
+
+def many(server: servers.Server, path: str, token: str, count: int = 40) -> set[int]:
+    """The statuses of `count` requests, eight at a time: every worker gets some."""
+    with ThreadPoolExecutor(8) as pool:
+        return set(pool.map(lambda _: status(server, path, token), range(count)))
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "stockade", "--settings", "tests.pipeline.served", *arguments],
+        env=servers.child_environment({"DJANGO_SETTINGS_MODULE": "tests.pipeline.served"}),
+        cwd=servers.ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_what_ends_a_session_ends_it_in_every_worker(server: servers.Server, alice: User) -> None:
+    token = stockade.issue(alice).access
+    assert many(server, "/private/", token) == {200}
+
+    done = command("sessions", "end-all", "--user", "alice")
+    assert (done.returncode, done.stdout) == (0, "Ended 1 session of alice.\n"), done.stderr
+    assert many(server, "/private/", token) == {401}
+
+    token = stockade.issue(alice).access
+    assert many(server, "/editors/", token) == {200}
+    alice.groups.clear()
+    assert many(server, "/editors/", token) == {403}
+    alice.is_active = False
+    alice.save()
+    assert many(server, "/private/", token) == {401}
+
+
+def test_a_retired_session_stays_dead_when_the_state_is_lost_and_workers_die(
+    server: servers.Server, alice: User
+) -> None:
+    from stockade.gate.registry import get_gate
+
+    token = stockade.issue(alice).access
+    assert many(server, "/private/", token) == {200}
+    stockade.end_sessions(alice)
+    get_gate().reset()
+    assert many(server, "/private/", token) <= {401, 503}
+    assert many(server, "/private/", token) == {401}
+
+
+def test_a_limit_holds_over_all_workers(server: servers.Server) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        codes = list(pool.map(lambda _: status(server, "/scoped/"), range(300)))
+    assert codes.count(200) == 100
+    assert codes.count(429) == 200
+
+
+def raw(server: servers.Server, request: bytes) -> bytes:
+    """The status line that the server answers to these very bytes; b"" if it hangs up."""
+    host, _, port = urlsplit(server.base_url).netloc.partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        try:
+            connection.sendall(request)
+            return connection.makefile("rb").readline()
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
+
+
+def code(line: bytes) -> int:
+    return int(line.split()[1]) if line else 400
+
+
+def test_raw_bytes_reach_no_view_and_no_500(server: servers.Server, alice: User) -> None:
+    token = stockade.issue(alice).access.encode()
+    head = b"GET /private/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+    requests = {
+        "two headers": head + b"Authorization: Bearer %s\r\nAuthorization: Bearer %s\r\n\r\n" % (token, token),
+        "two kinds": head + b"Authorization: Basic eDp5\r\nAuthorization: Bearer %s\r\n\r\n" % token,
+        "a megabyte": head + b"Authorization: Bearer " + token[:200] + b"A" * 1_000_000 + b"\r\n\r\n",
+        "invalid UTF-8": head + b"Authorization: Bearer \xff\xfe\xc3\x28" + token + b"\r\n\r\n",
+        "invalid UTF-8 in the signature": head + b"Authorization: Bearer " + token + b"\xe2\x28\xa1\r\n\r\n",
+        "NUL": head + b"Authorization: Bearer \x00" + token + b"\r\n\r\n",
+        "truncated": head + b"Authorization: Bearer " + token[:-5] + b"\r\n\r\n",
+        "in the query": head.replace(b"/private/", b"/private/?access_token=" + token) + b"\r\n",
+        "an odd method": head.replace(b"GET", b"GE\xffT") + b"\r\n",
+        "an odd path": head.replace(b"/private/", b"/%ff%00/\xfe") + b"\r\n",
+    }
+    found = {name: code(raw(server, request)) for name, request in requests.items()}
+    assert {name: status for name, status in found.items() if not 400 <= status < 500} == {}
+    assert status(server, "/private/", token.decode()) == 200
+
+
+def test_a_killed_worker_loses_no_refusal_of_before(server: servers.Server, alice: User) -> None:
+    """The state outlives whoever wrote to it; granian ends with its worker or starts another, both are fine."""
+    token = stockade.issue(alice).access
+    assert many(server, "/private/", token) == {200}
+    Session.objects.get()
+    stockade.end_sessions(alice)
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    for _ in range(20):
+        try:
+            assert status(server, "/private/", token) == 401
+        except (ConnectionError, http.client.HTTPException):
+            break
+
+
+def test_refusals_of_all_workers_are_in_the_table(server: servers.Server) -> None:
+    assert many(server, "/private/", "", count=20) == {401}
+    done = command("events", "tail", "--format", "json", "-n", "100")
+    assert done.returncode == 0, done.stderr
+    events.flush()
+    for _ in range(100):
+        if SecurityEvent.objects.filter(event="authz_fail").count() == 20:
+            break
+        status(server, "/healthz")
+    assert SecurityEvent.objects.filter(event="authz_fail").count() == 20
