@@ -1,0 +1,172 @@
+"""The time of a failed login does not tell whether the account exists: as work that is counted, and by statistics."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
+from django.contrib.auth.models import User
+
+from stockade.core.errors import LoginFailed
+from stockade.schemes import login
+from stockade.schemes.evening import Evener, kind_of
+from stockade.schemes.passwords import Argon2
+from tests.schemes.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+work: list[str] = []
+
+
+class CountedArgon2(Argon2):
+    """Says what it was asked to do."""
+
+    def encode(self, *args: Any, **kwargs: Any) -> str:
+        work.append("argon2")
+        return super().encode(*args, **kwargs)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        memory = encoded.split("m=")[1].split(",")[0]
+        work.append("argon2" if memory == str(self.memory_cost) else f"argon2 {memory}")
+        return super().verify(password, encoded)
+
+
+class Fast(PBKDF2PasswordHasher):
+    """A hasher as it was in use before, cheap enough for a test."""
+
+    algorithm = "fast"
+    iterations = 1000
+
+    def verify(self, password: str, encoded: str) -> bool:
+        work.append("fast")
+        return bool(super().verify(password, encoded))
+
+
+@pytest.fixture(autouse=True)
+def world(project: Any, configure: Callable[..., None]) -> Iterator[None]:
+    configure(LIMITS={"login": None, "login_address": None})
+    project.PASSWORD_HASHERS = [
+        "tests.schemes.test_login_time.CountedArgon2",
+        "tests.schemes.test_login_time.Fast",
+    ]
+    work.clear()
+    yield
+    work.clear()
+
+
+def users(make_user: Callable[..., Any], *, old: bool) -> dict[str, tuple[str, str]]:
+    """One account of each kind that must not be told apart: name and a password that fails."""
+    make_user("alice")
+    make_user("carol", is_active=False)
+    User.objects.create(username="dave", password=make_password(None))
+    User.objects.create(username="erin", password="gibberish")
+    kinds = {
+        "unknown": ("nobody", "wrong"),
+        "wrong password": ("alice", "wrong"),
+        "inactive, right password": ("carol", PASSWORD),
+        "inactive, wrong password": ("carol", "wrong"),
+        "unusable password": ("dave", "wrong"),
+        "unreadable hash": ("erin", "wrong"),
+    }
+    if old:
+        User.objects.create(username="frank", password=make_password(PASSWORD, hasher="fast"))
+        kinds["hash of another hasher"] = ("frank", "wrong")
+    return kinds
+
+
+def fail(name: str, password: str) -> None:
+    with pytest.raises(LoginFailed):
+        login.verify(name, password)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_every_kind_of_failure_does_the_same_work(old: bool, make_user: Callable[..., Any]) -> None:
+    kinds = users(make_user, old=old)
+    done: dict[str, list[str]] = {}
+    for kind, (name, password) in kinds.items():
+        work.clear()
+        fail(name, password)
+        done[kind] = sorted(work)
+    expected = ["argon2", "fast"] if old else ["argon2"]
+    assert done == dict.fromkeys(kinds, expected)
+
+
+def test_a_kind_of_hash_that_only_old_accounts_have_is_known_from_the_first_failure(
+    make_user: Callable[..., Any],
+) -> None:
+    User.objects.create(username="old", password=make_password(PASSWORD, hasher="fast"))
+    make_user("alice")
+    work.clear()
+    fail("nobody", "wrong")
+    assert sorted(work) == ["argon2", "fast"]
+
+
+def test_other_parameters_of_argon2_are_another_kind(make_user: Callable[..., Any], monkeypatch: Any) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(CountedArgon2, "memory_cost", 1024)
+        User.objects.create(username="old", password=make_password(PASSWORD))
+    make_user("alice")
+    done = []
+    for name in ("old", "alice", "nobody"):
+        work.clear()
+        fail(name, "wrong")
+        done.append(sorted(work))
+    assert done == [["argon2", "argon2 1024"]] * 3
+
+
+def test_what_is_kept_to_verify_against_is_no_ones_hash() -> None:
+    evener = Evener()
+    encoded = make_password(PASSWORD, hasher="fast")
+    evener.even_out("x", encoded)
+    (kept,) = evener._kinds.values()
+    assert kept != encoded
+    assert kind_of(kept) == kind_of(encoded)
+    assert not Fast().verify(PASSWORD, kept)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_no_kind_of_failure_stands_out_by_its_time(old: bool, make_user: Callable[..., Any]) -> None:
+    """Samples of every kind in random order. For each two kinds: how often is one slower than the other?
+
+    0.5 is no difference, 1.0 tells them apart at once. Without evening out, the kinds differ by a whole hash and this
+    is 0.99 and more; on a quiet or a busy machine, with it, it stays near 0.5: at 40 samples its standard error is
+    0.065, so that 0.85 is crossed by chance once in ten million comparisons.
+    """
+    kinds = users(make_user, old=old)
+    for name, password in kinds.values():
+        fail(name, password)
+    rounds = [kind for kind in kinds for _ in range(40)]
+    random.Random(7).shuffle(rounds)
+    took: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for kind in rounds:
+        name, password = kinds[kind]
+        begun = time.perf_counter()
+        fail(name, password)
+        took[kind].append(time.perf_counter() - begun)
+    for one in kinds:
+        for other in kinds:
+            share = slower(took[one], took[other])
+            assert share < 0.85, f"{one!r} is slower than {other!r} in {share:.0%}"
+
+
+def slower(these: list[float], those: list[float]) -> float:
+    """The share of pairs in which one of `these` took longer than one of `those` (Mann and Whitney's U, divided)."""
+    return sum((a > b) + 0.5 * (a == b) for a in these for b in those) / (len(these) * len(those))
+
+
+def test_the_statistics_see_what_an_attacker_would(make_user: Callable[..., Any], monkeypatch: Any) -> None:
+    """The control of the test above: without evening out, accounts with old hashes stand out."""
+    monkeypatch.setattr(Evener, "even_out", lambda self, password, encoded: None)
+    kinds = users(make_user, old=True)
+    took: dict[str, list[float]] = {"unknown": [], "hash of another hasher": []}
+    for _ in range(30):
+        for kind, times in took.items():
+            name, password = kinds[kind]
+            begun = time.perf_counter()
+            fail(name, password)
+            times.append(time.perf_counter() - begun)
+    assert slower(took["unknown"], took["hash of another hasher"]) > 0.85
