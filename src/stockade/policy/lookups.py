@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.db.models import Model, Q
 
 from stockade.core.errors import ConfigurationError
@@ -110,13 +110,13 @@ def dry_run(model: type[Model], policy: Policy, rule: object) -> None:
         ConfigurationError: Django refuses them.
     """
     for value in (True, False):
-        rows = policy.rows(model, ANONYMOUS, value)
-        if isinstance(rows, Q):
-            try:
+        try:
+            rows = policy.rows(model, ANONYMOUS, value)
+            if isinstance(rows, Q):
                 sql.of_row(model, rows)
-            except (FieldError, TypeError, ValueError) as error:
-                raise ConfigurationError(
-                    "stockade.E046",
-                    f"{rule!r} makes no query on {model.__name__}: {error}",
-                    "Correct the lookup.",
-                ) from error
+        except (FieldError, ValidationError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                "stockade.E046",
+                f"{rule!r} makes no query on {model.__name__}: {error}",
+                "Correct the lookup.",
+            ) from error

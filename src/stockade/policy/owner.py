@@ -101,14 +101,10 @@ class Owner(Policy):
     def _find_route(self, model: type[Model]) -> _Route:
         path = follow(model, self.path, self)
         if path.rest:
-            here = path.final.related_model if path.final.is_relation else None
-            at = (
-                f"{here.__name__} has no field {path.rest[0]!r}"
-                if here
-                else f"{path.name!r} leads no further"
-            )
             raise ConfigurationError(
-                "stockade.E044", f"{self!r} on {model.__name__}: {at}.", "Correct the path."
+                "stockade.E044",
+                f"{self!r} on {model.__name__}: {path.name!r} leads no further.",
+                "Correct the path.",
             )
         final = path.final
         if not final.is_relation:

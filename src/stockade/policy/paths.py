@@ -84,6 +84,8 @@ def follow(model: type[Model], path: str, rule: object) -> Path:
         names.append(part)
         fields.append(field)
     rest = tuple(parts[len(names) :])
+    if rest and here is not None and fields[-1].get_lookup(rest[0]) is None:
+        raise _unknown(here, rest[0], rule)
     if len(fields) == 2 and _has_column(fields[0]) and fields[1] is getattr(fields[0], "target_field", None):
         # author__pk is author_id: the key stands in the row.
         names, fields = names[:1], fields[:1]
