@@ -108,11 +108,14 @@ class Command(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         from typer.testing import CliRunner
 
-        from stockade.cli import app
+        from stockade.cli.root import app
 
         words = self.options.get("path", "").split()
         done = CliRunner().invoke(
-            app, [*words, "--help"], env={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+            app,
+            [*words, "--help"],
+            prog_name="stockade",
+            env={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"},
         )
         return [nodes.literal_block("", done.output.strip(), language="text")]
 

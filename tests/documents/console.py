@@ -38,7 +38,7 @@ stockade() {
     stop_demo
     env -u DJANGO_SETTINGS_MODULE stockade "$@" --port "$PORT" >demo.log 2>&1 &
     DEMO=$!
-    "$PYTHON" -m tests.documents.ready "$PORT" "$DEMO" || { cat demo.log; return 1; }
+    "$PYTHON" -m tests.documents.ready "$PORT" "$DEMO" demo.log || { cat demo.log; return 1; }
     cat demo.log
 }
 curl() { command curl "${@//127.0.0.1:8000/127.0.0.1:$PORT}"; }
@@ -128,7 +128,7 @@ def _bash(script: Path, folder: Path, port: str) -> tuple[int, str]:
         little.parent.mkdir(exist_ok=True)
         little.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.documents.curl "$@"\n')
         little.chmod(0o755)
-        environment["PATH"] += os.pathsep + str(little.parent)
+        environment["PATH"] = os.pathsep.join([str(little.parent), environment["PATH"]])
     process = subprocess.Popen(
         ["bash", str(script)],
         cwd=project,

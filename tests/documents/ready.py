@@ -1,4 +1,4 @@
-"""Waits until a port of the loopback address accepts connections, or the process that should listen there ends."""
+"""Waits until a demo listens on its port and has said so, or ends."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 
-def main(port: int, pid: int, seconds: float = 60) -> int:
+def main(port: int, pid: int, log: Path, seconds: float = 60) -> int:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return 0
+            if log.stat().st_size:
+                return 0
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
@@ -23,4 +25,4 @@ def main(port: int, pid: int, seconds: float = 60) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1]), int(sys.argv[2])))
+    raise SystemExit(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
