@@ -8,7 +8,7 @@ from typing import Any
 from stockade.core.errors import Forbidden, InsufficientScope, Refusal, Unauthenticated
 from stockade.core.principal import Principal
 from stockade.policy.base import Policy
-from stockade.policy.composed import AnyOf, Composed
+from stockade.policy.composed import AnyOf, Composed, Conceivable
 from stockade.policy.logic import TRUE
 from stockade.policy.rules import Scope
 
@@ -47,6 +47,8 @@ def _could(policy: Policy, principal: Principal, obj: Any) -> bool:
 def _missing(policy: Policy, principal: Principal, unbounded: Principal, obj: Any) -> frozenset[str]:
     if isinstance(policy, Scope):
         return frozenset(policy.names) - (principal.scopes or frozenset())
+    if isinstance(policy, Conceivable):
+        return _missing(policy.part, principal, unbounded, obj)
     if isinstance(policy, AnyOf):
         # One way in is enough: the first that scopes alone would open.
         for part in policy.parts:

@@ -93,7 +93,8 @@ class PolicyTable:
             return self._by_key[EVERY]
         if method == "OPTIONS":
             # Who may do something here, may ask what. It describes the endpoint and names no object.
-            return Conceivable(AnyOf(*dict.fromkeys(self._by_key.values())))
+            rules = list(dict.fromkeys(self._by_key.values()))
+            return Conceivable(rules[0] if len(rules) == 1 else AnyOf(*rules))
         return None
 
     def __repr__(self) -> str:
