@@ -159,11 +159,11 @@ def test_rotation_leaks_no_file_descriptor(log, tmp_path):
 def test_a_folder_that_is_gone_keeps_the_old_file(log, tmp_path):
     emit(Event.AUTHZ_FAIL)
     with (tmp_path / "security.log").open("rb") as old:
-        os.rename(tmp_path, f"{tmp_path}-moved")
+        moved = tmp_path.rename(f"{tmp_path}-moved")
         clock.shift(1)
         emit(Event.AUTHZ_FAIL)
         assert len(old.readlines()) == 2
-    os.rename(f"{tmp_path}-moved", tmp_path)
+    moved.rename(tmp_path)
 
 
 def test_a_file_that_cannot_be_opened_drops_and_counts_and_is_said_at_start(configure, tmp_path):
