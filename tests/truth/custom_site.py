@@ -91,7 +91,7 @@ def persons() -> None:
     moves("membership saved", ada, row.save)
     moves("membership deleted", ada, row.delete)
     moves("membership made", ada, lambda: Membership.objects.create(member=ada, group=group))
-    moves("group clears", ada, lambda: group.people.clear())
+    moves("group clears", ada, group.people.clear)
     moves(
         "permissions under another name", ada, lambda: ada.extra_permissions.add(Permission.objects.first())
     )

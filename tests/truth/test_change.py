@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 
 
 @pytest.fixture
-def spy(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, Any]]]:
+def spy(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     """What was asked of the gate, and what SQL said at that moment: here, and as others see it."""
     seen: list[tuple[str, Any]] = []
 
@@ -37,7 +36,7 @@ def spy(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str,
 
     wrap("mark")
     wrap("publish")
-    yield seen
+    return seen
 
 
 def value_of(name: str) -> int:
