@@ -78,7 +78,7 @@ def standing(name: str, address: str, cookies: Mapping[str, str], secure: bool) 
 def set_cookie(request: HttpRequest, response: HttpResponseBase, name: str) -> None:
     """Give the browser that has just logged in as `name` a cookie by which it is known; an older one is replaced."""
     secure = request.is_secure()
-    response.set_cookie(  # type: ignore[attr-defined]  # every response has it; django-stubs puts it on HttpResponse
+    response.set_cookie(
         SECURE_NAME if secure else PLAIN_NAME,
         make(name),
         max_age=int(load(LoginSettings).device_lifetime),

@@ -57,10 +57,8 @@ def _parameters(hasher: BasePasswordHasher, encoded: str) -> Kind:
         decoded = hasher.decode(encoded)
     except (ValueError, AssertionError, KeyError, NotImplementedError):
         decoded = {}
-    return (
-        hasher.algorithm,
-        *(f"{name}={value}" for name, value in sorted(decoded.items()) if name not in _NOT_COST),
-    )
+    cost = [f"{name}={value}" for name, value in sorted(decoded.items()) if name not in _NOT_COST]
+    return (str(hasher.algorithm), *cost)
 
 
 class Evener:
@@ -76,17 +74,19 @@ class Evener:
 
     def prepare(self) -> None:
         """Learn which kinds are in use from the oldest and the newest accounts. Two queries, once a process."""
+        if not self._prepared:
+            with self._lock:
+                self._sample()
+
+    def _sample(self) -> None:
         if self._prepared:
             return
-        with self._lock:
-            if self._prepared:
-                return
-            model = get_user_model()
-            if "password" in shape_of(model).columns:
-                rows: Any = model._default_manager.values_list("password", flat=True)
-                for encoded in [*rows.order_by("pk")[:_SAMPLE], *rows.order_by("-pk")[:_SAMPLE]]:
-                    self._learn(encoded)
-            self._prepared = True
+        model = get_user_model()
+        if "password" in shape_of(model).columns:
+            rows: Any = model._default_manager.values_list("password", flat=True)
+            for encoded in [*rows.order_by("pk")[:_SAMPLE], *rows.order_by("-pk")[:_SAMPLE]]:
+                self._learn(encoded)
+        self._prepared = True
 
     def _learn(self, encoded: str | None) -> Kind:
         kind = kind_of(encoded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
@@ -78,7 +78,7 @@ class CredentialView(APIView):
     ignores_credentials = False
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+    def as_view(cls, **initkwargs: Any) -> Any:
         """The view callable, outside of ATOMIC_REQUESTS on every database."""
         view = super().as_view(**initkwargs)
         for alias in connections:

@@ -28,7 +28,7 @@ class JWTScheme:
     """Implements `stockade.schemes.protocol.Scheme`."""
 
     name = "jwt"
-    keywords = ("bearer",)
+    keywords: tuple[str, ...] = ("bearer",)
     dear = False  # the signature is all there is to check
 
     def looks_mine(self, value: str) -> bool:
@@ -53,7 +53,7 @@ class JWTScheme:
         Raises:
             InvalidCredential: it does not hold.
         """
-        if isinstance(value, str) and refresh.looks_mine(value):
+        if refresh.looks_mine(value):
             refuse("refresh_as_access")
         return access.verify(value)
 
