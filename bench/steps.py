@@ -40,8 +40,17 @@ PROBES = (
     "stockade.gate.memory:MemoryGate.ask",
     "stockade.gate.lmdb:LmdbGate.ask",
     "stockade.gate.windows:charge",
+    "stockade.schemes.users:renewed",
+    "stockade.drf.permissions:PolicyPermission.has_permission",
+    "stockade.drf.authentication:exchange_of",
     "rest_framework.views:APIView.dispatch",
+    "rest_framework.views:APIView.initialize_request",
     "rest_framework.views:APIView.initial",
+    "rest_framework.views:APIView.perform_content_negotiation",
+    "rest_framework.views:APIView.perform_authentication",
+    "rest_framework.views:APIView.check_permissions",
+    "rest_framework.views:APIView.check_throttles",
+    "rest_framework.views:APIView.finalize_response",
 )
 _OVERHEAD_TRIES, _OVERHEAD_CALLS = 20, 2_000
 
