@@ -1,0 +1,1 @@
+"""Tests of the demo: real servers, real shells, a real browser."""
