@@ -1,0 +1,93 @@
+"""Logins that Django itself takes (admin, basic authentication) are counted as ours are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
+
+from stockade.core.errors import TooMany
+from stockade.schemes import backend, login
+from tests.schemes.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+ADMIN = "/admin/login/"
+
+
+@pytest.fixture(autouse=True)
+def site(project: Any) -> None:
+    project.AUTHENTICATION_BACKENDS = [
+        "stockade.schemes.backend.LoginLimits",
+        "django.contrib.auth.backends.ModelBackend",
+    ]
+    project.MIDDLEWARE = ["stockade.web.Middleware", *project.MIDDLEWARE]
+    project.STOCKADE = {**project.STOCKADE, "EXEMPT": ["admin"]}
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return User.objects.create_superuser("admin", password=PASSWORD)
+
+
+def sign_in(password: str, address: str = "192.0.2.1") -> Any:
+    return Client().post(ADMIN, {"username": "admin", "password": password}, REMOTE_ADDR=address)
+
+
+def test_guessing_at_the_admin_is_limited_by_account_and_address(
+    admin: User, log: Callable[..., Any]
+) -> None:
+    for number in range(5):
+        assert sign_in("wrong", f"198.51.100.{number}").status_code == 200  # the form again, with an error
+    answer = sign_in(PASSWORD, "203.0.113.1")
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 60
+    assert len(log("LOGIN_FAIL")) == 5
+    assert len(log("LOGIN_LOCK")) == 1
+
+
+def test_guesses_at_the_admin_and_at_the_token_view_are_counted_together(admin: User) -> None:
+    for _ in range(5):
+        sign_in("wrong")
+    with pytest.raises(TooMany):
+        login.verify("ADMIN", PASSWORD, RequestFactory().post("/"))
+
+
+def test_signing_in_to_the_admin_costs_nothing(admin: User) -> None:
+    for _ in range(10):
+        assert sign_in(PASSWORD).status_code == 302
+    for _ in range(5):
+        assert sign_in("wrong").status_code == 200
+    assert sign_in("wrong").status_code == 429
+
+
+def test_our_own_login_is_not_counted_twice(admin: User) -> None:
+    from stockade.core.errors import LoginFailed
+
+    for _ in range(5):
+        with pytest.raises(LoginFailed):
+            login.verify("admin", "wrong", RequestFactory().post("/", REMOTE_ADDR="192.0.2.1"))
+    with pytest.raises(TooMany):
+        login.verify("admin", "wrong", RequestFactory().post("/", REMOTE_ADDR="192.0.2.1"))
+
+
+def test_a_password_that_is_verified_without_a_login_is_settled_at_the_end_of_the_request(
+    admin: User,
+) -> None:
+    """As DRF's BasicAuthentication does with every request: no signal ever says that it went well."""
+    for _ in range(20):
+        request = RequestFactory().post("/", REMOTE_ADDR="192.0.2.1")
+        assert authenticate(request, username="admin", password=PASSWORD)
+        backend.settle(request)
+
+
+def test_what_is_no_login_by_name_and_password_passes(admin: User) -> None:
+    request = RequestFactory().post("/")
+    assert backend.LoginLimits().authenticate(request, token="x") is None
+    assert backend.LoginLimits().authenticate(None, username="admin", password="x") is None
+    assert backend.LoginLimits().get_user(admin.pk) is None
+    assert not hasattr(request, "_stockade_attempt")
