@@ -42,6 +42,11 @@ def check_epoch_key(key: bytes) -> None:
         raise ValueError("This is no key of an epoch. Use stockade.gate.keys.subject_key or session_key.")
 
 
+def _check_token(token: bytes) -> None:
+    if len(token) != 8:
+        raise ValueError("A token is 8 bytes.")
+
+
 class LocalGate(ABC):
     """A state on this machine. Subclasses give transactions and the hot path.
 
@@ -96,8 +101,7 @@ class LocalGate(ABC):
 
     def mark(self, keys: Iterable[bytes], token: bytes) -> None:
         """Set a dirty mark of this writer on each epoch (before its SQL commits). `token`: 8 bytes."""
-        if len(token) != 8:
-            raise ValueError("A token is 8 bytes.")
+        _check_token(token)
         listed = list(keys)
         for key in listed:
             check_epoch_key(key)
@@ -115,6 +119,7 @@ class LocalGate(ABC):
 
     def publish(self, epochs: Iterable[tuple[bytes, int]], token: bytes) -> None:
         """After the commit: set each epoch if greater, and take this token's mark off it."""
+        _check_token(token)
         listed = list(epochs)
         for key, _ in listed:
             check_epoch_key(key)
@@ -207,8 +212,9 @@ class LocalGate(ABC):
 
     def refund(self, charges: tuple[Charge, ...], at: int) -> None:
         """Give back places that an admitted `ask` charged at `at`; forgotten ones are ignored."""
-        for _, key, _ in charges:
+        for _, key, cost in charges:
             check_limit_key(key)
+            windows.check_cost(cost)
 
         def work(txn: Txn) -> None:
             now = self._ticks()
@@ -270,15 +276,28 @@ class LocalGate(ABC):
         return gone
 
 
-def standings(
-    charges: tuple[Charge, ...], values: list[bytes | None], now: int
-) -> tuple[list[int], list[int]]:
-    """Places left and resets of charges that were refused, so that none was made; `values` as before the attempt."""
-    first: dict[bytes, bytes | None] = {}
-    for charge, value in zip(charges, values, strict=True):
-        first.setdefault(charge.key, value)
-    found = [windows.standing(first[charge.key], charge.limit, now) for charge in charges]
-    return [left for left, _ in found], [reset for _, reset in found]
+def refusal(
+    charges: tuple[Charge, ...], stored: dict[bytes, bytes | None], now: int
+) -> tuple[int, int, tuple[int, ...], tuple[int, ...]] | None:
+    """Index and wait of the charge that refuses and waits longest, places left, resets; None if all would be admitted.
+
+    Args:
+        stored: for each key what the state holds; nothing of these charges is in it.
+    """
+    refused, wait = -1, 0
+    tried = dict(stored)
+    for at, (limit, key, cost) in enumerate(charges):
+        new = windows.charge(tried[key], limit, cost, now)[0]
+        if new is not None:
+            tried[key] = new  # a key may be charged twice in one request
+            continue
+        longer = windows.wait(tried[key], limit, cost, now)
+        if refused < 0 or longer > wait:
+            refused, wait = at, longer
+    if refused < 0:
+        return None
+    found = [windows.standing(stored[charge.key], charge.limit, now) for charge in charges]
+    return refused, wait, tuple([left for left, _ in found]), tuple([reset for _, reset in found])
 
 
 def _split(key: bytes, value: bytes | None) -> tuple[bytes, bytes | None]:

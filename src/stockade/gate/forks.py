@@ -8,9 +8,16 @@ from typing import Protocol
 
 
 class Forked(Protocol):
-    """What is told in the child, before anything else runs there."""
+    """What is told around every fork of this process."""
 
-    def after_fork(self) -> None: ...
+    def before_fork(self) -> None:
+        """In the parent. Not called by servers that fork in C (uWSGI)."""
+
+    def after_fork_parent(self) -> None:
+        """In the parent, once the child is there."""
+
+    def after_fork_child(self) -> None:
+        """In the child, before anything else runs there."""
 
 
 _watched: weakref.WeakSet[Forked] = weakref.WeakSet()
@@ -18,14 +25,24 @@ _registered = False
 
 
 def watch(gate: Forked) -> None:
-    """Have `gate.after_fork()` called in every child that this process forks."""
+    """Tell `gate` of every fork from now on."""
     global _registered
     if not _registered:
-        os.register_at_fork(after_in_child=_tell)
+        os.register_at_fork(before=_before, after_in_parent=_parent, after_in_child=_child)
         _registered = True
     _watched.add(gate)
 
 
-def _tell() -> None:
+def _before() -> None:
     for gate in list(_watched):
-        gate.after_fork()
+        gate.before_fork()
+
+
+def _parent() -> None:
+    for gate in list(_watched):
+        gate.after_fork_parent()
+
+
+def _child() -> None:
+    for gate in list(_watched):
+        gate.after_fork_child()

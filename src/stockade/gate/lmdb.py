@@ -10,6 +10,7 @@ process that is stopped instead holds nothing that others wait for without end (
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -19,18 +20,17 @@ from typing import Any, TypeVar, cast
 import lmdb
 
 from stockade.core.errors import ConfigurationError, Unavailable
-from stockade.gate import forks, places, records, windows
-from stockade.gate.base import LocalGate, Txn, check_limit_key, standings
+from stockade.gate import forks, keys, places, records, windows
+from stockade.gate.base import LocalGate, Txn, check_limit_key, refusal
 from stockade.gate.life import Stay
 from stockade.gate.protocol import WORLD, Charge, Verdict
-from stockade.gate.turn import Turn
+from stockade.gate.turn import GIVE, TAKE, Turn
 
 T = TypeVar("T")
 MAP_SIZE = 256 << 20  # about a million limit keys
 MIN_MAP_SIZE = 1 << 20
 TIMEOUT = 1.0
 _READERS = 1024
-_SPARE = 8
 _TEND = 256  # writes of this process between two looks at the room that is left
 _SWEEP_AT = 0.8  # of the map: then what has expired is swept
 _CROWDED_AT = (
@@ -42,10 +42,12 @@ _HINTS = 8192
 
 _EPOCH = records.EPOCH.unpack
 _CLEAN = records.CLEAN
+_LIMIT = keys.LIMIT[0]
 _charge = windows.charge
+_flock = fcntl.flock
 _new = tuple.__new__  # a NamedTuple's own __new__ costs twice as much
 
-# Environments of a parent process. Closing one in a child would touch locks that are the parent's; so they are kept.
+# Environments of a parent process that a child could not close; they are kept, because lmdb must not forget them.
 _inherited: list[lmdb.Environment] = []
 
 
@@ -82,6 +84,9 @@ class LmdbGate(LocalGate):
         self._turn = Turn(directory / "turn", timeout)
         self._stay = Stay(directory)
         self._opening = threading.Lock()
+        # One reading thread at a time: a transaction is a microsecond, and before a fork there must be none.
+        self._reads = threading.Lock()
+        self._frozen = self._frozen_reads = False
         self._env: lmdb.Environment | None = None
         self._begin: Callable[..., lmdb.Transaction[bytes]] | None = None
         self._countdown = _TEND
@@ -104,66 +109,68 @@ class LmdbGate(LocalGate):
         turn = self._turn
         left: list[int] = []
         resets: list[int] = []
-        values: list[bytes | None] = []
-        refused, wait = -1, 0
-        turn.take()
+        found: list[int] = []
+        full = False
+        if not turn.lock.acquire(False):  # this is `turn.take`, without the price of two calls
+            turn.wait_for_threads()
         try:
-            txn = begin(write=True)
             try:
-                get, put = txn.get, txn.put
-                now = self._ticks()
-                for limit, key, cost in charges:
-                    value = get(key)
-                    if value is None:
-                        self._admit_key(key)
-                    new, places_left, reset = _charge(value, limit, cost, now)
-                    if new is not None:
+                _flock(turn.fd, TAKE)
+            except BlockingIOError:
+                turn.wait_for_processes()
+            try:
+                txn = begin(None, None, True)  # by position: keywords cost as much as the transaction
+                try:
+                    get, put = txn.get, txn.put
+                    now = self._ticks()
+                    for limit, key, cost in charges:
+                        value = get(key)
+                        if value is None or key[0] != _LIMIT:
+                            self._admit_key(key)
+                        new, places_left, reset = _charge(value, limit, cost, now)
+                        if new is None:
+                            txn.abort()
+                            break
                         put(key, new)
+                        left.append(places_left)
+                        resets.append(reset)
                     else:
-                        longer = windows.wait(value, limit, cost, now)
-                        if refused < 0 or longer > wait:
-                            refused, wait = len(values), longer
-                    values.append(value)
-                    left.append(places_left)
-                    resets.append(reset)
-                found = [
-                    0
-                    if (value := get(key)) is None
-                    else _EPOCH(value)[0]
-                    if len(value) == _CLEAN
-                    else self._odd(key, value)
-                    for key in epochs
-                ]
-                world = get(WORLD)
-                if refused < 0:
-                    txn.commit()
-                else:
+                        for key in epochs:
+                            value = get(key)
+                            if value is None:
+                                found.append(0)
+                            else:
+                                found.append(
+                                    _EPOCH(value)[0] if len(value) == _CLEAN else self._odd(key, value)
+                                )
+                        world = get(WORLD)
+                        txn.commit()
+                except BaseException:
                     txn.abort()
-            except BaseException:
-                txn.abort()
-                raise
+                    raise
+            finally:
+                _flock(turn.fd, GIVE)
         except _NoRoom:
-            values = []
+            full = True
         except lmdb.Error as error:
             raise self._failed(error) from error
         finally:
-            turn.give()
-        if len(values) != len(charges):
+            turn.lock.release()
+        if full:
             self._relieve()
             return self.ask(epochs, charges)
+        if len(left) != len(charges):
+            if len(known) >= _HINTS:
+                known.clear()
+            known[key] = None
+            return self.ask(epochs, charges)
+        self._countdown -= 1
+        if self._countdown < 0:
+            self._tend()
         seen, marker, everyone = self._world
         if world != seen:
             _, marker, everyone = self._see(world)
-        if refused >= 0:
-            left, resets = standings(charges, values, now)
-            if len(known) >= _HINTS:
-                known.clear()
-            known[charges[refused][1]] = None
-        else:
-            self._countdown -= 1
-            if self._countdown < 0:
-                self._tend()
-        return _new(Verdict, (refused, wait, tuple(left), tuple(resets), tuple(found), everyone, marker, now))
+        return _new(Verdict, (-1, 0, tuple(left), tuple(resets), tuple(found), everyone, marker, now))
 
     def _look(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict | None:
         """The verdict of an `ask` that changes nothing: without charges, or refused. None if it would be admitted.
@@ -171,36 +178,41 @@ class LmdbGate(LocalGate):
         What a worker remembers of a refusal is only that looking first is worth it. The answer is the state's own, so
         a place that came free, was given back or was cleared by another process counts at once.
         """
-
-        def work(txn: Txn) -> tuple[int, list[bytes | None], list[bytes | None], bytes | None]:
-            now = self._ticks()
-            return (
-                now,
-                [txn.get(charge.key) for charge in charges],
-                [txn.get(key) for key in epochs],
-                txn.get(WORLD),
-            )
-
-        now, values, found, world = self._read(work)
-        refused, wait = -1, 0
-        for at, (limit, _, cost) in enumerate(charges):
-            if _charge(values[at], limit, cost, now)[0] is None:
-                longer = windows.wait(values[at], limit, cost, now)
-                if refused < 0 or longer > wait:
-                    refused, wait = at, longer
-        if charges and refused < 0:
-            for charge in charges:
-                self._refused.pop(charge.key, None)
-            return None
-        left, resets = standings(charges, values, now)
-        numbers = [
-            0 if value is None else self._odd(key, value) if len(value) != _CLEAN else _EPOCH(value)[0]
-            for key, value in zip(epochs, found, strict=True)
-        ]
+        for charge in charges:
+            check_limit_key(charge.key)
+        begin = self._begin or self._opened()
+        found: list[int] = []
+        refused = None
+        try:
+            with self._reads:
+                txn = begin()
+                try:
+                    get = txn.get
+                    now = self._ticks()
+                    for key in epochs:
+                        value = get(key)
+                        if value is None:
+                            found.append(0)
+                        else:
+                            found.append(_EPOCH(value)[0] if len(value) == _CLEAN else self._odd(key, value))
+                    world = get(WORLD)
+                    if charges:
+                        stored = {charge.key: get(charge.key) for charge in charges}
+                        refused = refusal(charges, stored, now)
+                finally:
+                    txn.abort()
+        except lmdb.Error as error:
+            raise self._failed(error) from error
         seen, marker, everyone = self._world
         if world != seen:
             _, marker, everyone = self._see(world)
-        return Verdict(refused, wait, tuple(left), tuple(resets), tuple(numbers), everyone, marker, now)
+        if refused is not None:
+            return Verdict(*refused, tuple(found), everyone, marker, now)
+        if not charges:
+            return _new(Verdict, (-1, 0, (), (), tuple(found), everyone, marker, now))
+        for charge in charges:
+            self._refused.pop(charge.key, None)
+        return None
 
     def _admit_key(self, key: bytes) -> None:
         check_limit_key(key)
@@ -229,7 +241,7 @@ class LmdbGate(LocalGate):
     def _read(self, work: Callable[[Txn], T]) -> T:
         begin = self._begin or self._opened()
         try:
-            with begin() as txn:
+            with self._reads, begin() as txn:
                 return work(txn)
         except lmdb.Error as error:
             raise self._failed(error) from error
@@ -241,7 +253,7 @@ class LmdbGate(LocalGate):
             begin = self._begin or self._opened()
             chunk: list[tuple[bytes, bytes]] = []
             try:
-                with begin() as txn, txn.cursor() as cursor:
+                with self._reads, begin() as txn, txn.cursor() as cursor:
                     more = cursor.set_range(at) if at else cursor.first()
                     while more and len(chunk) < step:
                         key, value = cursor.item()
@@ -258,6 +270,8 @@ class LmdbGate(LocalGate):
 
     def _failed(self, error: lmdb.Error) -> Unavailable:
         """What to raise for an error of lmdb. A full map also gets rid of what dead readers pin."""
+        if isinstance(error, lmdb.BadValsizeError):  # only an empty key: others are looked at before
+            raise ValueError("A key is not empty.") from error
         if isinstance(error, lmdb.MapFullError) and self._env is not None:
             self._crowded = True
             self._env.reader_check()
@@ -284,9 +298,9 @@ class LmdbGate(LocalGate):
         now = self._ticks()
         found = list(self._scan(b"", self._swept_to, _BATCH))
         self._swept_to = found[-1][0] + b"\0" if len(found) == _BATCH else b""
-        keys = [key for key, value in found if self._expired(key, value, now)]
-        if keys:
-            self._write(lambda txn: self._sweep(txn, keys, now))
+        gone = [key for key, value in found if self._expired(key, value, now)]
+        if gone:
+            self._write(lambda txn: self._sweep(txn, gone, now))
 
     def fill(self) -> float:
         """How much of the map is in use, from 0 to 1."""
@@ -342,7 +356,7 @@ class LmdbGate(LocalGate):
                 readahead=False,
                 meminit=False,
                 max_readers=_READERS,
-                max_spare_txns=_SPARE,
+                max_spare_txns=0,  # a kept reader would be a place of the parent's that a child gives up
             )
         except lmdb.Error as error:
             raise ConfigurationError(
@@ -384,13 +398,37 @@ class LmdbGate(LocalGate):
             self._turn.close()
             self._stay.leave()
 
-    def after_fork(self) -> None:
-        """In a child: everything here is the parent's. Drop it; the next call opens anew."""
+    def before_fork(self) -> None:
+        """Let the threads of this process finish their transactions, so that the child inherits none."""
+        self._frozen = self._turn.freeze()
+        self._frozen_reads = self._reads.acquire(timeout=1)
+
+    def after_fork_parent(self) -> None:
+        """Go on."""
+        if self._frozen_reads:
+            self._reads.release()
+        if self._frozen:
+            self._turn.thaw()
+        self._frozen = self._frozen_reads = False
+
+    def after_fork_child(self) -> None:
+        """In a child: everything here is the parent's. Drop it; the next call opens anew.
+
+        Closing is safe only without a transaction under way: it would wait for a writer that does not exist here, and
+        give up the parent's place among the readers. Then the environment is left as it is, and the gate cannot be
+        used in this child.
+        """
+        writing = self._turn.busy and not self._frozen
+        reading = self._reads.locked() and not self._frozen_reads
         if self._env is not None:
-            _inherited.append(self._env)
+            if writing or reading:
+                _inherited.append(self._env)
+            else:
+                self._env.close()
         self._env, self._begin = None, None
-        self._opening = threading.Lock()
-        self._turn.after_fork()
+        self._opening, self._reads = threading.Lock(), threading.Lock()
+        self._frozen = self._frozen_reads = False
+        self._turn.after_fork_child()
         self._stay.leave()
 
 

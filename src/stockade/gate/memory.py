@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from stockade.core.errors import Unavailable
-from stockade.gate import forks, records, windows
-from stockade.gate.base import LocalGate, Txn, check_limit_key, standings
+from stockade.gate import forks, keys, records, windows
+from stockade.gate.base import LocalGate, Txn, check_limit_key, refusal
 from stockade.gate.protocol import WORLD, Charge, Verdict
 
 T = TypeVar("T")
@@ -18,6 +18,7 @@ _BATCH = 2048  # records looked at in one sweep: two milliseconds at most
 
 _EPOCH = records.EPOCH.unpack
 _CLEAN = records.CLEAN
+_LIMIT = keys.LIMIT[0]
 _charge = windows.charge
 _new = tuple.__new__  # a NamedTuple's own __new__ costs twice as much
 
@@ -37,6 +38,7 @@ class MemoryGate(LocalGate):
         self._entries = entries
         self._data: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
+        self._held = False
         self._countdown = _PAUSE
         self._pending: list[bytes] = []
         forks.watch(self)
@@ -48,43 +50,40 @@ class MemoryGate(LocalGate):
         left: list[int] = []
         resets: list[int] = []
         values: list[bytes | None] = []
-        refused, wait = -1, 0
         with self._lock:
             now = self._ticks()
+            refused = None
             try:
                 for limit, key, cost in charges:
                     value = get(key)
-                    if value is None:
+                    if value is None or key[0] != _LIMIT:
                         self._admit_key(key)
                     new, places, reset = _charge(value, limit, cost, now)
-                    if new is not None:
-                        data[key] = new
-                    else:
-                        longer = windows.wait(value, limit, cost, now)
-                        if refused < 0 or longer > wait:
-                            refused, wait = len(values), longer
+                    if new is None:
+                        self._undo(charges, values)
+                        refused = refusal(charges, {charge.key: get(charge.key) for charge in charges}, now)
+                        break
+                    data[key] = new
                     values.append(value)
                     left.append(places)
                     resets.append(reset)
             except BaseException:
                 self._undo(charges, values)
                 raise
-            if refused >= 0:
-                self._undo(charges, values)
-                left, resets = standings(charges, values, now)
-            found = [
-                0
-                if (value := get(key)) is None
-                else _EPOCH(value)[0]
-                if len(value) == _CLEAN
-                else self._odd(key, value)
-                for key in epochs
-            ]
+            found: list[int] = []
+            for key in epochs:
+                value = get(key)
+                if value is None:
+                    found.append(0)
+                else:
+                    found.append(_EPOCH(value)[0] if len(value) == _CLEAN else self._odd(key, value))
             world = get(WORLD)
             seen, marker, everyone = self._world
             if world != seen:
                 _, marker, everyone = self._see(world)
-        return _new(Verdict, (refused, wait, tuple(left), tuple(resets), tuple(found), everyone, marker, now))
+        if refused is not None:
+            return Verdict(*refused, tuple(found), everyone, marker, now)
+        return _new(Verdict, (-1, 0, tuple(left), tuple(resets), tuple(found), everyone, marker, now))
 
     def _undo(self, charges: tuple[Charge, ...], values: list[bytes | None]) -> None:
         """Put back what was there, last first, so that a key charged twice gets its first value."""
@@ -142,7 +141,16 @@ class MemoryGate(LocalGate):
     def close(self) -> None:
         """Nothing to let go of but the state itself, which ends with the gate."""
 
-    def after_fork(self) -> None:
+    def before_fork(self) -> None:
+        """Have no other thread in the middle of a change: the child would be left with half of it."""
+        self._held = self._lock.acquire(timeout=1)
+
+    def after_fork_parent(self) -> None:
+        """Go on."""
+        if self._held:
+            self._lock.release()
+
+    def after_fork_child(self) -> None:
         """In a child: the lock may have been held by a thread that does not exist here."""
         self._lock = threading.Lock()
 

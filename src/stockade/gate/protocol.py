@@ -23,6 +23,12 @@ MAX_NAME = 100
 MAX_KEY = 500  # bytes; lmdb takes 511, and the gate's own index needs some of them
 
 
+def shape_of(shape: int) -> tuple[int, int]:
+    """Grain and span of a shape, which is twice the period, plus one where every admission is kept exactly."""
+    period, exact = divmod(shape, 2)
+    return (1, period) if exact else (-(-period // SLOTS), SLOTS + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """At most `count` in any window of `period` microseconds.
@@ -37,6 +43,7 @@ class Limit:
     Attributes:
         grain: length of a slot in microseconds: 1 up to N = 60 (exact), a sixtieth of P, rounded up, above.
         span: how many grains an admission counts, its own included.
+        shape: grain and span in one number (see `shape_of`); what was counted in another shape means nothing in this.
         label: the name as a structured-field string (RFC 9651 section 3.3.3), what is not ASCII percent-encoded.
         policy: what RateLimit-Policy says of it.
         head, tail: what `keys.limit_key` puts before and after whom it counts.
@@ -50,6 +57,7 @@ class Limit:
     period: int
     grain: int = field(init=False, repr=False, compare=False)
     span: int = field(init=False, repr=False, compare=False)
+    shape: int = field(init=False, repr=False, compare=False)
     label: str = field(init=False, repr=False, compare=False)
     policy: str = field(init=False, repr=False, compare=False)
     head: bytes = field(init=False, repr=False, compare=False)
@@ -68,8 +76,10 @@ class Limit:
             raise ValueError("The period of a limit must be above zero and at most ten years.")
         exact = count <= EXACT
         fill = object.__setattr__  # the dataclass is frozen for everyone else
-        fill(self, "grain", 1 if exact else -(-period // SLOTS))
-        fill(self, "span", period if exact else SLOTS + 1)
+        fill(self, "shape", 2 * period + exact)
+        grain, span = shape_of(self.shape)
+        fill(self, "grain", grain)
+        fill(self, "span", span)
         ascii_name = "".join([chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw])
         fill(self, "label", '"' + ascii_name.replace("\\", "\\\\").replace('"', '\\"') + '"')
         fill(self, "policy", f"{self.label};q={count};w={self.seconds}")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from stockade.core.errors import Unavailable
 
-_TAKE = fcntl.LOCK_EX | fcntl.LOCK_NB
-_GIVE = fcntl.LOCK_UN
+TAKE = fcntl.LOCK_EX | fcntl.LOCK_NB
+GIVE = fcntl.LOCK_UN
 _flock = fcntl.flock
 _YIELDS = 64  # a turn is some microseconds long: yielding the processor is enough unless its holder lost it
 _NAP = 0.00005
@@ -31,31 +31,47 @@ class Turn:
         path: the file to lock; created if missing.
         timeout: seconds after which waiting ends with Unavailable. Once that has happened, others wait 20 ms only
             until a turn is had again, so a stopped writer does not tie up every worker for the whole time.
+
+    Attributes:
+        lock, fd: what `take` takes: the threads' lock, then flock on the descriptor. The hot path does it by itself.
     """
 
-    __slots__ = ("_fd", "_lock", "_path", "_stuck", "_timeout")
+    __slots__ = ("_path", "_stuck", "_timeout", "fd", "lock")
 
     def __init__(self, path: Path, timeout: float) -> None:
         self._path, self._timeout = path, timeout
-        self._lock = threading.Lock()
-        self._fd = -1
+        self.lock = threading.Lock()
+        self.fd = -1
         self._stuck = False
 
     def open(self) -> None:
         """Open the file; without effect if it is open."""
-        if self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if self.fd < 0:
+            self.fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
         """Close the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
 
-    def after_fork(self) -> None:
+    def freeze(self) -> bool:
+        """Keep the threads of this process from writing, for a fork; False if one does not finish."""
+        return self.lock.acquire(timeout=self._timeout)
+
+    def thaw(self) -> None:
+        """Undo `freeze`."""
+        self.lock.release()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread of this process has the turn or waits for it."""
+        return self.lock.locked()
+
+    def after_fork_child(self) -> None:
         """In a child: the parent's turn is not ours. Closing our copy of its descriptor does not end its turn."""
         self.close()
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._stuck = False
 
     def take(self) -> None:
@@ -64,51 +80,49 @@ class Turn:
         Raises:
             Unavailable: it was not to be had in time; some process holds it and does not go on.
         """
-        if not self._lock.acquire(False):
-            self._wait_for_threads()
+        if not self.lock.acquire(False):
+            self.wait_for_threads()
         try:
-            _flock(self._fd, _TAKE)
-        except BlockingIOError:
-            self._wait_for_processes()
+            try:
+                _flock(self.fd, TAKE)
+            except BlockingIOError:
+                self.wait_for_processes()
         except BaseException:
-            self._lock.release()
+            self.lock.release()
             raise
 
     def give(self) -> None:
         """End the turn."""
         try:
-            _flock(self._fd, _GIVE)
+            _flock(self.fd, GIVE)
         finally:
-            self._lock.release()
+            self.lock.release()
 
     def _patience(self) -> float:
         return min(self._timeout, _STUCK_PATIENCE) if self._stuck else self._timeout
 
-    def _wait_for_threads(self) -> None:
-        if not self._lock.acquire(timeout=self._patience()):
+    def wait_for_threads(self) -> None:
+        """Take `lock`, which another thread has."""
+        if not self.lock.acquire(timeout=self._patience()):
             raise Unavailable(reason="state: no turn to write, a thread of this process waits for one too")
 
-    def _wait_for_processes(self) -> None:
-        """With the threads' lock held; it is given back if this raises."""
-        try:
-            end = time.monotonic() + self._patience()
-            tries, nap = 0, _NAP
-            while True:
-                if tries < _YIELDS:
-                    tries += 1
-                    os.sched_yield()
-                else:
-                    time.sleep(nap)
-                    nap = min(nap * 2, _LONGEST_NAP)
-                try:
-                    _flock(self._fd, _TAKE)
-                except BlockingIOError:
-                    if time.monotonic() > end:
-                        self._stuck = True
-                        raise Unavailable(reason="state: no turn to write, a writer is stopped") from None
-                else:
-                    self._stuck = False
-                    return
-        except BaseException:
-            self._lock.release()
-            raise
+    def wait_for_processes(self) -> None:
+        """Lock `fd`, which another process has locked; `lock` is held, and stays held if this raises."""
+        end = time.monotonic() + self._patience()
+        tries, nap = 0, _NAP
+        while True:
+            if tries < _YIELDS:
+                tries += 1
+                os.sched_yield()
+            else:
+                time.sleep(nap)
+                nap = min(nap * 2, _LONGEST_NAP)
+            try:
+                _flock(self.fd, TAKE)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    self._stuck = True
+                    raise Unavailable(reason="state: no turn to write, a writer is stopped") from None
+            else:
+                self._stuck = False
+                return

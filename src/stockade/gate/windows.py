@@ -1,28 +1,29 @@
 """How a limit is counted: pure functions over the bytes that a state keeps for one limit key.
 
 A value is a header and a list of (slot, count) pairs, oldest first; the newest pair stands in the header, beside the
-running total and the oldest slot, so that the common case reads and writes the header only. A slot is `limit.grain`
-microseconds wide: one microsecond up to N = 60, where this is a list of the admissions themselves, and a sixtieth of
-the period above. A pair counts in full while any instant of its slot may still lie in a window that ends now. So no
-window of length P ever holds more than N, and a place comes free late by less than one slot (P/60, rounded up to
-whole microseconds slot by slot, 60 at most). Fixed windows admit 2 N in a window and GCRA nearly as many.
+running total and the tick at which the oldest place comes free, so that the common case reads and writes the header
+only. A slot is `limit.grain` microseconds wide: one microsecond up to N = 60, where this is a list of the admissions
+themselves, and a sixtieth of the period above. A pair counts in full while any instant of its slot may still lie in a
+window that ends now. So no window of length P ever holds more than N, and a place comes free late by at most one slot
+(P/60, rounded up to whole microseconds slot by slot). Fixed windows admit 2 N in a window, and GCRA nearly as many.
 
-A clock that steps back is held at the newest slot of the key: it can delay a place, never open one.
+A clock that steps back is held in the newest slot of the key: it can delay a place, never open one.
 """
 
 from __future__ import annotations
 
 import struct
 
-from stockade.gate.protocol import Limit
+from stockade.gate.protocol import Limit, shape_of
 
-_HEAD = struct.Struct(
-    "<QQIIQIQ"
-)  # grain, span, total, N when last charged, newest slot, its count, oldest slot
+# Shape; places used; end of the newest slot; its count; tick at which the oldest comes free; N when last charged.
+_HEAD = struct.Struct("<QIQIQI")
+_READ = struct.Struct("<QIQIQ")  # all that charging has to know
+_COUNT = struct.Struct("<I")
 _PAIR = struct.Struct("<QI")
 _SIZE = _HEAD.size
 _STEP = _PAIR.size
-_pack, _unpack = _HEAD.pack, _HEAD.unpack_from
+_pack, _unpack = _HEAD.pack, _READ.unpack_from
 _pack_pair, _unpack_pair = _PAIR.pack, _PAIR.unpack_from
 
 
@@ -40,58 +41,73 @@ def charge(value: bytes | None, limit: Limit, cost: int, now: int) -> tuple[byte
     Raises:
         ValueError: the cost is below 1 (it would give places away).
     """
-    grain, span, count = limit.grain, limit.span, limit.count
-    slot = now // grain
     if value is not None:
-        was_grain, was_span, total, _, newest, top, oldest = _unpack(value)
-        if was_grain == grain and was_span == span:
-            if slot < newest:
-                slot = newest
-            start = _SIZE
-            if oldest + span <= slot:
-                end = len(value)
-                while start < end:
-                    oldest, gone = _unpack_pair(value, start)
-                    if oldest + span > slot:
-                        break
-                    total -= gone
-                    start += _STEP
-                else:
-                    oldest = newest
-                    if newest + span <= slot:
-                        total = 0
-            if total:
-                left = count - total
-                if 0 < cost <= left:
-                    if newest == slot:
-                        new = (
-                            _pack(grain, span, total + cost, count, slot, top + cost, oldest) + value[start:]
-                        )
-                    else:
-                        new = (
-                            _pack(grain, span, total + cost, count, slot, cost, oldest)
-                            + value[start:]
-                            + _pack_pair(newest, top)
-                        )
-                    return new, left - cost, (oldest + span) * grain - now
-                if cost < 1:
-                    raise ValueError("A cost is 1 or more.")
-                return None, max(0, left), (oldest + span) * grain - now
-    if 0 < cost <= count:
-        return _pack(grain, span, cost, count, slot, cost, slot), count - cost, (slot + span) * grain - now
+        shape, total, end, top, free = _unpack(value)
+        if shape == limit.shape:
+            if now < end:  # in the newest slot, or the clock has stepped back: then held in it
+                left = limit.count - total - cost
+                if left >= 0 < cost:
+                    return (
+                        _pack(shape, total + cost, end, top + cost, free, limit.count) + value[_SIZE:],
+                        left,
+                        free - now,
+                    )
+                check_cost(cost)
+                return None, max(0, left + cost), free - now
+            return _later(value, limit, cost, now)
+    if 0 < cost <= limit.count:
+        grain = limit.grain
+        slot = now // grain
+        free = (slot + limit.span) * grain
+        return (
+            _pack(limit.shape, cost, (slot + 1) * grain, cost, free, limit.count),
+            limit.count - cost,
+            free - now,
+        )
+    check_cost(cost)
+    return None, limit.count, 0
+
+
+def _later(value: bytes, limit: Limit, cost: int, now: int) -> tuple[bytes | None, int, int]:
+    """`charge` in a slot after the newest: drops what has left the window."""
+    shape, total, end, top, free = _unpack(value)
+    grain, span = limit.grain, limit.span
+    slot = now // grain
+    newest = end // grain - 1
+    start = _SIZE
+    if free <= now:
+        size = len(value)
+        while start < size:
+            oldest, gone = _unpack_pair(value, start)
+            if oldest + span > slot:
+                break
+            total -= gone
+            start += _STEP
+        else:
+            oldest = newest
+            if newest + span <= slot:
+                return charge(None, limit, cost, now)
+        free = (oldest + span) * grain
+    left = limit.count - total - cost
+    if left >= 0 < cost:
+        new = _pack(shape, total + cost, (slot + 1) * grain, cost, free, limit.count)
+        return new + value[start:] + _pack_pair(newest, top), left, free - now
+    check_cost(cost)
+    return None, max(0, left + cost), free - now
+
+
+def check_cost(cost: int) -> None:
+    """ValueError for a cost that would give places away."""
     if cost < 1:
-        raise ValueError("A cost is 1 or more.")
-    return None, count, 0
+        raise ValueError(f"A cost of {cost} is none: write 1 or more.")
 
 
 def wait(value: bytes | None, limit: Limit, cost: int, now: int) -> int:
     """Microseconds until `cost` would be admitted if nobody else came; the period for a cost that never will be."""
     if cost > limit.count:
         return limit.period
-    if value is None:
-        return 0
-    _, total, pairs = _live(value, limit, now)
-    missing = total + cost - limit.count
+    pairs = _live(value, limit, now)
+    missing = sum(places for _, places in pairs) + cost - limit.count
     if missing > 0:
         for slot, places in pairs:
             missing -= places
@@ -102,10 +118,9 @@ def wait(value: bytes | None, limit: Limit, cost: int, now: int) -> int:
 
 def standing(value: bytes | None, limit: Limit, now: int) -> tuple[int, int]:
     """Places left now, and microseconds until the oldest comes free, without charging."""
-    if value is None:
-        return limit.count, 0
-    _, total, pairs = _live(value, limit, now)
-    return max(0, limit.count - total), (pairs[0][0] + limit.span) * limit.grain - now if pairs else 0
+    pairs = _live(value, limit, now)
+    left = limit.count - sum(places for _, places in pairs)
+    return max(0, left), (pairs[0][0] + limit.span) * limit.grain - now if pairs else 0
 
 
 def refund(value: bytes, limit: Limit, cost: int, at: int, now: int) -> bytes | None:
@@ -117,47 +132,48 @@ def refund(value: bytes, limit: Limit, cost: int, at: int, now: int) -> bytes | 
     Returns:
         The value to store; None if nothing is left of it.
     """
-    if cost < 1:
-        raise ValueError("A cost is 1 or more.")
     wanted = at // limit.grain
-    _, _, pairs = _live(value, limit, now)
-    kept = [(slot, places - min(cost, places) if slot == wanted else places) for slot, places in pairs]
+    kept = [
+        (slot, places - min(cost, places) if slot == wanted else places)
+        for slot, places in _live(value, limit, now)
+    ]
     kept = [pair for pair in kept if pair[1]]
     if not kept:
         return None
     newest, top = kept[-1]
+    grain = limit.grain
     total = sum(places for _, places in kept)
-    head = _pack(limit.grain, limit.span, total, limit.count, newest, top, kept[0][0])
-    return head + b"".join(_pack_pair(*pair) for pair in kept[:-1])
+    head = _pack(
+        limit.shape, total, (newest + 1) * grain, top, (kept[0][0] + limit.span) * grain, limit.count
+    )
+    return head + b"".join([_pack_pair(*pair) for pair in kept[:-1]])
 
 
 def usage(value: bytes, now: int) -> tuple[int, int, int]:
     """Places used now, N when last charged, microseconds until the oldest comes free; for listings."""
-    grain, span, _, count, newest, _, _ = _unpack(value)
-    slot = max(now // grain, newest)
-    pairs = [pair for pair in _pairs(value) if pair[0] + span > slot]
+    grain, span = shape_of(_unpack(value)[0])
+    count = int(_COUNT.unpack_from(value, _SIZE - _COUNT.size)[0])
+    pairs = _counting(value, grain, span, now)
     return sum(places for _, places in pairs), count, (pairs[0][0] + span) * grain - now if pairs else 0
 
 
 def expiry(value: bytes) -> int:
     """The tick from which the value means nothing any more and may be swept."""
-    grain, span, _, _, newest, _, _ = _unpack(value)
-    return int((newest + span) * grain)
+    shape, _, end, _, _ = _unpack(value)
+    grain, span = shape_of(shape)
+    return int(end + (span - 1) * grain)
 
 
-def _pairs(value: bytes) -> list[tuple[int, int]]:
-    """Every (slot, count), oldest first."""
-    pairs: list[tuple[int, int]] = list(_PAIR.iter_unpack(value[_SIZE:]))
-    _, _, _, _, newest, top, _ = _unpack(value)
-    pairs.append((newest, top))
-    return pairs
+def _live(value: bytes | None, limit: Limit, now: int) -> list[tuple[int, int]]:
+    """The pairs that still count, oldest first; none of a value of another shape."""
+    if value is None or _unpack(value)[0] != limit.shape:
+        return []
+    return _counting(value, limit.grain, limit.span, now)
 
 
-def _live(value: bytes, limit: Limit, now: int) -> tuple[int, int, list[tuple[int, int]]]:
-    """The present slot, the places used, and the pairs that still count; nothing for a value of another shape."""
-    grain, span, _, _, newest, _, _ = _unpack(value)
-    if grain != limit.grain or span != limit.span:
-        return now // limit.grain, 0, []
+def _counting(value: bytes, grain: int, span: int, now: int) -> list[tuple[int, int]]:
+    _, _, end, top, _ = _unpack(value)
+    newest = end // grain - 1
     slot = max(now // grain, newest)
-    pairs = [pair for pair in _pairs(value) if pair[0] + span > slot]
-    return slot, sum(places for _, places in pairs), pairs
+    pairs: list[tuple[int, int]] = [*_PAIR.iter_unpack(value[_SIZE:]), (newest, top)]
+    return [pair for pair in pairs if pair[0] + span > slot]

@@ -1,0 +1,139 @@
+"""Other processes over one state: started as `python -m tests.gate.actors ACTION DIRECTORY [ARGUMENT...]`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from stockade.core.errors import StockadeError
+from stockade.gate.keys import limit_key, subject_key
+from stockade.gate.lmdb import LmdbGate
+from stockade.gate.protocol import Charge, Limit
+
+HUNDRED = Limit("hundred", 100, 86_400_000_000)
+THOUSAND = Limit("thousand", 1_000, 86_400_000_000)
+MAP = 16 << 20
+
+
+def charges(limit: Limit, who: str = "all") -> tuple[Charge, ...]:
+    return (Charge(limit, limit_key(limit, who)),)
+
+
+def start(action: str, directory: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start an actor; its lines come on stdout, and it waits for a line on stdin where it says so."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.gate.actors", action, str(directory), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def say(word: object) -> None:
+    """One line at once, in one write: a kill leaves whole lines."""
+    os.write(1, f"{word}\n".encode())
+
+
+def hammer(directory: Path, tries: str) -> None:
+    """Say how many of `tries` were admitted, after a line on stdin."""
+    gate = LmdbGate(directory, map_size=MAP)
+    gate.open()
+    say("ready")
+    sys.stdin.readline()
+    say(sum(gate.ask((), charges(HUNDRED)).refused < 0 for _ in range(int(tries))))
+
+
+def churn(directory: Path, name: str) -> None:
+    """Publish one epoch after another, and charge; say each number when it is written, ``+`` when admitted."""
+    gate = LmdbGate(directory, map_size=MAP)
+    key = subject_key(name)
+    say("ready")
+    for number in range(1, 1_000_000):
+        gate.mark([key], b"churning")
+        gate.publish([(key, number)], b"churning")
+        say(number)
+        if gate.ask((key,), charges(THOUSAND)).refused < 0:
+            say("+")
+
+
+def mark(directory: Path, name: str) -> None:
+    """Mark an epoch and end without publishing."""
+    gate = LmdbGate(directory, map_size=MAP)
+    gate.mark([subject_key(name)], b"the-dead")
+    say("marked")
+    sys.stdin.readline()
+    os._exit(0)
+
+
+def stop(directory: Path) -> None:
+    """Stop for good in the middle of a write transaction."""
+    gate = LmdbGate(directory, map_size=MAP)
+
+    def work(txn: object) -> None:
+        say("stopping")
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    gate._write(work)
+    say("went on")
+
+
+def fork(directory: Path) -> None:
+    """Fork four children with the gate open, while a thread writes; say how many were admitted in all."""
+    gate = LmdbGate(directory, map_size=MAP)
+    gate.ask((), charges(HUNDRED))
+    done = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            gate.publish([(subject_key("thread"), number)], b"threaded")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    pids, ends = [], []
+    for _ in range(4):
+        read, put = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                admitted = sum(gate.ask((), charges(HUNDRED)).refused < 0 for _ in range(60))
+                os.write(put, bytes([admitted]))
+                status = 0
+            finally:
+                os._exit(status)
+        pids.append(pid)
+        ends.append(read)
+    admitted = 1 + sum(gate.ask((), charges(HUNDRED)).refused < 0 for _ in range(60))
+    statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+    done.set()
+    writer.join()
+    if statuses == [0] * 4:
+        admitted += sum(os.read(end, 1)[0] for end in ends)
+    say(admitted if statuses == [0] * 4 else f"failed: {statuses}")
+    sys.stdin.readline()
+
+
+def hold(directory: Path) -> None:
+    """Have the state open until a line comes on stdin."""
+    gate = LmdbGate(directory, map_size=MAP)
+    try:
+        gate.open()
+    except StockadeError as error:
+        say(str(error).partition(":")[0])
+        return
+    say("open")
+    sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    action, directory, *arguments = sys.argv[1:]
+    {"hammer": hammer, "churn": churn, "mark": mark, "stop": stop, "fork": fork, "hold": hold}[action](
+        Path(directory), *arguments
+    )

@@ -1,0 +1,178 @@
+"""Many processes over one lmdb state: exact counts, and none that dies, stops or forks harms the others."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stockade.core.errors import Unavailable
+from stockade.gate.keys import limit_key, subject_key
+from stockade.gate.lmdb import LmdbGate
+from stockade.gate.protocol import DIRTY, Charge, Limit
+from tests.gate.actors import HUNDRED, THOUSAND, charges, start
+
+Actor = subprocess.Popen[str]
+
+
+@pytest.fixture
+def actors() -> Iterator[list[Actor]]:
+    """Processes that the test starts; they are ended by their id."""
+    started: list[Actor] = []
+    yield started
+    for actor in started:
+        if actor.poll() is None:
+            actor.kill()
+        actor.communicate()
+
+
+def line(actor: Actor) -> str:
+    assert actor.stdout is not None
+    return actor.stdout.readline().strip()
+
+
+def tell(actor: Actor) -> None:
+    assert actor.stdin is not None
+    actor.stdin.write("\n")
+    actor.stdin.flush()
+
+
+@pytest.fixture
+def state(folder: Path) -> Path:
+    return folder / "state"
+
+
+@pytest.fixture
+def gate(state: Path) -> Iterator[LmdbGate]:
+    gate = LmdbGate(state, map_size=16 << 20, timeout=0.2)
+    yield gate
+    gate.close()
+
+
+def test_eight_processes_get_a_hundred_places_of_a_hundred(state: Path, actors: list[Actor], gate: LmdbGate) -> None:
+    actors += [start("hammer", state, "200") for _ in range(8)]
+    assert [line(actor) for actor in actors] == ["ready"] * 8
+    for actor in actors:
+        tell(actor)
+    assert sum(int(line(actor)) for actor in actors) == 100
+    assert gate.usage()[0].used == 100
+
+
+def test_a_writer_killed_at_any_point_loses_no_epoch_and_opens_no_limit(
+    state: Path, actors: list[Actor], gate: LmdbGate
+) -> None:
+    draw = random.Random(7)  # noqa: S311 - where to kill, no secret
+    gate.load([], 1)
+    marker = gate.ask((), ()).marker
+    admitted = 0
+    for turn in range(4):
+        churners = [start("churn", state, f"{turn}-{at}") for at in range(4)]
+        actors += churners
+        assert [line(each) for each in churners] == ["ready"] * 4
+        for at, each in enumerate(churners):
+            for _ in range(draw.randrange(1, 120)):
+                if line(each) == "+":
+                    admitted += 1
+            each.send_signal(signal.SIGKILL)
+            rest = each.communicate()[0].split()
+            admitted += rest.count("+")
+            said = [int(word) for word in rest if word.isdigit()]
+            key = subject_key(f"{turn}-{at}")
+            # A mark that the dead writer left is dirty for readers, and found at once by the reconciler.
+            for mark in gate.stale(86_400_000_000):
+                assert mark.key.startswith(b"s")
+                gate.publish([(mark.key, 0)], mark.token)
+            epoch = gate.ask((key,), ()).epochs[0]
+            assert epoch != DIRTY
+            assert epoch >= max(said, default=0)
+    # What was answered as admitted is counted: not lost with its writer, and never more than the limit.
+    assert admitted <= gate.usage()[0].used <= 1_000
+    assert admitted > 0
+    assert gate.ask((), ()).marker == marker
+    left = THOUSAND.count - gate.usage()[0].used
+    assert sum(gate.ask((), charges(THOUSAND)).refused < 0 for _ in range(left + 10)) == left
+
+
+def test_a_stopped_writer_does_not_stop_the_others(state: Path, actors: list[Actor], gate: LmdbGate) -> None:
+    few = Limit("few", 1, 86_400_000_000)
+    refused = (Charge(few, limit_key(few, "bob")),)
+    gate.load([(subject_key("alice"), 3)], 1)
+    assert gate.ask((), refused).refused == -1
+    assert gate.ask((), refused).refused == 0
+    stopped = start("stop", state)
+    actors.append(stopped)
+    assert line(stopped) == "stopping"
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="state_unavailable"):
+            gate.ask((), charges(HUNDRED))
+        with pytest.raises(Unavailable):
+            gate.publish([(subject_key("alice"), 4)], b"blocked!")
+        # What only reads goes on: epochs, and refusals that this worker remembers.
+        assert gate.ask((subject_key("alice"),), ()).epochs == (3,)
+        assert gate.ask((), refused).refused == 0
+    stopped.send_signal(signal.SIGCONT)
+    assert line(stopped) == "went on"
+    assert gate.ask((), charges(HUNDRED)).refused == -1
+    gate.publish([(subject_key("alice"), 4)], b"blocked!")
+    assert gate.ask((subject_key("alice"),), ()).epochs == (4,)
+
+
+def test_killing_a_stopped_writer_gives_its_turn_back(state: Path, actors: list[Actor], gate: LmdbGate) -> None:
+    stopped = start("stop", state)
+    actors.append(stopped)
+    assert line(stopped) == "stopping"
+    with pytest.raises(Unavailable):
+        gate.ask((), charges(HUNDRED))
+    stopped.kill()
+    stopped.wait()
+    assert gate.ask((), charges(HUNDRED)).refused == -1
+
+
+def test_a_forked_child_counts_with_its_parent_and_disturbs_nobody(
+    state: Path, actors: list[Actor], gate: LmdbGate
+) -> None:
+    forking = start("fork", state)
+    actors.append(forking)
+    assert line(forking) == "100"
+    # The parent lives on, and so does everyone else.
+    assert gate.ask((), charges(HUNDRED)).refused == 0
+    assert gate.usage()[0].used == 100
+    tell(forking)
+    assert forking.wait() == 0
+
+
+def test_the_mark_of_a_dead_process_is_stale_at_once_and_of_a_living_one_is_not(
+    state: Path, actors: list[Actor], gate: LmdbGate
+) -> None:
+    marking = start("mark", state, "alice")
+    actors.append(marking)
+    assert line(marking) == "marked"
+    assert gate.ask((subject_key("alice"),), ()).epochs == (DIRTY,)
+    assert gate.stale(86_400_000_000) == []
+    tell(marking)
+    marking.wait()
+    assert [(mark.key, mark.token) for mark in gate.stale(86_400_000_000)] == [(subject_key("alice"), b"the-dead")]
+
+
+def test_clearing_in_one_process_opens_the_limit_in_another_that_remembers_a_refusal(
+    state: Path, gate: LmdbGate, actors: list[Actor]
+) -> None:
+    hammering = start("hammer", state, "150")
+    actors.append(hammering)
+    assert line(hammering) == "ready"
+    tell(hammering)
+    assert line(hammering) == "100"
+    for _ in range(3):
+        assert gate.ask((), charges(HUNDRED)).refused == 0
+    clearing = start("hammer", state, "0")
+    actors.append(clearing)
+    assert line(clearing) == "ready"
+    other = LmdbGate(state, map_size=16 << 20)
+    with pytest.raises(Exception, match="E028"):
+        other.open()  # one environment of a file in one process, says lmdb: a second gate is told so
+    gate.clear(limit_key(HUNDRED, "all"))
+    assert gate.ask((), charges(HUNDRED)).refused == -1
