@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +49,7 @@ class AttemptSettings(Section):
     """The part of LIMITS that counts failures only; the rest of it is the pipeline's."""
 
     limits: dict[str, Limit] = setting(
-        "LIMITS", attempt_limits, {}, id="stockade.E102",
+        "LIMITS", attempt_limits, _ATTEMPTS, id="stockade.E102",
         why="login: wrong passwords of one account; login_address: from one address; failed_auth: credentials from one "
         "address that do not hold. A success costs nothing.",
     )  # fmt: skip
@@ -122,8 +121,8 @@ class LoginSettings(Section):
         why="The longest password that is taken, in characters; longer ones are a bad request, not a reason to hash.",
     )  # fmt: skip
     concurrent_hashes: int = setting(
-        "CONCURRENT_HASHES", integer(1, 1024), os.cpu_count() or 1, id="stockade.E123",
-        why="How many passwords a process hashes at once; each takes 19 MiB and a core. Default: the number of cores.",
+        "CONCURRENT_HASHES", integer(0, 1024), 0, id="stockade.E123",
+        why="How many passwords a process hashes at once; each takes 19 MiB and a core. 0: as many as there are cores.",
     )  # fmt: skip
     hash_wait: float = setting(
         "HASH_WAIT", seconds(0.05, 60), "5s", id="stockade.E124",

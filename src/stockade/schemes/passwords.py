@@ -52,7 +52,7 @@ def turns() -> Turns:
         with _lock:
             if _turns is None:
                 settings = load(LoginSettings)
-                _turns = Turns(settings.concurrent_hashes, settings.hash_wait)
+                _turns = Turns(settings.concurrent_hashes or os.cpu_count() or 1, settings.hash_wait)
             found = _turns
     return found
 
