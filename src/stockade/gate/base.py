@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 from stockade.core import clock
 from stockade.core.errors import Unavailable
 from stockade.gate import records, windows
-from stockade.gate.keys import LIMIT, SESSION, SUBJECT
-from stockade.gate.protocol import MAX_KEY, WORLD, Charge, Mark, Usage, Verdict
+from stockade.gate.keys import LIMIT, SESSION, SUBJECT, check_epoch_key, check_limit_key
+from stockade.gate.protocol import WORLD, Charge, Mark, Usage, Verdict
 
 T = TypeVar("T")
 _BIRTH = b"b"  # names one life of the state, so that a load notices if it was wiped meanwhile
@@ -28,18 +28,6 @@ class Txn(Protocol):
     def get(self, key: bytes, /) -> bytes | None: ...
     def put(self, key: bytes, value: bytes, /) -> object: ...
     def delete(self, key: bytes, /) -> object: ...
-
-
-def check_limit_key(key: bytes) -> None:
-    """ValueError unless `key` may name a limit."""
-    if key[:1] != LIMIT or len(key) > MAX_KEY:
-        raise ValueError("This is no key of a limit. Use stockade.gate.keys.limit_key.")
-
-
-def check_epoch_key(key: bytes) -> None:
-    """ValueError unless `key` may name an epoch."""
-    if key != WORLD and (key[:1] not in (SUBJECT, SESSION) or len(key) > MAX_KEY):
-        raise ValueError("This is no key of an epoch. Use stockade.gate.keys.subject_key or session_key.")
 
 
 def _check_token(token: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stockade.conf import Section, duration, setting
-from stockade.gate.lmdb import MAP_SIZE, MIN_MAP_SIZE, TIMEOUT
+from stockade.gate.mapped import MAP_SIZE, MIN_MAP_SIZE, TIMEOUT
 
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _STATES = '"memory://", "lmdb://" or "lmdb:///a/directory"'

@@ -16,6 +16,22 @@ def policy(charges: tuple[Charge, ...]) -> str:
     return ", ".join([charge[0].policy for charge in charges])
 
 
+def form(charges: tuple[Charge, ...]) -> str:
+    """RateLimit with a place for each number, for `fill`: made once, where `remaining` spells each label again."""
+    return ", ".join([charge[0].label.replace("%", "%%") + ";r=%d;t=%d" for charge in charges])
+
+
+def fill(form: str, charges: tuple[Charge, ...], verdict: Verdict) -> str:
+    """RateLimit as `remaining` says it, from `form(charges)`."""
+    numbers: list[int] = []
+    for left, reset in zip(verdict.remaining, verdict.reset, strict=True):
+        if reset <= 0:  # nothing used: no t is said
+            return remaining(charges, verdict)
+        numbers.append(left)
+        numbers.append(-(-reset // _SECOND))
+    return form % tuple(numbers)
+
+
 def remaining(charges: tuple[Charge, ...], verdict: Verdict) -> str:
     """RateLimit: ``"user";r=997;t=86120, "burst";r=9;t=1``: what is left, and in how many seconds more comes free."""
     return ", ".join(

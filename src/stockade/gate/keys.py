@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
-from stockade.gate.protocol import Limit
+from stockade.gate.protocol import MAX_KEY, WORLD, Limit
 
 LIMIT = b"l"
 SUBJECT = b"s"
@@ -54,6 +54,18 @@ def session_key(session: str) -> bytes:
 def join(*parts: str) -> str:
     """One identity from several, such as scheme and subject: no two different lists give the same."""
     return "".join([f"{len(part)}:{part}" for part in parts])
+
+
+def check_limit_key(key: bytes) -> None:
+    """ValueError unless `key` may name a limit."""
+    if key[:1] != LIMIT or len(key) > MAX_KEY:
+        raise ValueError("This is no key of a limit. Use `limit_key`.")
+
+
+def check_epoch_key(key: bytes) -> None:
+    """ValueError unless `key` may name an epoch."""
+    if key != WORLD and (key[:1] not in (SUBJECT, SESSION) or len(key) > MAX_KEY):
+        raise ValueError("This is no key of an epoch. Use `subject_key` or `session_key`.")
 
 
 def _encode(text: str) -> bytes:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from stockade.core.errors import Unavailable
 from stockade.gate import forks, keys, records, windows
-from stockade.gate.base import LocalGate, Txn, check_limit_key, refusal
+from stockade.gate.base import LocalGate, Txn, refusal
+from stockade.gate.keys import check_limit_key
 from stockade.gate.protocol import WORLD, Charge, Verdict
 
 T = TypeVar("T")

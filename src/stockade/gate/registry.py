@@ -45,7 +45,8 @@ def open_gate(
         from stockade.gate.memory import MemoryGate
 
         return MemoryGate(**keeping)
-    from stockade.gate.lmdb import MAP_SIZE, TIMEOUT, LmdbGate
+    from stockade.gate.lmdb import LmdbGate
+    from stockade.gate.mapped import MAP_SIZE, TIMEOUT
 
     path = url.partition("://")[2]
     directory = Path(path) if path else places.default_directory(project)
