@@ -77,15 +77,15 @@ class Wrapper:
             raise ConfigurationError(
                 "stockade.E070",
                 f"The signing key {kid} was wrapped with another STOCKADE_KEY or SECRET_KEY than is set now.",
-                "Put the previous value into STOCKADE_KEY_FALLBACKS or SECRET_KEY_FALLBACKS and run: stockade keyring "
-                f"rewrap. If it is lost: stockade keyring retire {kid} --compromised (its sessions end).",
+                "Put the previous value into STOCKADE_KEY_FALLBACKS or SECRET_KEY_FALLBACKS, then, in a shell, call "
+                f"keyring.rewrap(). If it is lost: keyring.retire({kid!r}, compromised=True), which ends its sessions.",
             )
         plain = sealer.open(wrapped, _bound(kid, algorithm))
         if plain is None:
             raise ConfigurationError(
                 "stockade.E074",
                 f"The row of the signing key {kid} was changed by someone without the wrapping key.",
-                f"Find out by whom; then: stockade keyring retire {kid} --compromised.",
+                f"Find out by whom; then, in a shell: keyring.retire({kid!r}, compromised=True).",
             )
         return plain
 
