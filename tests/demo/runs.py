@@ -25,12 +25,14 @@ class Run:
     Args:
         process: the command; its servers are its children.
         credentials: what it wrote for programs.
+        file: where it wrote that.
         output: its standard output.
         errors: its standard error.
     """
 
     process: subprocess.Popen[bytes]
     credentials: dict[str, Any]
+    file: Path
     output: Path
     errors: Path
 
@@ -82,7 +84,7 @@ def running(where: Path, *options: str) -> Iterator[Run]:
             and time.monotonic() < deadline
         ):
             time.sleep(0.02)
-        yield Run(process, json.loads(path.read_text()), output, errors)
+        yield Run(process, json.loads(path.read_text()), path, output, errors)
     finally:
         stop(process)
 

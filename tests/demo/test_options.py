@@ -104,8 +104,16 @@ def test_a_postgres_url_is_read_with_escapes_port_and_options(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("192.0.2.1", False), ("host.example", False)],
-)  # fmt: skip
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.2", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("192.0.2.1", False),
+        ("host.example", False),
+    ],
+)
 def test_only_this_machine_is_trusted_with_the_keys_of_the_page(host: str, loopback: bool) -> None:
     assert options(host=host).loopback is loopback
 

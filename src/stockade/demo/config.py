@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,11 @@ def read() -> Config:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write `text` to `path` with mode 0600 from its first byte; what was there before is replaced, never followed."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    """Put a file with mode 0600 at `path`, whole at once: who waits for it never reads half of it.
+
+    What was there before is replaced and, were it a link, not followed.
+    """
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
+    new.replace(path)

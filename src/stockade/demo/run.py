@@ -109,6 +109,11 @@ def serve(options: Options) -> int:
         twin_limits.update((name, rate) for name, rate in options.limits.items() if name in twin_limits)
         config = make(options, where, port=pick_port(options), twin_port=twin_port, twin_limits=twin_limits)
         servers = start(config, options, running)
+        if not options.loopback:
+            sys.stderr.write(
+                f"Everyone who reaches this machine reaches the demo on {options.host}; "
+                "its page hands out neither passwords nor the log.\n"
+            )
         if options.credentials is not None:
             write_credentials(config, options.credentials)
         if not options.quiet:
@@ -165,10 +170,15 @@ def write_credentials(config: Config, path: Path) -> None:
         "base_url": config.base_url,
         "users": users,
         "twin_url": config.twin_url,
-        "page_url": f"{config.base_url}/#{config.page_key}",
+        "page_url": page_url(config),
         "folder": str(config.folder),
     }
     write_private(path, json.dumps(document, indent=2) + "\n")
+
+
+def page_url(config: Config) -> str:
+    """The address of the page, with the key to its conveniences where it has them."""
+    return f"{config.base_url}/#{config.page_key}" if config.page_key else f"{config.base_url}/"
 
 
 def announcement(config: Config) -> str:
@@ -177,12 +187,11 @@ def announcement(config: Config) -> str:
         f"  {name:<6} {password}   {', '.join(accounts.GROUPS[name])}"
         for name, password in config.passwords.items()
     )
-    page = f"{config.base_url}/#{config.page_key}" if config.page_key else f"{config.base_url}/"
     twin = f"The stock twin   {config.twin_url}/\n" if config.twin_url else ""
     lines = tour.lines(config)
     return f"""\
 Reference API    {config.base_url}/   {config.workers} workers, Ctrl-C ends it
-The page         {page}
+The page         {page_url(config)}
 {twin}Its folder       {config.folder}   (security.log, databases; gone at the end)
 
 Users, with passwords made for this run:
