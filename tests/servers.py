@@ -107,7 +107,8 @@ def granian(
     port = free_port()
     command = [
         sys.executable, "-m", "granian", "--interface", interface, "--host", "127.0.0.1", "--port", str(port),
-        "--workers", str(workers), "--no-ws", *options, target,
+        # A worker that is told to end while it still starts does not hear it (granian 2.8): bound the wait.
+        "--workers", str(workers), "--workers-kill-timeout", "2", "--no-ws", *options, target,
     ]  # fmt: skip
     return serve(command, port, env=child_environment(env))
 
