@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from stockade import truth
 from stockade.core.errors import Unavailable
 from stockade.gate.keys import subject_key
 from stockade.gate.protocol import DIRTY, WORLD, Gate
 from stockade.models import Epoch
-from tests.truth.conftest import subject, world
+from tests.truth.conftest import session, subject, world
 
 KEY = subject_key("7")
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -165,6 +165,23 @@ class TestWhatGoesWrong:
         assert truth.reconcile(older=-1) == 2
         assert subject(gate, alice) > 0
 
+    def test_a_commit_whose_answer_is_lost_leaves_the_mark(
+        self, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The connection breaks while it commits: nobody knows whether it did, so nobody may say that it did not."""
+        commit = connection._commit
+
+        def commit_and_break() -> None:
+            commit()
+            raise OperationalError("server closed the connection unexpectedly")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(connection, "_commit", commit_and_break)
+            with pytest.raises(OperationalError), truth.changing([KEY]):
+                pass
+        assert value_of("7") > 0
+        assert subject(gate, 7) == DIRTY
+
     def test_another_hook_that_fails_first_leaves_the_mark(self, gate: Gate) -> None:
         def fail() -> None:
             raise RuntimeError
@@ -215,6 +232,30 @@ class TestReconcilerAgainstWriters:
         thread.join(20)
         assert not problems
         assert subject(gate, 7) == value_of("7") > 0
+
+    def test_nor_of_an_end_of_sessions_that_may_yet_commit(
+        self, gate: Gate, alice: User, session_of: Any
+    ) -> None:
+        row = session_of(alice)
+        ready, go = threading.Event(), threading.Event()
+
+        def writer() -> None:
+            try:
+                with transaction.atomic():
+                    truth.end_sessions(alice)
+                    ready.set()
+                    go.wait(20)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=writer)
+        thread.start()
+        assert ready.wait(20)
+        assert truth.reconcile(older=-1, wait=0.05) == 0
+        assert session(gate, row) == DIRTY
+        go.set()
+        thread.join(20)
+        assert session(gate, row) == 1
 
     def test_one_locked_row_does_not_keep_the_others_waiting(self, gate: Gate, database_vendor: str) -> None:
         with transaction.atomic():
