@@ -254,6 +254,21 @@ def test_busy_hashing_costs_no_place(alice: Any, monkeypatch: Any) -> None:
         wrong()
 
 
+def test_a_wrong_password_is_charged_even_if_hashing_is_too_busy_to_hide_it(
+    alice: Any, monkeypatch: Any
+) -> None:
+    """Else who floods the server with logins guesses for nothing: right is 200, wrong is 503 and free."""
+
+    def busy(*_: Any) -> Any:
+        raise Unavailable("busy")
+
+    monkeypatch.setattr("stockade.schemes.evening.Evener.even_out", busy)
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            login.verify("alice", "wrong", request())
+    limited()
+
+
 def test_account_names_are_not_in_the_state(alice: Any) -> None:
     """People type passwords into this field, and the state's file is not the place for them."""
     wrong("my secret password")

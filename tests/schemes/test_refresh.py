@@ -24,6 +24,7 @@ from stockade.schemes.jwt import (
     check,
     issue,
     live,
+    prune,
     redeem,
     redemption,
     refresh,
@@ -369,6 +370,16 @@ def test_the_list_has_what_is_live_and_is_bounded(alice: Any, make_user: Callabl
     stockade.end_sessions(ids=mine[:2])
     assert {str(info.id) for info in live(alice.pk)} == set(mine[2:])
     assert len(live(alice.pk, most=2)) == 2
+
+
+def test_what_has_been_over_for_long_is_pruned(alice: Any, later: Callable[[float], None]) -> None:
+    issue(alice)
+    later(45 * 86400)
+    fresh = issue(alice)
+    assert prune() == 0
+    later(20 * 86400)
+    assert prune() == 1
+    assert str(Session.objects.get().pk) == fresh.session
 
 
 # -- transactions -----------------------------------------------------------------------------------------------------

@@ -84,7 +84,8 @@ def _failed(sender: Any, credentials: Any, request: Any = None, **rest: Any) -> 
     attempt = _take(request)
     if attempt is not None:
         existing = accounts.find(attempt.account)
-        # The signal hides the password; any text costs the same to hash.
-        evener().even_out(_DUMMY, getattr(existing, "password", None))
-        attempt.failed(str(existing.pk) if existing is not None else "")
-
+        try:
+            # The signal hides the password; any text costs the same to hash.
+            evener().even_out(_DUMMY, getattr(existing, "password", None))
+        finally:
+            attempt.failed(str(existing.pk) if existing is not None else "")

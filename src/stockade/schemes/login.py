@@ -116,15 +116,17 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
         before = str(getattr(existing, "password", "") or "")
         with _counting():
             user: Any = authenticate(request, **{accounts.username_field(): name, "password": password})
-        if user is not None and user.is_active:
-            attempt.succeeded()
-            _keep_sessions(user, existing, before, password)
-            return user  # type: ignore[no-any-return]
-        evener().even_out(password, before)
     except BaseException:
         attempt.cancelled()
         raise
-    attempt.failed(str(existing.pk) if existing is not None else "")
+    if user is not None and user.is_active:
+        attempt.succeeded()
+        _keep_sessions(user, existing, before, password)
+        return user  # type: ignore[no-any-return]
+    try:
+        evener().even_out(password, before)
+    finally:  # charged also if hashing is too busy for this: else a flood would make guessing free
+        attempt.failed(str(existing.pk) if existing is not None else "")
     refusal = LoginFailed()
     refusal.recorded = True
     raise refusal

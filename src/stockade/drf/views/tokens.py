@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_variables
 from rest_framework.response import Response
 
 from stockade.core.errors import InvalidCredential
@@ -85,9 +85,9 @@ class TokenObtainPairView(TokenView):
 
     serializer_class = ObtainSerializer
 
+    @sensitive_variables("fields")
     def post(self, request: Request) -> Response:
         """Verify the password and open a session."""
-        sensitive_post_parameters()(lambda _: None)(request._request)  # noqa: SLF001
         fields = self.read(request)
         django_request = request._request  # noqa: SLF001
         found = login.obtain(fields[get_user_model().USERNAME_FIELD], fields["password"], django_request)
@@ -101,6 +101,7 @@ class TokenRefreshView(TokenView):
 
     serializer_class = RefreshSerializer
 
+    @sensitive_variables("token")
     def post(self, request: Request) -> Response:
         """Redeem the refresh token for the next pair."""
         token = self.read(request)["refresh"]
@@ -112,6 +113,7 @@ class TokenVerifyView(TokenView):
 
     serializer_class = VerifySerializer
 
+    @sensitive_variables("token")
     def post(self, request: Request) -> Response:
         """Prove the token, and that its session and user still hold."""
         token = self.read(request)["token"]
@@ -124,6 +126,7 @@ class TokenRevokeView(TokenView):
 
     serializer_class = RevokeSerializer
 
+    @sensitive_variables("token")
     def post(self, request: Request) -> Response:
         """End the session of the refresh token."""
         token = self.read(request)["refresh"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stockade.schemes.jwt.lineage import Pair
 from stockade.schemes.jwt.redemption import check, redeem, revoke
 from stockade.schemes.jwt.scheme import JWTScheme
-from stockade.schemes.jwt.sessions import SessionInfo, end_others, end_own, issue, live
+from stockade.schemes.jwt.sessions import SessionInfo, end_others, end_own, issue, live, prune
 
 __all__ = [
     "JWTScheme",
@@ -16,6 +16,7 @@ __all__ = [
     "end_own",
     "issue",
     "live",
+    "prune",
     "redeem",
     "revoke",
 ]
