@@ -86,7 +86,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
 # DRF's view classes read these once, when they are imported: one choice for the whole suite.
-REST_FRAMEWORK = stockade.drf.defaults()
+REST_FRAMEWORK = {
+    **stockade.drf.defaults(),
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
