@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from stockade.core.errors import StockadeError
@@ -134,6 +135,7 @@ def hold(directory: Path) -> None:
 
 if __name__ == "__main__":
     action, directory, *arguments = sys.argv[1:]
-    {"hammer": hammer, "churn": churn, "mark": mark, "stop": stop, "fork": fork, "hold": hold}[action](
-        Path(directory), *arguments
-    )
+    actions: dict[str, Callable[..., None]] = {
+        each.__name__: each for each in (hammer, churn, mark, stop, fork, hold)
+    }
+    actions[action](Path(directory), *arguments)

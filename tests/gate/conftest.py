@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ MAP = 16 << 20
 @pytest.fixture(scope="session")
 def disk() -> Iterator[Path]:
     """A folder on a real disk: the state refuses to lie in memory, where a temporary folder may be."""
-    for base in (tempfile.gettempdir(), "/var/tmp", Path.cwd()):  # noqa: S108 - a fresh folder is made inside
+    for base in (tempfile.gettempdir(), "/var/tmp", Path.cwd()):
         if places.suits(Path(base)):
             with tempfile.TemporaryDirectory(prefix="stockade-gate-", dir=base) as found:
                 yield Path(found)
@@ -51,12 +52,12 @@ def make_gate(kind: str, folder: Path, clock: Clock) -> Iterator[Callable[..., L
     """Makes gates of the kind under test over one and the same place; they are closed at the end."""
     made: list[LocalGate] = []
 
-    def make(**options: object) -> LocalGate:
+    def make(**options: Any) -> LocalGate:
         gate: LocalGate
         if kind == "memory":
             gate = MemoryGate(ticks=clock, **options)
         else:
-            gate = LmdbGate(folder / "state", ticks=clock, **{"map_size": MAP, **options})  # type: ignore[arg-type]
+            gate = LmdbGate(folder / "state", ticks=clock, **{"map_size": MAP, **options})
         made.append(gate)
         return gate
 

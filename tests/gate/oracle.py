@@ -1,4 +1,4 @@
-"""An independent judge of limits: a plain list of admissions, every window looked at, nothing of the algorithm in it."""
+"""An independent judge of limits: a list of admissions, every window looked at, nothing of the algorithm in it."""
 
 from __future__ import annotations
 
@@ -76,21 +76,31 @@ class Oracle:
             assert 0 <= verdict.refused < len(charges)
             assert verdict.wait > 0
             if not self.stepped_back:
-                over = [which for which, cost in wanted.items() if self.held(which) + cost > self.limits[which].count]
+                over = [
+                    which
+                    for which, cost in wanted.items()
+                    if self.held(which) + cost > self.limits[which].count
+                ]
                 assert over, "refused although every limit had the places"
                 refusing = charges[verdict.refused]
                 assert (refusing.limit.name, refusing.key) in over, "the wrong limit is said to refuse"
         if len(wanted) == len(charges):
             for (limit, key, _), left, reset in zip(charges, verdict.remaining, verdict.reset, strict=True):
                 which = limit.name, key
-                assert left <= max(0, limit.count - self.used(which)), "more places are said to be left than are"
+                assert left <= max(0, limit.count - self.used(which)), (
+                    "more places are said to be left than are"
+                )
                 if not self.stepped_back:
-                    assert left >= max(0, limit.count - self.held(which)), "fewer places are said to be left than are"
+                    assert left >= max(0, limit.count - self.held(which)), (
+                        "fewer places are said to be left than are"
+                    )
                     ends = [a.at + limit.period for a in self.kept[which]]
                     ends = [end for end in ends if end + late(limit) > self.elapsed]
                     if any(end > self.elapsed for end in ends):
                         free = self.elapsed + reset
-                        assert any(end <= free <= end + late(limit) for end in ends), "no place comes free then"
+                        assert any(end <= free <= end + late(limit) for end in ends), (
+                            "no place comes free then"
+                        )
                         first = min(end for end in ends if end > self.elapsed)
                         assert free <= first + late(limit), "a place comes free earlier than is said"
         return made
@@ -148,7 +158,18 @@ def steps(draw: random.Random, limit: Limit, back: bool) -> Iterator[int]:
     """How the clock moves: bursts, the edges of slots and windows, pauses, and, if `back`, steps back."""
     slot = max(1, -(-limit.period // 60))
     period = limit.period
-    edges = [slot, slot - 1, slot + 1, period, period - 1, period + 1, 60 * slot, 61 * slot - 1, 61 * slot, 62 * slot]
+    edges = [
+        slot,
+        slot - 1,
+        slot + 1,
+        period,
+        period - 1,
+        period + 1,
+        60 * slot,
+        61 * slot - 1,
+        61 * slot,
+        62 * slot,
+    ]
     while True:
         kind = draw.random()
         if kind < 0.55:
@@ -165,7 +186,7 @@ def steps(draw: random.Random, limit: Limit, back: bool) -> Iterator[int]:
 
 def play(gate: Gate, clock: Clock, seed: int, length: int = 60) -> Oracle:
     """One random history on a gate whose clock is `clock`; every answer is judged."""
-    draw = random.Random(seed)  # noqa: S311 - repeatable histories, no secrets
+    draw = random.Random(seed)
     oracle = Oracle()
     chosen = draw.sample(LIMITS, draw.choice([1, 2, 3]))
     back = draw.random() < 0.5
@@ -182,7 +203,10 @@ def play(gate: Gate, clock: Clock, seed: int, length: int = 60) -> Oracle:
             for charge, admission in zip(charges, admissions, strict=True):
                 kept = oracle.kept[charge.limit.name, charge.key]
                 # What has left the window is not given back; in the list it is harmless either way.
-                if any(admission is each for each in kept) and admission.at + charge.limit.period > oracle.elapsed:
+                if (
+                    any(admission is each for each in kept)
+                    and admission.at + charge.limit.period > oracle.elapsed
+                ):
                     kept[:] = [each for each in kept if each is not admission]
         elif action < 0.08:
             charge_key = limit_key(chosen[0], who[0])
@@ -194,9 +218,7 @@ def play(gate: Gate, clock: Clock, seed: int, length: int = 60) -> Oracle:
             if draw.random() < 0.05:
                 limits.append(limits[0])
             person = draw.choice(who)
-            charges = tuple(
-                Charge(limit, limit_key(limit, person), _cost(draw, limit)) for limit in limits
-            )
+            charges = tuple(Charge(limit, limit_key(limit, person), _cost(draw, limit)) for limit in limits)
             verdict = gate.ask((), charges)
             admissions = oracle.judge(charges, verdict)
             if admissions:

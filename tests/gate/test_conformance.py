@@ -53,9 +53,7 @@ def test_a_refused_request_charges_none_of_its_limits(gate: LocalGate) -> None:
         verdict = gate.ask((), charges)
         assert charges[verdict.refused].limit is FEW
         assert gate.usage() == before
-        assert verdict.remaining == tuple(
-            0 if each.limit is FEW else each.limit.count for each in charges
-        )
+        assert verdict.remaining == tuple(0 if each.limit is FEW else each.limit.count for each in charges)
 
 
 def test_the_limit_that_waits_longest_is_the_one_that_refused(gate: LocalGate, clock: Clock) -> None:
@@ -166,7 +164,11 @@ def test_fewer_places_for_a_limit_count_what_is_used(gate: LocalGate, clock: Clo
 
 def test_a_limit_of_another_shape_starts_afresh_and_disturbs_nothing(gate: LocalGate) -> None:
     exact = Limit("login", 60, 60 * SECOND)
-    for other in (Limit("login", 61, 60 * SECOND), Limit("login", 60, 61 * SECOND), Limit("login", 100, 30 * SECOND)):
+    for other in (
+        Limit("login", 61, 60 * SECOND),
+        Limit("login", 60, 61 * SECOND),
+        Limit("login", 100, 30 * SECOND),
+    ):
         gate.clear(limit_prefix())
         assert use(gate, exact, cost=60)
         assert use(gate, other, cost=other.count)
@@ -184,21 +186,19 @@ def test_a_value_of_another_shape_under_the_very_same_key_is_not_misread(gate: L
 
 
 def test_a_hundred_threads_get_a_hundred_places(gate: LocalGate) -> None:
-    admitted: list[int] = []
+    admitted: list[bool] = []
     ready = threading.Barrier(100)
 
     def hammer() -> None:
         ready.wait()
-        for _ in range(5):
-            if use(gate, MANY):
-                admitted.append(1)
+        admitted.extend([use(gate, MANY) for _ in range(5)])
 
     threads = [threading.Thread(target=hammer) for _ in range(100)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(admitted) == 100
+    assert sum(admitted) == 100
 
 
 # -- refunds, clearing, listing --------------------------------------------------------------------------------------
@@ -218,7 +218,9 @@ def test_a_refund_gives_back_the_places_of_one_charge(gate: LocalGate, clock: Cl
 
 
 @pytest.mark.parametrize("limit", [FEW, MANY])
-def test_a_refund_that_comes_too_late_or_twice_opens_nothing(gate: LocalGate, clock: Clock, limit: Limit) -> None:
+def test_a_refund_that_comes_too_late_or_twice_opens_nothing(
+    gate: LocalGate, clock: Clock, limit: Limit
+) -> None:
     at = gate.ask((), (charge(limit),)).at
     clock.now += 2 * limit.period
     assert use(gate, limit, cost=limit.count)
@@ -296,7 +298,8 @@ def test_usage_tells_who_has_used_how_much(gate: LocalGate, clock: Clock) -> Non
 
 # -- keys ------------------------------------------------------------------------------------------------------------
 
-ODD = ["", " ", "\0", "a\0b", "\1", "\1a", "\2", "é", "\ud800", "x" * 10_000, "x" * 10_001, "\0" * 500, "a" * 180, "a" * 181]
+ODD = ["", " ", "\0", "a\0b", "\1", "\1a", "\2", "é", "\ud800", "\0" * 500]
+ODD += ["x" * 10_000, "x" * 10_001, "a" * 180, "a" * 181]
 
 
 def test_odd_and_huge_identities_are_counted_apart(gate: LocalGate) -> None:
@@ -339,13 +342,12 @@ def test_no_limit_can_be_written_over_an_epoch_that_exists(gate: LocalGate) -> N
 
 @pytest.mark.parametrize("key", [b"", b"x", b"l", limit_key(FEW, "alice"), b"b", b"m", b"s" * 501])
 def test_no_epoch_can_be_written_over_a_limit(gate: LocalGate, key: bytes) -> None:
-    for write in (
-        lambda: gate.mark([ALICE, key], ONE),
-        lambda: gate.publish([(ALICE, 1), (key, 1)], ONE),
-        lambda: gate.load([(key, 1)], 0),
-    ):
-        with pytest.raises(ValueError, match="key"):
-            write()
+    with pytest.raises(ValueError, match="key"):
+        gate.mark([ALICE, key], ONE)
+    with pytest.raises(ValueError, match="key"):
+        gate.publish([(ALICE, 1), (key, 1)], ONE)
+    with pytest.raises(ValueError, match="key"):
+        gate.load([(key, 1)], 0)
     assert gate.ask((ALICE,), ()).epochs == (0,)
 
 
@@ -493,7 +495,9 @@ def test_old_marks_are_stale_and_young_ones_are_not(gate: LocalGate, clock: Cloc
     assert (verdict.epochs, verdict.world) == ((7,), 7)
 
 
-def test_the_marks_of_a_dead_writer_are_stale_at_once(gate: LocalGate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_marks_of_a_dead_writer_are_stale_at_once(
+    gate: LocalGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gate.mark([ALICE], ONE)
     assert gate.stale(60 * SECOND) == []
     real = records.started

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stockade.gate import headers
 from stockade.gate.protocol import Charge, Limit, Verdict
@@ -47,6 +46,8 @@ def test_no_name_of_a_limit_can_break_out_of_its_header(wanted: list[str], left:
         assert header.isascii()
 
 
-@pytest.mark.parametrize(("wait", "seconds"), [(0, 1), (1, 1), (SECOND, 1), (SECOND + 1, 2), (59_999_999, 60)])
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [(0, 1), (1, 1), (SECOND, 1), (SECOND + 1, 2), (59_999_999, 60)]
+)
 def test_retry_after_is_rounded_up_so_that_who_obeys_is_not_refused(wait: int, seconds: int) -> None:
     assert headers.retry_after(wait) == seconds

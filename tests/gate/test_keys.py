@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stockade.gate.keys import join, limit_key, limit_prefix, parse_limit_key, session_key, subject_key
 from stockade.gate.protocol import MAX_KEY, Limit
@@ -41,7 +40,12 @@ def test_the_prefix_of_one_identity_is_not_the_prefix_of_another(a: str, who: st
 @given(names, st.text(st.characters(codec=None)) | nasty)
 def test_keys_are_short_enough_for_every_state(name: str, who: str) -> None:
     limit = Limit(name, 10**9, 10 * 365 * 86400 * SECOND)
-    for key in (limit_key(limit, who), limit_key(limit, who * 50), subject_key(who * 50), session_key(who * 50)):
+    for key in (
+        limit_key(limit, who),
+        limit_key(limit, who * 50),
+        subject_key(who * 50),
+        session_key(who * 50),
+    ):
         assert 0 < len(key) <= MAX_KEY
 
 

@@ -53,7 +53,9 @@ def gate(state: Path) -> Iterator[LmdbGate]:
     gate.close()
 
 
-def test_eight_processes_get_a_hundred_places_of_a_hundred(state: Path, actors: list[Actor], gate: LmdbGate) -> None:
+def test_eight_processes_get_a_hundred_places_of_a_hundred(
+    state: Path, actors: list[Actor], gate: LmdbGate
+) -> None:
     actors += [start("hammer", state, "200") for _ in range(8)]
     assert [line(actor) for actor in actors] == ["ready"] * 8
     for actor in actors:
@@ -65,7 +67,7 @@ def test_eight_processes_get_a_hundred_places_of_a_hundred(state: Path, actors: 
 def test_a_writer_killed_at_any_point_loses_no_epoch_and_opens_no_limit(
     state: Path, actors: list[Actor], gate: LmdbGate
 ) -> None:
-    draw = random.Random(7)  # noqa: S311 - where to kill, no secret
+    draw = random.Random(7)
     gate.load([], 1)
     marker = gate.ask((), ()).marker
     admitted = 0
@@ -121,7 +123,9 @@ def test_a_stopped_writer_does_not_stop_the_others(state: Path, actors: list[Act
     assert gate.ask((subject_key("alice"),), ()).epochs == (4,)
 
 
-def test_killing_a_stopped_writer_gives_its_turn_back(state: Path, actors: list[Actor], gate: LmdbGate) -> None:
+def test_killing_a_stopped_writer_gives_its_turn_back(
+    state: Path, actors: list[Actor], gate: LmdbGate
+) -> None:
     stopped = start("stop", state)
     actors.append(stopped)
     assert line(stopped) == "stopping"
@@ -155,7 +159,9 @@ def test_the_mark_of_a_dead_process_is_stale_at_once_and_of_a_living_one_is_not(
     assert gate.stale(86_400_000_000) == []
     tell(marking)
     marking.wait()
-    assert [(mark.key, mark.token) for mark in gate.stale(86_400_000_000)] == [(subject_key("alice"), b"the-dead")]
+    assert [(mark.key, mark.token) for mark in gate.stale(86_400_000_000)] == [
+        (subject_key("alice"), b"the-dead")
+    ]
 
 
 def test_clearing_in_one_process_opens_the_limit_in_another_that_remembers_a_refusal(

@@ -12,9 +12,11 @@ from stockade.gate.protocol import Limit
 SECOND = 1_000_000
 
 
-@pytest.mark.parametrize("limit", [Limit("a", 60, 60 * SECOND), Limit("b", 10**9, 60 * SECOND), Limit("c", 61, 61)])
+@pytest.mark.parametrize(
+    "limit", [Limit("a", 60, 60 * SECOND), Limit("b", 10**9, 60 * SECOND), Limit("c", 61, 61)]
+)
 def test_a_value_does_not_grow_with_its_use(limit: Limit) -> None:
-    draw = random.Random(1)  # noqa: S311 - no secret
+    draw = random.Random(1)
     value: bytes | None = None
     now = 0
     longest = 0
@@ -41,7 +43,16 @@ def test_a_value_expires_when_its_last_place_comes_free_and_not_before(limit: Li
 def test_the_count_is_exact_where_every_place_has_its_own_time() -> None:
     limit = Limit("a", 3, 10)
     value: bytes | None = None
-    for now, admitted in [(0, True), (4, True), (5, True), (9, False), (10, True), (13, False), (14, True), (15, True)]:
+    for now, admitted in [
+        (0, True),
+        (4, True),
+        (5, True),
+        (9, False),
+        (10, True),
+        (13, False),
+        (14, True),
+        (15, True),
+    ]:
         new, _, _ = windows.charge(value, limit, 1, now)
         assert (new is not None) is admitted
         value = new or value
