@@ -278,7 +278,8 @@ def test_a_slip_is_answered_with_what_to_write(slip: Any, advice: str) -> None:
         (Public(where=Q(rank__gt=None)), Doc, "E046"),
         (~(Role("A") & Public(where=~Q(rank__almost=3))), Doc, "E046"),
         (Public(where=Q(Q(notes__stars=1) & Q(notes__strs=1))), Doc, r"E044.*Note has no field 'strs'"),
-        (Granted("policy_app.change_doc"), Badge, None),
+        (Granted("policy_app.change_doc"), Badge, r"E048.*policy_app.change_badge"),
+        (Granted("policy_app.change_badge"), Badge, None),
         (Granted("auth.change_user"), Doc, r"E048.*policy_app.change_doc"),
     ],
 )
