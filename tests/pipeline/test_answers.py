@@ -57,6 +57,14 @@ def test_a_strangers_request_id_is_not_taken(configure: Callable[..., None], ano
     assert re.fullmatch(r"[0-9a-f]{32}", forged)
 
 
+def test_an_untrusted_peers_request_id_is_not_taken_behind_proxies(
+    configure: Callable[..., None], anonymous: Client
+) -> None:
+    configure(TRUSTED_PROXIES=["10.0.0.0/8"])
+    response = anonymous.get("/public/", headers={"x-request-id": "trace-1"}, REMOTE_ADDR="203.0.113.9")
+    assert response.headers["X-Request-ID"] != "trace-1"
+
+
 def test_an_unresolved_path_is_a_problem_document(anonymous: Client) -> None:
     response = anonymous.get("/nothing/here")
     assert response.status_code == 404

@@ -34,7 +34,7 @@ def shared(
     request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
 ) -> Iterator[tuple[servers.Server, Path]]:
     """The workers and their state: one set for all tests of an interface, because starting them takes seconds."""
-    folder = Path(tempfile.mkdtemp(prefix="stockade-state-", dir="/var/tmp"))  # noqa: S108 - not in shared memory
+    folder = Path(tempfile.mkdtemp(prefix="stockade-state-", dir="/var/tmp"))
     name = "application" if request.param == "wsgi" else "asgi"
     with django_db_blocker.unblock():
         environment = {
