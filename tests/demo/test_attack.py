@@ -85,15 +85,10 @@ class Puppet(Target):
 
 
 def puppet(status: int) -> Target:
-    made = Puppet(
-        "puppet",
-        "http://127.0.0.1:9",
-        dict.fromkeys(("alice", "bob", "carol", "admin"), "x"),
-        5,
-        100,
-        lambda h, c: "x",
-    )
-    object.__setattr__(made.__class__, "status", status)
+    passwords = dict.fromkeys(("alice", "bob", "carol", "admin"), "x")
+    kind = type("Puppet", (Puppet,), {"status": status})
+    made = kind("puppet", "http://127.0.0.1:9", passwords, 5, 100, lambda header, claims: "x")
+    assert isinstance(made, Target)
     return made
 
 

@@ -12,10 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from stockade.demo.attacks.client import Target
+from stockade.demo.attacks.client import AttackError, Target
 from tests.demo.runs import Run, alive, call, children, running, wait_until_gone
 
 PRIVATE = 0o600
+
+
+def answers(target: Target) -> bool:
+    try:
+        return target.get("/healthz").status == 200
+    except AttackError:
+        return False
 
 
 def mode(path: Path) -> int:
@@ -120,7 +127,7 @@ def test_a_dead_worker_is_replaced_and_forgets_no_logout(tmp_path: Path) -> None
             os.kill(pid, signal.SIGKILL)
         assert wait_until_gone(workers) == []
         deadline = time.monotonic() + 60
-        while target.get("/healthz").status != 200 and time.monotonic() < deadline:
+        while not answers(target) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert [target.get("/api/profile/", pair.access).status for _ in range(10)] == [401] * 10
 
@@ -131,7 +138,8 @@ def test_limits_from_the_command_line_hold_in_all_workers_together(tmp_path: Pat
         target = Target("stockade", run.base_url, {}, 5, 5, lambda h, c: "").elsewhere()
         guesses = [target.post("/api/token/", {"username": "x", "password": "y"}).status for _ in range(4)]
         assert guesses == [401, 401, 429, 429]
-        assert sum(target.get("/api/articles/").status == 200 for _ in range(40)) == 26
+        # A login is no request of a stranger: only its failures count, above.
+        assert sum(target.get("/api/articles/").status == 200 for _ in range(40)) == 30
 
 
 def test_a_database_of_another_project_is_left_alone(tmp_path: Path) -> None:

@@ -28,7 +28,10 @@ def demo(
         typer.Option("--database", metavar="URL", help="postgres://... or sqlite:///...; default: SQLite"),
     ] = "",
     workers: Annotated[
-        int, typer.Option("--workers", help="Processes of each server; default 2, attacked 4.", show_default=False)
+        int,
+        typer.Option(
+            "--workers", help="Processes of each server; default 2, attacked 4.", show_default=False
+        ),
     ] = 0,
     limit: Annotated[
         list[str] | None,

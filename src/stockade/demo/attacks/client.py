@@ -162,7 +162,10 @@ class Target:
             sock = socket.create_connection(address, TIMEOUT, (source, 0) if source else None)
         except OSError:
             # Off Linux, only 127.0.0.1 may be bound.
-            sock = socket.create_connection(address, TIMEOUT)
+            try:
+                sock = socket.create_connection(address, TIMEOUT)
+            except OSError as error:
+                raise AttackError(f"{self.base_url} does not answer: {error.strerror}") from None
         with sock:
             yield sock
 
