@@ -178,7 +178,12 @@ def test_a_database_that_is_away_loses_nothing_that_fits(writer, away):
     assert one.backlog.dropped == 0
 
 
+def begin_a_minute() -> None:
+    clock.shift(60 - clock.ticks() / 1_000_000 % 60)
+
+
 def test_attack_a_flood_fills_neither_the_disk_nor_the_table(writer):
+    begin_a_minute()
     one = writer(rows=200)
     for _ in range(5_000):
         one.put(REFUSAL)
@@ -186,7 +191,7 @@ def test_attack_a_flood_fills_neither_the_disk_nor_the_table(writer):
     assert one.flush(20)
     assert count(event="authz_fail") == 200
     assert count(event="authn_credential_exposed") == 1
-    assert drops() == [{"authz_fail": 4_800}]
+    assert sum(found["authz_fail"] for found in drops()) == 4_800
     clock.shift(60)
     one.put(REFUSAL)
     assert one.flush(20)
@@ -194,6 +199,7 @@ def test_attack_a_flood_fills_neither_the_disk_nor_the_table(writer):
 
 
 def test_drops_are_reported_once_a_minute(writer):
+    begin_a_minute()
     backlog = writer(rows=1).backlog
     backlog.put(REFUSAL)
     backlog.put(REFUSAL)
