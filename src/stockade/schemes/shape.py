@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db import models
+from django.db import models, router
 
 
 class UserState(NamedTuple):
@@ -36,15 +36,23 @@ class Shape:
     group: tuple[str, ...]
     _known: frozenset[str] = field(repr=False)
     _active: bool = field(repr=False)
+    _rule: type[models.Model] | None = field(repr=False, default=None)
 
-    def read(self, values: Sequence[Any]) -> UserState:
-        """The state of the user whose columns these are."""
+    def read(self, values: Sequence[Any], pk: Any = None) -> UserState:
+        """The state of the user whose columns these are.
+
+        Args:
+            values: in the order of `columns`; what follows is ignored.
+            pk: the user's primary key. Only models whose `is_active` is a property need it: one more query loads the
+                user and asks.
+        """
         left = iter(values)
-        return UserState(
-            active=bool(next(left)) if "is_active" in self._known else self._active,
-            superuser=bool(next(left)) if "is_superuser" in self._known else False,
-            password=str(next(left)) if "password" in self._known else "",
-        )
+        active = bool(next(left)) if "is_active" in self._known else self._active
+        superuser = bool(next(left)) if "is_superuser" in self._known else False
+        password = str(next(left)) if "password" in self._known else ""
+        if self._rule is not None and pk is not None:
+            active = _asked(self._rule, pk)
+        return UserState(active, superuser, password)
 
 
 @lru_cache(maxsize=64)
@@ -58,9 +66,16 @@ def shape_of(model: type[models.Model], prefix: str = "") -> Shape:
     known = [name for name in ("is_active", "is_superuser", "password") if _has(model, name)]
     groups = _has(model, "groups") and _has(model._meta.get_field("groups").related_model, "name")  # noqa: SLF001
     group = (f"{prefix}groups__name",) if groups else ()
-    # AbstractBaseUser has `is_active = True` as a plain attribute; what is neither column nor True is not active.
-    active = getattr(model, "is_active", True) is True
-    return Shape(tuple(prefix + name for name in known), group, frozenset(known), active)
+    # AbstractBaseUser has `is_active = True` as a plain attribute. What is neither a column nor plainly True or False
+    # is a rule of the project's own, which only an instance can answer.
+    plain = getattr(model, "is_active", True)
+    rule = model if "is_active" not in known and not isinstance(plain, bool) else None
+    return Shape(tuple(prefix + name for name in known), group, frozenset(known), plain is True, rule)
+
+
+def _asked(model: type[models.Model], pk: Any) -> bool:
+    user: Any = model._base_manager.using(router.db_for_write(model)).filter(pk=pk).first()
+    return user is not None and bool(user.is_active)
 
 
 def _has(model: Any, name: str) -> bool:

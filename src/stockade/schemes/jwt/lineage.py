@@ -84,7 +84,8 @@ def read_row(session: uuid.UUID) -> tuple[Row, UserState] | tuple[None, None]:
     values = rows.values_list(*COLUMNS, *shape.columns).first()
     if values is None:
         return None, None
-    return Row(*values[: len(COLUMNS)]), shape.read(values[len(COLUMNS) :])
+    row = Row(*values[: len(COLUMNS)])
+    return row, shape.read(values[len(COLUMNS) :], row.user_id)
 
 
 def next_pair(row: Row, session: uuid.UUID) -> tuple[Pair, Credential]:

@@ -84,7 +84,7 @@ class JWTScheme:
             refuse("expired")
         if str(user_id) != credential.subject:
             refuse("wrong_subject")
-        user = shape.read(columns)
+        user = shape.read(columns, user_id)
         if not user.active:
             refuse("inactive")
         if not stamp.matches(kept, credential.subject, user.password):
