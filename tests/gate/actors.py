@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -121,6 +122,24 @@ def fork(directory: Path) -> None:
     sys.stdin.readline()
 
 
+def fork_in_c(directory: Path) -> None:
+    """Fork as a server written in C does: Python hears of it in the child only."""
+    gate = LmdbGate(directory, map_size=MAP)
+    gate.ask((), charges(HUNDRED))
+    gate.ask((), ())
+    pid = ctypes.CDLL(None).fork()
+    if pid == 0:
+        status = 1
+        try:
+            ctypes.pythonapi.PyOS_AfterFork_Child()
+            status = 0 if gate.ask((), charges(HUNDRED)).remaining == (98,) else 2
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    say(f"{status} {gate.ask((), charges(HUNDRED)).remaining[0]}")
+    sys.stdin.readline()
+
+
 def hold(directory: Path) -> None:
     """Have the state open until a line comes on stdin."""
     gate = LmdbGate(directory, map_size=MAP)
@@ -136,6 +155,6 @@ def hold(directory: Path) -> None:
 if __name__ == "__main__":
     action, directory, *arguments = sys.argv[1:]
     actions: dict[str, Callable[..., None]] = {
-        each.__name__: each for each in (hammer, churn, mark, stop, fork, hold)
+        each.__name__: each for each in (hammer, churn, mark, stop, fork, fork_in_c, hold)
     }
     actions[action](Path(directory), *arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,6 +148,40 @@ def test_a_forked_child_counts_with_its_parent_and_disturbs_nobody(
     assert gate.usage()[0].used == 100
     tell(forking)
     assert forking.wait() == 0
+
+
+def test_a_child_of_a_server_that_forks_in_c_opens_its_own(
+    state: Path, actors: list[Actor], gate: LmdbGate
+) -> None:
+    forking = start("fork_in_c", state)
+    actors.append(forking)
+    assert line(forking) == "0 97"
+    assert gate.ask((), charges(HUNDRED)).remaining == (96,)
+
+
+def test_a_gate_that_is_closed_under_a_request_answers_and_opens_again(gate: LmdbGate) -> None:
+    answers: list[int] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        for _ in range(300):
+            try:
+                answers.append(gate.ask((), charges(THOUSAND)).refused)
+                gate.ask((), ())
+            except Unavailable:
+                pass
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the finding
+                failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        gate.close()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert answers.count(-1) == gate.usage()[0].used > 0
 
 
 def test_the_mark_of_a_dead_process_is_stale_at_once_and_of_a_living_one_is_not(

@@ -6,6 +6,8 @@ import os
 import weakref
 from typing import Protocol
 
+from stockade.gate import records
+
 
 class Forked(Protocol):
     """What is told around every fork of this process."""
@@ -44,5 +46,6 @@ def _parent() -> None:
 
 
 def _child() -> None:
+    records.own_start.cache_clear()
     for gate in list(_watched):
         gate.after_fork_child()

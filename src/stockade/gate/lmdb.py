@@ -14,6 +14,7 @@ import fcntl
 
 import lmdb
 
+from stockade.core.errors import Unavailable
 from stockade.gate import keys, records, windows
 from stockade.gate.base import refusal
 from stockade.gate.keys import check_limit_key
@@ -60,6 +61,8 @@ class LmdbGate(MappedGate):
                 _flock(turn.fd, TAKE)
             except BlockingIOError:
                 turn.wait_for_processes()
+            except (OSError, ValueError):
+                raise Unavailable(reason="state: closed by another thread") from None
             try:
                 txn = begin(None, None, True)  # by position: keywords cost as much as the transaction
                 try:

@@ -245,11 +245,15 @@ class MappedGate(LocalGate):
     def close(self) -> None:
         """Let go of files; the gate opens again by itself when asked."""
         with self._opening:
-            env, self._env, self._begin = self._env, None, None
-            if env is not None:
-                env.close()
-            self._turn.close()
-            self._stay.leave()
+            self.before_fork()  # let transactions of other threads end
+            try:
+                env, self._env, self._begin = self._env, None, None
+                if env is not None:
+                    env.close()
+                self._turn.close()
+                self._stay.leave()
+            finally:
+                self.after_fork_parent()
 
     def before_fork(self) -> None:
         """Let the threads of this process finish their transactions, so that the child inherits none."""

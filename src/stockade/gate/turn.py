@@ -87,6 +87,8 @@ class Turn:
                 _flock(self.fd, TAKE)
             except BlockingIOError:
                 self.wait_for_processes()
+            except (OSError, ValueError):
+                raise Unavailable(reason="state: closed by another thread") from None
         except BaseException:
             self.lock.release()
             raise
