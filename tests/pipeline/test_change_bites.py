@@ -101,9 +101,10 @@ def test_while_a_change_is_not_committed_sql_is_asked_each_time(alice: User, see
     with transaction.atomic():
         alice.is_active = False
         alice.save()
-        with CaptureQueriesContext(connection) as queries:
-            seen.get("/private/")
-        assert len(queries) >= 1
+        for _ in range(3):
+            with CaptureQueriesContext(connection) as queries:
+                seen.get("/private/")
+            assert len(queries) >= 1
     assert seen.get("/private/").status_code == 401
 
 
