@@ -194,16 +194,18 @@ function write(entry) {
   state.last = Math.max(state.last, entry.id);
   const log = $("log");
   const like = [entry.event, entry.reason, entry.status, entry.who, entry.route].join(" ");
-  const newest = log.firstElementChild;
-  if (newest?.dataset.like === like) { // the same again, as a flood writes it: counted, not repeated
-    newest.dataset.times = Number(newest.dataset.times) + 1;
-    newest.querySelector(".many").textContent = `×${newest.dataset.times}`;
-    newest.querySelector(".many").hidden = false;
+  // By time: refusals are written in batches, a little after what they stand between.
+  let after = log.firstElementChild;
+  while (after && after.dataset.at > entry.at) after = after.nextElementSibling;
+  if (after?.dataset.like === like) { // the same again, as a flood writes it: counted, not repeated
+    after.dataset.times = Number(after.dataset.times) + 1;
+    after.querySelector(".many").textContent = `×${after.dataset.times}`;
+    after.querySelector(".many").hidden = false;
     return;
   }
   const item = document.createElement("li");
   item.className = entry.level.toLowerCase();
-  Object.assign(item.dataset, { like, times: 1 });
+  Object.assign(item.dataset, { like, times: 1, at: entry.at });
   const line = element("div", "", "line");
   const sentence = element("span", entry.sentence || entry.event);
   const many = element("span", "", "many");
@@ -214,7 +216,7 @@ function write(entry) {
   line.append(sentence, time);
   const tag = [entry.event, entry.reason, entry.status, entry.who, [entry.method, entry.route].filter(Boolean).join(" ")];
   item.append(line, element("div", tag.filter(Boolean).join(" · "), "tag"));
-  log.prepend(item);
+  log.insertBefore(item, after);
   while (log.children.length > KEEP) log.lastElementChild.remove();
 }
 
