@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import router
+from django.db import models, router
 
 from stockade import keyring
 from stockade.conf import load as settings
@@ -20,6 +21,7 @@ from stockade.schemes import stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import access, compact, refresh
 from stockade.schemes.jwt.compact import refuse
+from stockade.schemes.prepared import Prepared
 from stockade.schemes.shape import shape_of
 from stockade.schemes.users import trusted_user
 
@@ -69,12 +71,7 @@ class JWTScheme:
             refuse("claim_sid")
         model = get_user_model()
         shape = shape_of(model, "user__")
-        rows = list(
-            Session.objects.using(router.db_for_write(Session))
-            .filter(pk=session)
-            .order_by()
-            .values_list("ended_at", "expires_at", "stamp", "user_id", *shape.columns, *shape.group)
-        )
+        rows = _query_of(model).rows(session, router.db_for_write(Session))
         if not rows:
             refuse("gone")
         ended_at, expires_at, kept, user_id, *columns = rows[0]
@@ -108,3 +105,13 @@ class JWTScheme:
     def challenge(self) -> str:
         """RFC 6750 section 3."""
         return "Bearer"
+
+
+@lru_cache(maxsize=8)
+def _query_of(model: type[models.Model]) -> Prepared:
+    """The one query: the session, its user, and one row for each of the user's groups (an outer join)."""
+    shape = shape_of(model, "user__")
+    names = ("ended_at", "expires_at", "stamp", "user_id", *shape.columns, *shape.group)
+    return Prepared(
+        lambda pk, using: Session.objects.using(using).filter(pk=pk).order_by().values_list(*names)
+    )
