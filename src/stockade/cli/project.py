@@ -30,6 +30,11 @@ def load_project() -> None:
         fail(f"The project does not start: {error}", WRONG_USE)
     if not apps.is_installed("stockade"):
         fail('"stockade" is not in INSTALLED_APPS of this project.', WRONG_USE)
+    from stockade.pipeline.start import settings_findings
+
+    wrong = [str(finding) for finding in settings_findings()]
+    if wrong:
+        fail("\n".join(wrong), WRONG_USE)
 
 
 def find_user(name: str) -> Any:

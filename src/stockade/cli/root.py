@@ -7,11 +7,12 @@ import sys
 from typing import Annotated
 
 import typer
+from django.db import DatabaseError
 
 from stockade import __version__
 from stockade.cli import events, keyring, lockouts, sessions
-from stockade.cli.output import WRONG_USE, fail
-from stockade.core.errors import ConfigurationError
+from stockade.cli.output import FINDINGS, WRONG_USE
+from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.demo.command import demo
 
 app = typer.Typer(
@@ -64,6 +65,9 @@ def run(arguments: list[str] | None = None) -> None:
     except ConfigurationError as error:
         typer.echo(str(error), err=True)
         sys.exit(WRONG_USE)
-
-
-__all__ = ["app", "fail", "run"]
+    except DatabaseError as error:
+        typer.echo(f"The database says: {error}. Is it there, and migrated (`manage.py migrate`)?", err=True)
+        sys.exit(FINDINGS)
+    except Unavailable as error:
+        typer.echo(f"The state is away ({error.reason}); nothing was changed. Try again.", err=True)
+        sys.exit(FINDINGS)

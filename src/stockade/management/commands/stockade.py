@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 
 class Command(BaseCommand):
@@ -19,8 +20,12 @@ class Command(BaseCommand):
 
         run(argv[2:])
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Whatever follows is the command line's own to read."""
+        parser.add_argument("arguments", nargs=argparse.REMAINDER)
+
+    def handle(self, *args: Any, arguments: list[str], **options: Any) -> None:
         """For `call_command("stockade", "sessions", "list")`."""
         from stockade.cli.root import app
 
-        app(list(args), standalone_mode=False)
+        app(arguments, standalone_mode=False)

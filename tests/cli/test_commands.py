@@ -1,0 +1,205 @@
+"""What every command prints, in both formats, and how it exits: 0 fine, 1 refused, 2 wrong use."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from typer.testing import CliRunner, Result
+
+import stockade
+from stockade import conf, events, keyring
+from stockade.cli.root import app
+from stockade.core import clock
+from stockade.events import Event
+from stockade.gate.keys import limit_key
+from stockade.gate.protocol import Charge
+from stockade.gate.rates import parse
+from stockade.gate.registry import get_gate
+from stockade.models import SecurityEvent, Session
+from tests.servers import ROOT
+
+
+@pytest.fixture(autouse=True)
+def project(settings: Any, db: None) -> Iterator[Any]:
+    settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["database"]}}
+    get_gate().reset()
+    yield settings
+    get_gate().reset()
+    clock.unshift()
+    conf.forget()
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def rows(*arguments: str) -> list[dict[str, Any]]:
+    result = run(*arguments, "--format", "json")
+    assert result.exit_code == 0, result.output
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+@pytest.fixture
+def alice() -> User:
+    return User.objects.create_user("alice", password="x")
+
+
+def test_sessions_are_listed_without_any_secret(alice: User) -> None:
+    pair = stockade.issue(alice)
+    (row,) = rows("sessions", "list", "--user", "alice")
+    assert row["user"] == "alice"
+    assert set(row) == {
+        "id", "user", "created_at", "last_used", "expires_at", "address", "user_agent", "ended_at", "end_reason",
+    }  # fmt: skip
+    text = run("sessions", "list").stdout
+    assert text.splitlines()[0].split("\t")[:2] == ["id", "user"]
+    assert pair.refresh.rpartition(".")[2] not in text
+    assert Session.objects.get().stamp not in text
+
+
+def test_one_session_is_ended(alice: User) -> None:
+    stockade.issue(alice)
+    stockade.issue(alice)
+    first = rows("sessions", "list")[0]["id"]
+    assert run("sessions", "end", first).exit_code == 0
+    assert [row["id"] for row in rows("sessions", "list")] != [first]
+    assert len(rows("sessions", "list")) == 1
+    assert len(rows("sessions", "list", "--ended")) == 2
+    again = run("sessions", "end", first)
+    assert (again.exit_code, "no live session" in again.stderr) == (1, True)
+
+
+def test_all_sessions_of_a_user_are_ended(alice: User) -> None:
+    for _ in range(3):
+        stockade.issue(alice)
+    assert run("sessions", "end-all", "--user", "alice").stdout == "Ended 3 sessions of alice.\n"
+    assert run("sessions", "end-all", "--user", str(alice.pk)).stdout == f"Ended 0 sessions of {alice.pk}.\n"
+
+
+def test_what_is_not_there_is_said_and_told_apart_from_wrong_use(alice: User) -> None:
+    assert run("sessions", "end-all", "--user", "nobody").exit_code == 1
+    assert run("sessions", "end", "nonsense").exit_code == 2
+    assert run("sessions", "end", "00000000-0000-4000-8000-000000000000").exit_code == 1
+    assert run("sessions", "end").exit_code == 2
+    assert run("nonsense").exit_code == 2
+    assert run("sessions", "list", "--format", "xml").exit_code == 2
+    assert run("keyring", "retire", "nonsense").exit_code == 1
+    assert run("keyring", "rotate", "--algorithm", "none").exit_code == 2
+    assert run("lockouts", "clear", "login:nobody").exit_code == 1
+    assert run("events", "tail", "--since", "yesterday").exit_code == 2
+
+
+def test_the_key_ring_is_rotated_and_retired(alice: User) -> None:
+    stockade.issue(alice)
+    (old,) = rows("keyring", "list")
+    assert old["state"] == "signing"
+    published = run("keyring", "rotate")
+    assert re.match(r"Published \S+, signs from ", published.stdout)
+    assert run("keyring", "rotate", "--now").exit_code == 0
+    states = {row["kid"]: row["state"] for row in rows("keyring", "list")}
+    assert states.pop(old["kid"]) == "retired"
+    assert set(states.values()) == {"signing"}
+    new = next(iter(states))
+    assert run("keyring", "retire", new).stdout == f"Retired {new}.\n"
+    keys = json.loads(run("keyring", "jwks").stdout)["keys"]
+    assert {key["kid"] for key in keys} >= {old["kid"], new}
+    assert not [key for key in keys if {"d", "p", "q", "k"} & set(key)]
+    assert keyring.ring().signer().kid not in {old["kid"], new}
+
+
+def test_lockouts_are_listed_and_cleared() -> None:
+    limit = parse("login", "2/min")
+    for _ in range(2):
+        get_gate().ask((), (Charge(limit, limit_key(limit, "account")),))
+    get_gate().ask((), (Charge(limit, limit_key(limit, "another")),))
+    (row,) = rows("lockouts", "list")
+    assert row["key"] == "login:account"
+    assert (row["failures"], row["limit"]) == (2, 2)
+    assert len(rows("lockouts", "list", "--all")) == 2
+    assert run("lockouts", "clear", "login:account").exit_code == 0
+    assert rows("lockouts", "list") == []
+    assert len(rows("lockouts", "list", "--all")) == 1
+
+
+def test_a_cleared_lockout_clears_no_other_limit() -> None:
+    user = parse("user", "2/min")
+    get_gate().ask((), (Charge(user, limit_key(user, "1")),))
+    assert run("lockouts", "clear", "user:1").exit_code == 1
+    assert get_gate().ask((), (Charge(user, limit_key(user, "1")),)).remaining == (0,)
+
+
+def test_events_are_shown_exported_and_pruned(alice: User) -> None:
+    stockade.issue(alice)
+    events.emit(Event.AUTHZ_FAIL, reason="undeclared", status=403)
+    events.flush()
+    shown = rows("events", "tail")
+    assert [row["event.action"] for row in shown] == [
+        "crypt_key_created",
+        "authn_token_created",
+        "authz_fail",
+    ]
+    assert run("events", "tail", "-n", "1").stdout.splitlines()[-1].split("\t")[1] == "authz_fail"
+    exported = [json.loads(line) for line in run("events", "export", "--since", "1h").stdout.splitlines()]
+    assert [row["event.action"] for row in exported] == [row["event.action"] for row in shown]
+    clock.shift(7200)
+    assert run("events", "export", "--since", "1h").stdout == ""
+    assert run("events", "prune", "--older", "1h").stdout == "Deleted 3 events.\n"
+    assert not SecurityEvent.objects.exists()
+
+
+def test_what_an_attacker_wrote_does_not_reach_the_terminal_as_an_escape(alice: User) -> None:
+    stockade.issue(alice)
+    Session.objects.update(user_agent="\x1b[2J\x1b]0;owned\x07")
+    assert "\x1b" not in run("sessions", "list").stdout
+
+
+def test_the_management_command_is_the_same(alice: User, capsys: pytest.CaptureFixture[str]) -> None:
+    stockade.issue(alice)
+    call_command("stockade", "sessions", "end-all", "--user", "alice")
+    assert capsys.readouterr().out == "Ended 1 session of alice.\n"
+
+
+def program(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    return subprocess.run(
+        [sys.executable, "-m", "stockade", *arguments],
+        env={**clean, **environment}, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_without_a_project_it_says_what_to_add() -> None:
+    none = program("sessions", "list")
+    assert (none.returncode, "--settings MODULE" in none.stderr) == (2, True)
+    wrong = program("--settings", "no.such.module", "sessions", "list")
+    assert (wrong.returncode, "no.such.module" in wrong.stderr) == (2, True)
+    assert "Traceback" not in none.stderr + wrong.stderr
+
+
+def test_a_project_that_is_set_up_wrongly_is_told_so() -> None:
+    """A wrong setting is an error with its number and its remedy, not a traceback."""
+    result = program("--settings", "tests.cli.wrong", "keyring", "list")
+    assert result.returncode == 2
+    assert "stockade.E020" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_version_is_printed() -> None:
+    result = program("--version")
+    assert (result.returncode, result.stdout) == (0, f"stockade {stockade.__version__}\n")
+
+
+def test_a_database_without_tables_is_told_so() -> None:
+    result = program("--settings", "tests.settings", "sessions", "list")
+    assert result.returncode == 1
+    assert "migrate" in result.stderr
+    assert "Traceback" not in result.stderr
