@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from stockade.gate import headers
 from stockade.gate.protocol import Charge, Limit, Verdict
@@ -37,6 +37,7 @@ def test_the_drafts_examples() -> None:
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=50).filter(str.isprintable)
 
 
+@example(['user";r=1000;t=1, "', "\\"], 0, 1)
 @given(st.lists(names, min_size=1, max_size=4), st.integers(0, 10**9), st.integers(0, 10**15))
 def test_no_name_of_a_limit_can_break_out_of_its_header(wanted: list[str], left: int, reset: int) -> None:
     limits = charges(*(Limit(name, 5, SECOND) for name in wanted))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from stockade.gate.keys import join, limit_key, limit_prefix, parse_limit_key, session_key, subject_key
 from stockade.gate.protocol import MAX_KEY, Limit
@@ -30,6 +30,7 @@ def test_name_and_identity_cannot_be_shifted_into_each_other(a: str, who: str, b
 
 
 @given(names, anything | nasty, names, anything | nasty)
+@example("login", "al\0ice", "login", "al")
 def test_the_prefix_of_one_identity_is_not_the_prefix_of_another(a: str, who: str, b: str, whom: str) -> None:
     key = limit_key(Limit(a, 5, SECOND), who)
     assert key.startswith(limit_prefix(b, whom)) == ((a, who) == (b, whom))
