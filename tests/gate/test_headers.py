@@ -44,6 +44,7 @@ def test_no_name_of_a_limit_can_break_out_of_its_header(wanted: list[str], left:
     found = verdict((left,) * len(limits), (reset,) * len(limits))
     for header in (headers.policy(limits), headers.remaining(limits, found)):
         assert LIST.fullmatch(header)
+        assert len(re.findall(MEMBER, header)) == len(limits)
         assert header.isascii()
 
 
