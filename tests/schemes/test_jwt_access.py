@@ -18,7 +18,7 @@ from stockade import keyring
 from stockade.core import clock
 from stockade.core.errors import InvalidCredential, LoginFailed
 from stockade.models import Session
-from stockade.schemes.jwt import JWTScheme, Pair, access, issue
+from stockade.schemes.jwt import JWTScheme, Pair, access, issue, signing
 from tests.schemes import forge
 
 pytestmark = pytest.mark.django_db
@@ -96,7 +96,7 @@ def test_further_claims_are_signed_and_read(alice: Any) -> None:
     assert credential.claims["tier"] == 3
 
 
-@pytest.mark.parametrize("name", sorted(access.RESERVED))
+@pytest.mark.parametrize("name", sorted(signing.RESERVED))
 def test_further_claims_cannot_replace_ours(name: str, alice: Any) -> None:
     with pytest.raises(ValueError, match="choose another name"):
         issue(alice, claims={name: "x"})

@@ -14,7 +14,7 @@ from django.db import OperationalError, router, transaction
 from stockade.core.credential import Credential
 from stockade.core.errors import Unavailable
 from stockade.models import Session
-from stockade.schemes.jwt import access, refresh
+from stockade.schemes.jwt import refresh, signing
 from stockade.schemes.shape import UserState, shape_of
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ def next_pair(row: Row, session: uuid.UUID) -> tuple[Pair, Credential]:
     Raises:
         InvalidCredential: the row's key is not in the ring any more.
     """
-    signed = access.sign(
+    signed = signing.sign(
         subject=row.subject,
         session=session,
         client=row.client,

@@ -20,7 +20,7 @@ from stockade.gate import keys
 from stockade.models import Session
 from stockade.schemes import client, stamp
 from stockade.schemes.conf import JWTSettings
-from stockade.schemes.jwt import access
+from stockade.schemes.jwt import signing
 from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def issue(
         ValueError: a claim or a scope is not to be written into a token, or the user is not saved.
         LoginFailed: the user is inactive.
     """
-    extra = access.checked(claims)
+    extra = signing.checked(claims)
     bound = _scope_text(scopes)
     if user.pk is None:
         raise ValueError("The user is not saved.")
