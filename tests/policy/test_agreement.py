@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from typing import Any
 
 import pytest
@@ -71,3 +72,15 @@ def test_no_seed_makes_list_and_check_disagree(seed: int, few: list[Any]) -> Non
 @pytest.fixture
 def few(db: None) -> list[Any]:
     return world.populate(random.Random(7), docs=8)
+
+
+@pytest.mark.soak
+def test_hours_of_random_policies_find_no_disagreement(few: list[Any]) -> None:
+    end = time.monotonic() + float(os.environ.get("SOAK_SECONDS", "60"))
+    seed = random.SystemRandom().randrange(2**32)
+    while time.monotonic() < end:
+        chance = random.Random(seed)
+        policy = world.policy(chance, few, depth=5)
+        for principal in world.callers(few):
+            assert disagreement(policy, principal) is None, seed
+        seed += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from stockade.policy.logic import ANY, FALSE, TRUE, UNKNOWN, Bits
 from stockade.policy.lookups import Lookup
 from stockade.policy.paths import Path, follow
 from stockade.policy.rules import require_model
-from stockade.policy.values import UNSURE, exact, judge, read, read_null, stored_as
+from stockade.policy.values import UNSURE, exact, judge, read_null, reader, stored_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class _Route:
     name: str  # what the user's key is compared with
     kind: type[Any] | None  # the Python type of that, if Python may compare
     convert: Any  # a field whose `to_python` turns the key into what the column holds
+    read: Callable[[Model], Any]
 
 
 class Owner(Policy):
@@ -68,8 +70,8 @@ class Owner(Policy):
         if key is None:
             null = read_null(route.path, obj)
             return FALSE | UNKNOWN if null is None else UNKNOWN if null else FALSE
-        wanted = exact(route.kind, self._held_as(route, key))
-        return ANY if wanted is UNSURE else judge(read(route.path, obj), lambda found: bool(found == wanted))
+        wanted = key if type(key) is route.kind else exact(route.kind, self._held_as(route, key))
+        return ANY if wanted is UNSURE else judge(route.read(obj), lambda found: bool(found == wanted))
 
     def rows(self, model: type[Model], principal: Principal, value: bool) -> Q | bool:
         """The key in the column, or an EXISTS along the path."""
@@ -110,7 +112,7 @@ class Owner(Policy):
         if not final.is_relation:
             if not isinstance(final, IntegerField | CharField | TextField | UUIDField):
                 raise self._no_user(model, f"{path.name!r} cannot hold the key of a user", "")
-            return _Route(path, path.name, stored_as(final)[0], final)
+            return _Route(path, path.name, stored_as(final)[0], final, reader(path))
         user, related = user_model(), final.related_model._meta.concrete_model or final.related_model
         if not (issubclass(related, user) or issubclass(user, related)):
             onward = [f.name for f in related._meta.get_fields() if f.is_relation and f.related_model is user]
@@ -124,7 +126,7 @@ class Owner(Policy):
         name = path.name if by_key else f"{path.name}__pk"
         whole = path if by_key else follow(model, name, self)
         kind, end = stored_as(related._meta.pk)
-        return _Route(whole, name, kind, end)
+        return _Route(whole, name, kind, end, reader(whole))
 
     def _no_user(self, model: type[Model], what: str, hint: str) -> ConfigurationError:
         return ConfigurationError(

@@ -29,9 +29,10 @@ class Held(Expression):
     """The rows for which a policy is TRUE. Learns its model from the query that it is put into."""
 
     conditional = True
+    output_field = BooleanField()
 
     def __init__(self, policy: Policy, principal: Principal) -> None:
-        super().__init__(output_field=BooleanField())
+        super().__init__()
         self.policy, self.principal = policy, principal
 
     def resolve_expression(

@@ -42,6 +42,7 @@ _PYTHON_TYPE: Final[dict[type[Any], type[Any]]] = {
     models.DateTimeField: _DATETIME,
 }
 _ORDERED = {_INT, _DATE, _DATETIME}
+_PLAIN = {_INT, _BOOL, _UUID, _DATE}  # compare alike in every database, as they are
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gt": operator.gt,
     "gte": operator.ge,
@@ -84,26 +85,45 @@ def exact(kind: type[Any] | None, value: Any) -> Any:
     return value
 
 
-def read(path: Path, obj: models.Model) -> Any:
-    """The value at the end of a single-valued path on a loaded object: None for NULL, UNSURE if it is not loaded."""
-    here: models.Model = obj
-    for field in path.fields[:-1]:
-        value = _column(field, here)
-        if value is None or value is UNSURE:
+def reader(path: Path) -> Callable[[models.Model], Any]:
+    """A function that reads the end of a single-valued path on a loaded object.
+
+    It answers None for NULL, and UNSURE for what is not loaded or does not compare as the database compares.
+    """
+    final, hops = path.final, path.fields[:-1]
+    kind, _ = stored_as(final)
+    plain = kind in _PLAIN
+    if not _has_column(final):
+        return lambda obj: UNSURE
+    attname: str = final.attname
+
+    def end(obj: models.Model) -> Any:
+        value = obj.__dict__.get(attname, UNSURE)
+        if value is None or value is UNSURE or (plain and type(value) is kind):
             return value
-        related = field.get_cached_value(here, default=None)
-        if not _is_of(related, field, here, value):
-            return UNSURE
-        here = related
-    value = _column(path.final, here)
-    if value is None or value is UNSURE:
-        return value
-    kind, end = stored_as(path.final)
-    return exact(kind, value) if _compares_alike(kind, end, here) else UNSURE
+        return exact(kind, value) if _compares_alike(kind, obj) else UNSURE
+
+    def walk(obj: models.Model) -> Any:
+        here = obj
+        for field in hops:
+            value = _column(field, here)
+            if value is None or value is UNSURE:
+                return value
+            related = field.get_cached_value(here, default=None)
+            if not _is_of(related, field, here, value):
+                return UNSURE
+            here = related
+        return end(here)
+
+    return walk if hops else end
+
+
+def _has_column(field: Any) -> bool:
+    return bool(field.concrete and getattr(field, "column", None))
 
 
 def _column(field: Any, obj: models.Model) -> Any:
-    if not (field.concrete and getattr(field, "column", None)):
+    if not _has_column(field):
         return UNSURE  # a reverse or composite relation: its rows are not here
     return obj.__dict__.get(field.attname, UNSURE)
 
@@ -115,7 +135,7 @@ def _is_of(related: models.Model | None, field: Any, obj: models.Model, key: Any
     return obj._state.db is None or related._state.db == obj._state.db
 
 
-def _compares_alike(kind: type[Any] | None, field: Any, obj: models.Model) -> bool:
+def _compares_alike(kind: type[Any] | None, obj: models.Model) -> bool:
     if kind is _TEXT or kind is _DATETIME:
         connection = connections[obj._state.db or "default"]
         if connection.vendor not in _EXACT_VENDORS:
@@ -134,19 +154,20 @@ def comparison(path: Path, lookup: str, value: Any) -> Callable[[models.Model], 
     kind, end = stored_as(path.final)
     if not is_djangos(end, lookup):
         return lambda obj: ANY
+    read = reader(path)
     if lookup == "exact":
         wanted = exact(kind, value)
         if wanted is not UNSURE:
-            return lambda obj: judge(read(path, obj), lambda found: bool(found == wanted))
+            return lambda obj: judge(read(obj), lambda found: bool(found == wanted))
     elif lookup == "in" and isinstance(value, list | tuple | set | frozenset):
         # Django drops None from the list.
         several = [exact(kind, one) for one in value if one is not None]
         if UNSURE not in several:
-            return lambda obj: judge(read(path, obj), lambda found: found in several)
+            return lambda obj: judge(read(obj), lambda found: found in several)
     elif lookup in _COMPARISONS and kind in _ORDERED and not path.final.is_relation:
         bound, compare = exact(kind, value), _COMPARISONS[lookup]
         if bound is not UNSURE:
-            return lambda obj: judge(read(path, obj), lambda found: compare(found, bound))
+            return lambda obj: judge(read(obj), lambda found: compare(found, bound))
     return lambda obj: ANY
 
 
