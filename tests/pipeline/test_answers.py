@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
+
+from tests.pipeline import views
 
 EIGHT = [
     "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy",
@@ -179,3 +182,34 @@ def test_fuzzed_bodies_are_never_a_500(body: bytes, alice: User, client_of: Call
     for method, path in (("post", "/articles/"), ("post", "/private_api_view/"), ("post", "/api/token/")):
         response = getattr(client, method)(path, body, content_type="application/json")
         assert response.status_code < 500, (path, body, response.content[:300])
+
+
+def test_while_the_database_is_away_nobody_is_let_in(
+    alice: User, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import stockade
+    from stockade.schemes.jwt import JWTScheme
+
+    def away(self: Any, credential: Any) -> Any:
+        raise OperationalError("server closed the connection")
+
+    access = stockade.issue(alice).access
+    monkeypatch.setattr(JWTScheme, "load", away)
+    response = anonymous.get("/private/", headers={"authorization": f"Bearer {access}"})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert b"closed the connection" not in response.content
+
+
+def test_a_views_own_words_do_not_break_the_challenge(
+    anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rest_framework.exceptions import AuthenticationFailed
+
+    def get(self: Any, request: Any) -> Any:
+        raise AuthenticationFailed('no "such"\r\nX-Injected: card\\é')
+
+    monkeypatch.setattr(views.Scoped, "get", get)
+    response = anonymous.get("/scoped/")
+    assert response.status_code == 401
+    assert "X-Injected" not in response.headers
+    assert response.headers["WWW-Authenticate"].endswith('error_description="no suchX-Injected: card"')

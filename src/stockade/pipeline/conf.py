@@ -29,6 +29,13 @@ def _networks(value: Any) -> tuple[str, ...]:
     return listed
 
 
+def _realm(value: Any) -> str:
+    realm = text(value)
+    if not realm.isascii() or not realm.isprintable() or '"' in realm or "\\" in realm:
+        raise ValueError("Write printable ASCII without quotes and backslashes.")
+    return realm
+
+
 @dataclass(frozen=True)
 class PipelineSettings(Section):
     """Top-level settings that the pipeline reads."""
@@ -59,5 +66,5 @@ class PipelineSettings(Section):
         why="Shape of error bodies: RFC 9457 problem documents, or DRF's own.",
     )  # fmt: skip
     realm: str = setting(
-        "REALM", text, "api", id="stockade.E206", why="The realm in WWW-Authenticate challenges.",
+        "REALM", _realm, "api", id="stockade.E206", why="The realm in WWW-Authenticate challenges.",
     )  # fmt: skip

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 
 from stockade.core.context import RequestContext, current as current_context
-from stockade.core.errors import NotVisible, Refusal, Undecided
+from stockade.core.errors import NotVisible, Refusal, Unavailable, Undecided
 from stockade.pipeline import registry as registries
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.mediation import undecided
@@ -113,6 +114,9 @@ class Middleware:
             admit(registry, request, exchange)
         except Refusal as refusal:
             return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
+        except (OperationalError, InterfaceError):
+            # SQL is the truth: while it is away nobody can be told apart, and nobody is let in.
+            return self._refuse(registry, exchange, Unavailable(reason="database"))
         return None
 
     async def _process_view_async(
@@ -139,6 +143,9 @@ class Middleware:
                 admit(registry, request, exchange)
         except Refusal as refusal:
             return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
+        except (OperationalError, InterfaceError):
+            # SQL is the truth: while it is away nobody can be told apart, and nobody is let in.
+            return self._refuse(registry, exchange, Unavailable(reason="database"))
         return None
 
     # -- refusals ----------------------------------------------------------------------------------------------

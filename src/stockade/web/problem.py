@@ -43,7 +43,9 @@ def headers(registry: Registry, refusal: Refusal) -> dict[str, str]:
     if refusal.status == 401:
         error = ""
         if isinstance(refusal, InvalidCredential):
-            error = f', error="invalid_token", error_description="{refusal.detail}"'  # RFC 6750 section 3.1
+            # RFC 6750 section 3 names the characters that a description may have; a view's own words may have others.
+            words = "".join(c for c in refusal.detail if " " <= c <= "~" and c not in '"\\')
+            error = f', error="invalid_token", error_description="{words}"'
         found["WWW-Authenticate"] = ", ".join(
             challenge
             + (error if challenge.startswith("Bearer") and not isinstance(refusal, LoginFailed) else "")
