@@ -262,29 +262,47 @@ def test_attack_a_locked_database_does_not_slow_a_request(writer):
     assert one.backlog.dropped == 0
 
 
-def test_a_forked_child_writes_its_own_events_and_none_of_its_parents(writer):
+def fork_and_write(one: ThreadWriter, before: Callable[[], object] = lambda: None) -> int:
+    """Write one critical event from a forked child; the child's exit status."""
     from stockade.events import bus
 
-    one = writer(interval=5.0)  # long enough for the parent's event to be in the queue when it forks
-    one.put(REFUSAL)
     bus.state.bus = Holder(one)  # type: ignore[assignment]
     try:
         pid = os.fork()
         if pid == 0:  # pragma: no cover - in the child
             done = False
             try:
+                before()
                 one.put(CRITICAL)
                 done = one.flush(20)
                 one.stop(20)
             finally:
                 os._exit(0 if done else 1)
-        _, status = os.waitpid(pid, 0)
+        return os.waitpid(pid, 0)[1]
     finally:
         bus.state.bus = None
-    assert status == 0
+
+
+def test_what_waits_is_written_before_a_fork_and_the_child_has_a_thread_of_its_own(writer):
+    one = writer(interval=5.0)  # long enough for the parent's event to be in the queue when it forks
+    one.put(REFUSAL)
+    assert fork_and_write(one) == 0
     assert one.flush(20)
     assert count(event="authz_fail") == 1
     assert count(event="authn_credential_exposed") == 1
+
+
+def test_a_forked_child_writes_none_of_its_parents_events(writer, away):
+    one = writer()
+    for _ in range(10):
+        one.put(REFUSAL)
+    assert fork_and_write(one, away.set) == 0  # the parent could not write them before
+    assert count(event="authz_fail") == 0
+    assert count(event="authn_credential_exposed") == 1
+    away.set()
+    assert one.flush(20)
+    assert count(event="authz_fail") == 10
+    assert one.backlog.dropped == 0
 
 
 class Holder:

@@ -81,6 +81,10 @@ class Backlog:
             self.dropped += len(records)
             self._lost.update(record.event.tag for record in records)
 
+    def give_back(self, records: list[Record]) -> None:
+        """Put records that were taken before everything else that waits."""
+        self._queue.extendleft(reversed(records))
+
     def take(self, most: int) -> tuple[list[Record], list[Marker]]:
         """Up to `most` records, oldest first, and the markers among and right behind them."""
         records: list[Record] = []

@@ -71,9 +71,8 @@ class LogSink:
             line = b"\n" + line
         try:
             written = os.write(self._fd, line)
-        except (
-            OSError
-        ):  # EAGAIN, EPIPE, ENOSPC, EBADF: the log must not decide whether the request is answered
+        except OSError:
+            # EAGAIN, EPIPE, ENOSPC, EBADF: the log must not decide whether the request is answered.
             self.dropped += 1
             return
         self._torn = False

@@ -156,7 +156,10 @@ class ThreadWriter:
                     _log.warning("events wait for the database: %s", type(error).__name__)
                 _close_connection()
                 if self._stopping:
-                    break
+                    self.backlog.give_back(
+                        records
+                    )  # a fork stops the thread too, and the next one may succeed
+                    return False
                 self._hurry.clear()
                 self._hurry.wait(_RETRIES[min(attempt, len(_RETRIES) - 1)])
             except Exception as error:  # noqa: BLE001 - one bad row must neither stop the thread nor lose its neighbours
