@@ -108,6 +108,20 @@ class TestOrder:
         assert subject(gate, 7) == before + 1
 
 
+class TestInvalidate:
+    def test_by_user_by_key_and_by_text(self, gate: Gate, alice: User) -> None:
+        seen = [0]
+        for one in (alice, alice.pk, str(alice.pk), f"0{alice.pk}"):
+            truth.invalidate(one)
+            seen.append(subject(gate, alice))
+        assert sorted(set(seen)) == seen
+
+    @pytest.mark.parametrize("nobody", [None, User(), "x", object()])
+    def test_what_is_no_user(self, gate: Gate, nobody: object) -> None:
+        with pytest.raises(ValueError, match="primary key"):
+            truth.invalidate(nobody)
+
+
 class TestWhatGoesWrong:
     def test_a_failed_change_of_its_own_takes_its_mark_off(self, gate: Gate) -> None:
         with pytest.raises(RuntimeError), truth.changing([KEY]):

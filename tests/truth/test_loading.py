@@ -252,6 +252,45 @@ class TestWhoHears:
         assert len(log) == 3
 
 
+class TestFollowing:
+    """A signature was verified under one ring and is remembered under a later epoch: it must be verified again."""
+
+    def test_the_ring_is_read_again_once_for_each_move(self, empty: Gate) -> None:
+        truth.ensure_loaded(empty, b"")
+        keyring.ring().signer()
+        truth.follow(empty, world(empty))
+        before = keyring.generation()
+        truth.follow(empty, world(empty))
+        assert keyring.generation() == before
+        with truth.changing([b"w"]):  # as by another process
+            truth.follow(empty, world(empty))
+            dirty = keyring.generation()
+            assert dirty > before
+            truth.follow(empty, world(empty))  # under change nothing is known
+            assert keyring.generation() > dirty
+        during = keyring.generation()
+        truth.follow(empty, world(empty))
+        after = keyring.generation()
+        assert after > during
+        truth.follow(empty, world(empty))
+        assert keyring.generation() == after
+
+    def test_a_revoked_key_is_noticed_by_a_worker_that_had_not_heard(self, empty: Gate) -> None:
+        from stockade.keyring import store
+
+        truth.ensure_loaded(empty, b"")
+        kid = keyring.ring().signer().kid
+        truth.follow(empty, world(empty))
+        stale = keyring.ring()
+        keyring.retire(kid, compromised=True)
+        store._ring = stale  # what another process still has
+        before = keyring.generation()
+        assert keyring.ring().verifier(kid) is not None
+        truth.follow(empty, world(empty))
+        assert keyring.generation() != before
+        assert keyring.ring().verifier(kid) is None
+
+
 def test_a_gate_that_was_closed_and_opened_again_is_the_same_state(empty: Gate) -> None:
     first = truth.ensure_loaded(empty, b"")
     forget_gate()

@@ -119,11 +119,19 @@ class TestUsers:
         assert not Epoch.objects.exists()
 
     def test_a_save_that_fails_leaves_a_mark_only(self, gate: Gate, alice: User, bob: User) -> None:
+        import copy
+        import pickle
+
         from django.db import IntegrityError
 
         bob.username = "alice"
         with pytest.raises(IntegrityError):
             bob.save()
+        for copied in (
+            copy.deepcopy(bob),
+            pickle.loads(pickle.dumps(bob)),
+        ):  # a cache may take him nevertheless
+            assert copied == bob
         assert subject(gate, bob) == DIRTY
         bob.username = "bob"
         bob.save()

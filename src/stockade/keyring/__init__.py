@@ -2,7 +2,7 @@
 
 from stockade.keyring.life import KeyInfo, cache_control, ensure, listing, retire, rewrap, rotate
 from stockade.keyring.ring import Ring, RingKey
-from stockade.keyring.store import forget, ring
+from stockade.keyring.store import forget, generation, ring
 
 __all__ = [
     "KeyInfo",
@@ -11,6 +11,7 @@ __all__ = [
     "cache_control",
     "ensure",
     "forget",
+    "generation",
     "listing",
     "retire",
     "rewrap",

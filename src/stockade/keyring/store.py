@@ -56,6 +56,11 @@ def forget() -> None:
         _forgotten += 1
 
 
+def generation() -> int:
+    """A number that changes whenever this process forgets its ring: what was verified before it did may not hold."""
+    return _forgotten
+
+
 def _moved(found: Ring) -> Ring:
     global _ring
     moved = found.at(clock.now())

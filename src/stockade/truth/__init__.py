@@ -1,7 +1,7 @@
 """SQL is the truth and the state its copy: changes are announced before they commit, and repaired if a writer dies."""
 
 from stockade.truth.change import changing, invalidate
-from stockade.truth.loading import ensure_loaded, on_world_change
+from stockade.truth.loading import ensure_loaded, follow, on_world_change
 from stockade.truth.reconciler import reconcile, reconcile_soon
 from stockade.truth.sessions import end_sessions
 from stockade.truth.signals import connect
@@ -11,6 +11,7 @@ __all__ = [
     "connect",
     "end_sessions",
     "ensure_loaded",
+    "follow",
     "invalidate",
     "on_world_change",
     "reconcile",

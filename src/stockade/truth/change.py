@@ -14,6 +14,8 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import connections, transaction
 
 from stockade.gate.protocol import Gate
@@ -38,6 +40,10 @@ class Change:
     """
 
     __slots__ = ("_gate", "_home", "_keys", "_move", "_token", "_using", "settled")
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        # It hangs on a model instance between two signals, or after a save that failed: a copy must not carry it on.
+        return (type(None), ())
 
     def __init__(
         self, keys: Iterable[bytes], using: str, move: Callable[[Iterable[bytes], str], list[Pair]], home: str
@@ -146,6 +152,17 @@ def invalidate(user_or_pk: object) -> None:
 
     Args:
         user_or_pk: a user, or a user's primary key.
+
+    Raises:
+        ValueError: that is no primary key.
+        Unavailable: the state is away.
     """
-    with changing([epochs.subject(getattr(user_or_pk, "pk", user_or_pk))]):
+    pk = getattr(user_or_pk, "pk", user_or_pk)
+    if pk is None:
+        raise ValueError("A user without a primary key has not been saved yet.")
+    try:
+        pk = get_user_model()._meta.pk.to_python(pk)  # one spelling: a UUID may be written in several ways
+    except ValidationError:
+        raise ValueError(f"{pk!r} is no primary key of a user.") from None
+    with changing([epochs.subject(pk)]):
         pass

@@ -18,7 +18,7 @@ from django.db import connections
 from stockade import keyring
 from stockade.core.errors import Unavailable
 from stockade.events import Event, emit
-from stockade.gate.protocol import Gate
+from stockade.gate.protocol import DIRTY, Gate
 from stockade.truth import epochs
 
 F = TypeVar("F", bound=Callable[[], object])
@@ -28,6 +28,7 @@ _PATIENCE = 1.0  # seconds that a request waits for a load at most
 _POLL = 0.005  # seconds
 
 _known: WeakKeyDictionary[Gate, bytes] = WeakKeyDictionary()
+_worlds: WeakKeyDictionary[Gate, int] = WeakKeyDictionary()  # under which the ring of this process was read
 _listeners: list[Callable[[], object]] = []
 _lock = threading.Lock()
 
@@ -62,8 +63,22 @@ def ensure_loaded(gate: Gate, marker: bytes, *, since: float = SINCE) -> bytes:
     return found
 
 
+def follow(gate: Gate, world: int) -> None:
+    """Have the key ring read again if the world has moved since it was read.
+
+    Call it with the world's epoch of a verdict that was asked for AFTER a signature was verified, then compare
+    `keyring.generation()` with what it was before: if it has changed, verify again. Else a worker that has not heard of
+    a revoked key takes its signature for good, and remembers that under an epoch that says so.
+    """
+    if world == DIRTY or _worlds.get(gate) != world:
+        keyring.forget()
+        if world != DIRTY:
+            _worlds[gate] = world
+
+
 def _meet(gate: Gate, marker: bytes) -> None:
     _known[gate] = marker
+    _worlds.pop(gate, None)
     keyring.forget()
     for listener in _listeners:
         listener()
@@ -153,6 +168,7 @@ def _only_one(gate: Gate) -> Iterator[bool]:
 def forget() -> None:
     """Forget which states this process has met; for tests."""
     _known.clear()
+    _worlds.clear()
 
 
 def _in_event_loop() -> bool:

@@ -13,6 +13,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.db import models
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from stockade.conf import configured
@@ -79,7 +80,9 @@ def _user_key(instance: models.Model) -> bytes | None:
     user = get_user_model()
     # A parent's primary key is the child's; a child of the user model inherits the column.
     pk = getattr(instance, user._meta.pk.attname, None) if isinstance(instance, user) else instance.pk
-    return None if pk is None else epochs.subject(user._meta.pk.to_python(pk))
+    if pk is None or isinstance(pk, DatabaseDefault):  # the database will choose it
+        return None
+    return epochs.subject(user._meta.pk.to_python(pk))
 
 
 def _moves(instance: models.Model, raw: bool, update_fields: Iterable[str] | None) -> bool:
@@ -92,7 +95,9 @@ def _is_new(instance: models.Model, raw: bool) -> bool:
 
     So for a primary key that is not set, and for one with a default (UUIDs): see Model._save_table.
     """
-    return instance.pk is None or (instance._state.adding and not raw and instance._meta.pk.has_default())
+    if instance.pk is None or isinstance(instance.pk, DatabaseDefault):
+        return True
+    return instance._state.adding and not raw and instance._meta.pk.has_default()
 
 
 def _user_saves(
