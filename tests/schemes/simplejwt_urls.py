@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from django.urls import path
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework_simplejwt.views import (
     TokenObtainPairView,
     TokenRefreshView,
     TokenVerifyView,
 )
 
+# DRF's own parsers, by name: which defaults its views froze depends on who imported DRF first.
+PARSERS = [JSONParser, FormParser, MultiPartParser]
+
 urlpatterns = [
-    path("api/token/", TokenObtainPairView.as_view(), name="token_obtain_pair"),
-    path("api/token/refresh/", TokenRefreshView.as_view(), name="token_refresh"),
-    path("api/token/verify/", TokenVerifyView.as_view(), name="token_verify"),
+    path("api/token/", TokenObtainPairView.as_view(parser_classes=PARSERS), name="token_obtain_pair"),
+    path("api/token/refresh/", TokenRefreshView.as_view(parser_classes=PARSERS), name="token_refresh"),
+    path("api/token/verify/", TokenVerifyView.as_view(parser_classes=PARSERS), name="token_verify"),
 ]
