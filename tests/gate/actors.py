@@ -17,6 +17,8 @@ from stockade.gate.lmdb import LmdbGate
 from stockade.gate.protocol import Charge, Limit
 
 HUNDRED = Limit("hundred", 100, 86_400_000_000)
+SLOTS = Limit("slots", 200, 100_000)
+EXACT = Limit("exact", 60, 31_000)
 THOUSAND = Limit("thousand", 1_000, 86_400_000_000)
 MAP = 16 << 20
 
@@ -48,6 +50,20 @@ def hammer(directory: Path, tries: str) -> None:
     say("ready")
     sys.stdin.readline()
     say(sum(gate.ask((), charges(HUNDRED)).refused < 0 for _ in range(int(tries))))
+
+
+def burst(directory: Path, tries: str) -> None:
+    """Say the tick of each admission out of `tries` on two short limits, after a line on stdin."""
+    gate = LmdbGate(directory, map_size=MAP)
+    gate.open()
+    say("ready")
+    sys.stdin.readline()
+    at = []
+    for _ in range(int(tries)):
+        verdict = gate.ask((), tuple(charges(SLOTS) + charges(EXACT)))
+        if verdict.refused < 0:
+            at.append(verdict.at)
+    say(" ".join(map(str, at)))
 
 
 def churn(directory: Path, name: str) -> None:
@@ -155,6 +171,6 @@ def hold(directory: Path) -> None:
 if __name__ == "__main__":
     action, directory, *arguments = sys.argv[1:]
     actions: dict[str, Callable[..., None]] = {
-        each.__name__: each for each in (hammer, churn, mark, stop, fork, fork_in_c, hold)
+        each.__name__: each for each in (hammer, burst, churn, mark, stop, fork, fork_in_c, hold)
     }
     actions[action](Path(directory), *arguments)

@@ -48,6 +48,19 @@ def test_no_name_of_a_limit_can_break_out_of_its_header(wanted: list[str], left:
         assert header.isascii()
 
 
+@example(["50% off", "%s%d"], [(1, 1), (0, 0), (2, 2), (3, 3)])
+@given(
+    st.lists(names, min_size=1, max_size=4), st.lists(st.tuples(st.integers(0), st.integers(0)), min_size=4)
+)
+def test_a_form_is_filled_with_what_the_header_says(
+    wanted: list[str], numbers: list[tuple[int, int]]
+) -> None:
+    limits = charges(*(Limit(name, 5, SECOND) for name in wanted))
+    left, reset = zip(*numbers[: len(limits)], strict=True)
+    found = verdict(left, reset)
+    assert headers.fill(headers.form(limits), limits, found) == headers.remaining(limits, found)
+
+
 @pytest.mark.parametrize(
     ("wait", "seconds"), [(0, 1), (1, 1), (SECOND, 1), (SECOND + 1, 2), (59_999_999, 60)]
 )

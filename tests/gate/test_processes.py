@@ -15,7 +15,7 @@ from stockade.core.errors import Unavailable
 from stockade.gate.keys import limit_key, subject_key
 from stockade.gate.lmdb import LmdbGate
 from stockade.gate.protocol import DIRTY, Charge, Limit
-from tests.gate.actors import HUNDRED, THOUSAND, charges, start
+from tests.gate.actors import EXACT, HUNDRED, SLOTS, THOUSAND, charges, start
 
 Actor = subprocess.Popen[str]
 
@@ -63,6 +63,23 @@ def test_eight_processes_get_a_hundred_places_of_a_hundred(
         tell(actor)
     assert sum(int(line(actor)) for actor in actors) == 100
     assert gate.usage()[0].used == 100
+
+
+def test_no_window_holds_more_than_its_limit_over_the_admissions_of_four_processes(
+    state: Path, actors: list[Actor]
+) -> None:
+    actors += [start("burst", state, "15000") for _ in range(4)]
+    assert [line(actor) for actor in actors] == ["ready"] * 4
+    for actor in actors:
+        tell(actor)
+    admitted = sorted(int(word) for actor in actors for word in line(actor).split())
+    for limit in (SLOTS, EXACT):
+        first = 0
+        for last, tick in enumerate(admitted):
+            while admitted[first] <= tick - limit.period:
+                first += 1
+            assert last - first + 1 <= limit.count
+    assert len(admitted) > SLOTS.count
 
 
 def test_a_writer_killed_at_any_point_loses_no_epoch_and_opens_no_limit(

@@ -6,6 +6,11 @@ boot only, and what must survive is in SQL. It is written through the map (2.2 m
 
 A process may be killed at any instruction: lmdb's commit is one store of a page number, and its lock is robust. A
 process that is stopped instead holds nothing that others wait for without end (see `turn`).
+
+Places are not lent to workers in slices. A lent place is exact only within the slot it was charged in, so limits up to
+60 and those of a short period could not be lent, and one such limit in a request costs the transaction anyway; where
+all could, two microseconds would be left of six, but what an idle worker keeps would be refused to others, which the
+promise of `windows` rules out.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class MappedGate(LocalGate):
         self._frozen = self._frozen_reads = False
         self._env: lmdb.Environment | None = None
         self._begin: Callable[..., lmdb.Transaction[bytes]] | None = None
-        self._countdown = _TEND
+        self._countdown = 0  # look at the first write
         self._crowded = False
         self._swept_to = b""
         # Limit keys that this process was refused lately: the next try looks before it takes a turn to write.
