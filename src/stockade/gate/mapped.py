@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -135,11 +136,13 @@ class MappedGate(LocalGate):
     def _tend(self) -> None:
         """Look at the room that is left, and sweep a little if there is less than a fifth."""
         self._countdown = _TEND
-        share = self.fill()
-        if share >= _SWEEP_AT:
-            self._sweep_some()
+        # The request that comes by has been answered: that this is not to be had now does not refuse it.
+        with suppress(Unavailable):
             share = self.fill()
-        self._crowded = share >= _CROWDED_AT
+            self._crowded = share >= _CROWDED_AT
+            if share >= _SWEEP_AT:
+                self._sweep_some()
+                self._crowded = self.fill() >= _CROWDED_AT
 
     def _relieve(self) -> None:
         """Sweep for a new limit key, or refuse it: a revocation must still find room."""
@@ -157,10 +160,14 @@ class MappedGate(LocalGate):
 
     def fill(self) -> float:
         """How much of the map is in use, from 0 to 1."""
-        env = self._environment()
-        found = env.stat()
+        self.open()
+        with self._reads:
+            env = self._env
+            if env is None:
+                raise Unavailable(reason="state: closed by another thread")
+            found, size = env.stat(), env.info()["map_size"]
         pages = found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
-        return pages * found["psize"] / env.info()["map_size"]
+        return pages * found["psize"] / size
 
     # -- life --------------------------------------------------------------------------------------------------------
 
