@@ -56,7 +56,8 @@ def configure(project: Any) -> Callable[..., None]:
 
     def change(**keys: Any) -> None:
         if "LIMITS" in keys:
-            keys["LIMITS"] = {"uploads": "2/min", **keys["LIMITS"]}
+            off = dict.fromkeys(["anon", "user", "login", "login_address", "failed_auth"])
+            keys["LIMITS"] = {**off, "uploads": "2/min", **keys["LIMITS"]}
         project.STOCKADE = {**project.STOCKADE, **keys}
 
     return change
