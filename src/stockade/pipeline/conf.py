@@ -29,6 +29,11 @@ def _networks(value: Any) -> tuple[str, ...]:
     return listed
 
 
+def _limits(value: Any) -> dict[str, Any]:
+    """What is not named keeps its default: who adds a scope does not mean to open the login."""
+    return {**DEFAULT_LIMITS, **mapping(value)}
+
+
 def _realm(value: Any) -> str:
     realm = text(value)
     if not realm.isascii() or not realm.isprintable() or '"' in realm or "\\" in realm:
@@ -41,9 +46,10 @@ class PipelineSettings(Section):
     """Top-level settings that the pipeline reads."""
 
     limits: dict[str, Any] = setting(
-        "LIMITS", mapping, DEFAULT_LIMITS, id="stockade.E200",
-        why="Named limits. anon: by address; user: by principal; credential: by credential; scheme:NAME and role:NAME: "
-        "by principal; any other name is a scope that a view refers to (throttle_scope).",
+        "LIMITS", _limits, DEFAULT_LIMITS, id="stockade.E200",
+        why="Named limits, beside these; None turns one off. anon: by address; user: by principal; credential: by "
+        "credential; scheme:NAME and role:NAME: by principal; any other name is a scope that a view refers to "
+        "(throttle_scope).",
     )  # fmt: skip
     principal_max_age: float = setting(
         "PRINCIPAL_MAX_AGE", duration, "30s", id="stockade.E201",

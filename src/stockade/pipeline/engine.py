@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from stockade import keyring, truth
 from stockade.core import clock
@@ -11,18 +13,28 @@ from stockade.core.context import RequestContext
 from stockade.core.errors import InvalidCredential, TooMany, Unavailable, Undeclared
 from stockade.core.principal import ANONYMOUS
 from stockade.gate.headers import retry_after
-from stockade.gate.keys import limit_key
 from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Leaf
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.find import Finder
 from stockade.pipeline.memory import Entry, Memory, dead
-from stockade.pipeline.plans import Plans
+from stockade.pipeline.plans import NOTHING, Plan, Plans
+from stockade.schemes import attempts
 from stockade.schemes.protocol import Scheme
 
-# What a bad signature does not count as: the holder of a token that has merely run out is no guesser.
-_HONEST = frozenset({"expired", "ended", "inactive", "gone", "password_changed"})
+
+class NeedsThread(Exception):  # noqa: N818 - no error: a question to be asked again elsewhere
+    """A step must ask SQL and runs in an event loop: run it again in a thread."""
+
+
+def in_event_loop() -> bool:
+    """Whether this thread runs an event loop right now."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class Engine:
@@ -42,7 +54,6 @@ class Engine:
         self.memory = Memory(settings.cache_size)
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self._max_age = round(settings.principal_max_age * 1_000_000)
-        self._failed = self.plans.named.get("failed_auth")
 
     # -- step 1 ------------------------------------------------------------------------------------------------
 
@@ -62,21 +73,27 @@ class Engine:
         header = meta.get("HTTP_AUTHORIZATION")
         if header is not None and "HTTP_X_API_KEY" not in meta:
             # Seen before, word for word: what it is was found out then.
-            key = self.memory.key(header)
-            exchange.entry = self.memory.get(key)
-            if exchange.entry is not None:
-                exchange.key = key
+            key, entry = self.memory.recall(header)
+            if entry is not None:
+                exchange.key, exchange.entry = key, entry
                 return exchange
         try:
             presented = self.finder.find(meta)
         except InvalidCredential:
-            self._reserve(context)  # garbage counts as a failure, and is never given back
-            raise
+            with attempts.failed_auth(context.address):  # garbage counts as a failure
+                raise
         if presented is not None:
             exchange.presented = presented
-            exchange.key = self.memory.key(header if header is not None else f"X-API-Key {presented.value}")
-            exchange.entry = self.memory.get(exchange.key)
+            shown = header if header is not None else f"X-API-Key {presented.value}"
+            exchange.key, exchange.entry = self.memory.recall(shown)
         return exchange
+
+    def remembers(self, meta: Mapping[str, Any]) -> bool:
+        """Whether `find` will need no SQL: there is no credential, or this worker has seen it."""
+        header = meta.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return "HTTP_X_API_KEY" not in meta
+        return self.memory.recall(header)[1] is not None
 
     # -- step 2, only for what this worker has not seen: may do I/O ---------------------------------------------
 
@@ -91,17 +108,8 @@ class Engine:
         """
         presented = exchange.presented
         assert presented is not None  # noqa: S101 - callers ask for it only then
-        reserved, at = self._reserve(exchange.context)
-        try:
+        with attempts.failed_auth(exchange.context.address):
             credential = presented.scheme.verify(presented.value, exchange.meta)
-        except InvalidCredential as error:
-            if error.reason in _HONEST:
-                self._give_back(reserved, at)
-            raise
-        except BaseException:
-            self._give_back(reserved, at)
-            raise
-        self._give_back(reserved, at)
         entry = Entry(presented.scheme, credential, presented.scheme.epochs(credential))
         # Epochs first, SQL second: a change between the two moves the epoch, and the next request reads again.
         self._learn(entry, self._ask(entry.keys, ()))
@@ -119,26 +127,27 @@ class Engine:
         leaf = exchange.leaf
         if entry is None:
             if exchange.principal is ANONYMOUS or leaf is None:
-                charges = self.plans.anonymous(leaf, address_key(exchange.context.address))
+                plan = self.plans.anonymous(leaf, address_key(exchange.context.address))
             else:  # given by a test (`pipeline.forced`)
-                charges = self.plans.authenticated(leaf, exchange.principal)
-            exchange.charges = charges
-            exchange.verdict = verdict = self._ask((), charges)
+                plan = self.plans.authenticated(leaf, exchange.principal)
+            exchange.plan = plan
+            exchange.verdict = verdict = self._ask((), plan.charges)
             if verdict.refused >= 0:
-                raise self._too_many(charges, verdict)
+                raise self._too_many(plan.charges, verdict)
             return False
         if entry.expires <= clock.now():
             self.memory.drop(exchange.key)
             raise dead("expired")
-        plan = entry.plans.get(leaf)
-        if plan is None:
-            principal = entry.principal
-            plan = () if principal is None or leaf is None else self.plans.authenticated(leaf, principal)
-            entry.plans[leaf] = plan
-        exchange.charges = plan
-        exchange.verdict = verdict = self._ask(entry.keys, plan)
+        known = entry.plan
+        if known is None or known.leaf is not leaf:
+            known = self._plan(entry, leaf)
+        exchange.plan = known
+        verdict = self.gate.ask(entry.keys, known.charges)
+        if verdict.marker != self.memory.marker:
+            verdict = self._again(entry.keys, known.charges, verdict)
+        exchange.verdict = verdict
         if verdict.refused >= 0:
-            raise self._too_many(plan, verdict)
+            raise self._too_many(known.charges, verdict)
         if verdict.epochs != entry.epochs or verdict.world != entry.world or entry.fresh_until < verdict.at:
             return True
         principal = entry.principal
@@ -211,34 +220,47 @@ class Engine:
 
     # -- helpers -----------------------------------------------------------------------------------------------
 
+    def _plan(self, entry: Entry, leaf: Leaf | None) -> Plan:
+        """The plan of an entry for a view that was not its last one."""
+        principal = entry.principal
+        if principal is None or leaf is None:
+            return NOTHING
+        plans = entry.plans
+        plan = plans.get(leaf) if plans is not None else None
+        if plan is None:
+            plan = self.plans.authenticated(leaf, principal)
+            if entry.plan is not None:
+                if plans is None:
+                    plans = entry.plans = {entry.plan.leaf: entry.plan}
+                plans[leaf] = plan
+        if entry.principal is principal:  # another thread may have read it again meanwhile
+            entry.plan = plan
+        return plan
+
     def _ask(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
         verdict = self.gate.ask(epochs, charges)
-        if verdict.marker != self.memory.marker:
-            # Empty or new: nothing is decided until live revocations are loaded (decision 2).
-            marker = truth.ensure_loaded(self.gate, verdict.marker)
-            self.memory.clear()
-            self.memory.marker = marker
+        return verdict if verdict.marker == self.memory.marker else self._again(epochs, charges, verdict)
+
+    def _again(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...], verdict: Verdict) -> Verdict:
+        """The state is empty or new: nothing is decided until live revocations are loaded (decision 2).
+
+        Raises:
+            NeedsThread: in an event loop, where SQL may not be asked; nothing is charged.
+        """
+        if in_event_loop():
+            if charges and verdict.refused < 0:
+                self.gate.refund(charges, verdict.at)
+            raise NeedsThread
+        marker = truth.ensure_loaded(self.gate, verdict.marker)
+        self.memory.clear()
+        self.memory.marker = marker
+        if verdict.marker != marker:
+            if charges and verdict.refused < 0:
+                self.gate.refund(charges, verdict.at)  # asked again below: one request, one charge
+            verdict = self.gate.ask(epochs, charges)
             if verdict.marker != marker:
-                if charges and verdict.refused < 0:
-                    self.gate.refund(charges, verdict.at)  # asked again below: one request, one charge
-                verdict = self.gate.ask(epochs, charges)
-                if verdict.marker != marker:
-                    raise Unavailable(reason="state_changing")
+                raise Unavailable(reason="state_changing")
         return verdict
-
-    def _reserve(self, context: RequestContext) -> tuple[tuple[Charge, ...], int]:
-        """Take a place of `failed_auth` for the caller's address, before anything is proven."""
-        if self._failed is None:
-            return (), 0
-        charges = (Charge(self._failed, limit_key(self._failed, address_key(context.address))),)
-        verdict = self._ask((), charges)
-        if verdict.refused >= 0:
-            raise self._too_many(charges, verdict)
-        return charges, verdict.at
-
-    def _give_back(self, charges: tuple[Charge, ...], at: int) -> None:
-        if charges:
-            self.gate.refund(charges, at)
 
     @staticmethod
     def _too_many(charges: tuple[Charge, ...], verdict: Verdict) -> TooMany:

@@ -8,12 +8,13 @@ from stockade.core.context import RequestContext
 from stockade.core.errors import Forbidden, NotVisible
 from stockade.core.principal import ANONYMOUS, Principal
 from stockade.pipeline.declared import Leaf
+from stockade.pipeline.plans import NOTHING
 from stockade.policy import Mediator
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
-    from stockade.gate.protocol import Charge, Verdict
+    from stockade.gate.protocol import Verdict
     from stockade.pipeline.find import Presented
     from stockade.pipeline.memory import Entry
 
@@ -28,8 +29,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "charges", "context", "entry", "key", "leaf", "mediator", "meta", "presented", "principal", "recorded",
-        "verdict",
+        "context", "entry", "key", "leaf", "mediator", "meta", "plan", "presented", "principal", "recorded", "verdict",
     )  # fmt: skip
 
     def __init__(self, context: RequestContext, leaf: Leaf | None) -> None:
@@ -40,7 +40,7 @@ class Exchange:
         self.key = b""
         self.entry: Entry | None = None
         self.principal: Principal = ANONYMOUS
-        self.charges: tuple[Charge, ...] = ()
+        self.plan = NOTHING
         self.verdict: Verdict | None = None
         self.mediator: Mediator | None = Mediator() if leaf is not None and leaf.mediated else None
         self.recorded = False

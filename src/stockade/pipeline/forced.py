@@ -20,7 +20,9 @@ def principal_of(request: HttpRequest) -> Principal | None:
     """
     given = request.META.get(TESTING_KEY)
     if given is None:
-        given = getattr(request, "scope", _NO_SCOPE).get(TESTING_KEY)  # ASGI: META is made from the scope's headers
+        given = getattr(request, "scope", _NO_SCOPE).get(
+            TESTING_KEY
+        )  # ASGI: META is made from the scope's headers
     if isinstance(given, Principal):
         return given
     user = request.__dict__.get("_force_auth_user")

@@ -9,7 +9,7 @@ from typing import Any
 from stockade.core.credential import Credential
 from stockade.core.errors import InvalidCredential
 from stockade.core.principal import Principal
-from stockade.gate.protocol import Charge
+from stockade.pipeline.plans import Plan
 from stockade.schemes.protocol import Scheme
 
 
@@ -23,7 +23,7 @@ class Entry:
     """
 
     __slots__ = (
-        "credential", "epochs", "expires", "fresh_until", "keys", "plans", "principal", "refusal", "scheme", "world",
+        "credential", "epochs", "expires", "fresh_until", "keys", "plan", "plans", "principal", "refusal", "scheme", "world",
     )  # fmt: skip
 
     def __init__(self, scheme: Scheme, credential: Credential, keys: tuple[bytes, ...]) -> None:
@@ -38,7 +38,8 @@ class Entry:
         self.refusal: str = (
             ""  # why it does not hold any more; kept, so that a replayed dead token costs no SQL
         )
-        self.plans: dict[Any, tuple[Charge, ...]] = {}
+        self.plan: Plan | None = None  # of the view that was called last, which is most often called next
+        self.plans: dict[Any, Plan] | None = None  # of all views, from the second on
 
     def learn(
         self, principal: Principal | None, refusal: str, epochs: tuple[int, ...], world: int, fresh_until: int
@@ -49,9 +50,14 @@ class Entry:
             fresh_until: tick after which SQL is asked again; 0 keeps nothing beyond this request.
         """
         self.fresh_until = 0  # while the parts are exchanged, no other thread may take the mixture for fresh
-        self.principal, self.refusal, self.plans = principal, refusal, {}
-        self.epochs, self.world = epochs, world
+        self.principal, self.refusal, self.plan, self.plans = principal, refusal, None, None
+        # Most never move: one tuple for all of them.
+        self.epochs = _UNMOVED.get(epochs, epochs)
+        self.world = world
         self.fresh_until = fresh_until
+
+
+_UNMOVED: dict[tuple[int, ...], tuple[int, ...]] = {(0,) * length: (0,) * length for length in range(8)}
 
 
 class Memory:
@@ -67,13 +73,13 @@ class Memory:
         self._lock = Lock()
         self.marker: bytes | None = None  # the gate's birth marker when the entries were read
 
-    def key(self, header: str) -> bytes:
-        """The key of a header's value; the keyword belongs to it, so no value is accepted under another's."""
-        return sha256(header.encode("utf-8", "surrogatepass")).digest()
+    def recall(self, header: str) -> tuple[bytes, Entry | None]:
+        """The key of a header's value, and the entry if this worker has seen the credential.
 
-    def get(self, key: bytes) -> Entry | None:
-        """The entry, if this worker has seen the credential."""
-        return self._entries.get(key)
+        The keyword belongs to the key, so that no value is accepted under another's.
+        """
+        key = sha256(header.encode("utf-8", "surrogatepass")).digest()
+        return key, self._entries.get(key)
 
     def put(self, key: bytes, entry: Entry) -> Entry:
         """Remember an entry; returns the one that is kept (a concurrent request may have been first)."""

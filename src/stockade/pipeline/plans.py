@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from stockade.core.errors import ConfigurationError
 from stockade.core.principal import Principal
+from stockade.gate import headers
 from stockade.gate.keys import limit_key
 from stockade.gate.protocol import Charge, Limit
 from stockade.gate.rates import parse as parse_rate
@@ -18,8 +19,24 @@ ATTEMPTS = frozenset(
 _ANON_CACHE = 20_000
 
 
+class Plan(NamedTuple):
+    """What one caller is charged on one view, and what of its headers never changes.
+
+    Args:
+        leaf: which method of which view; None where no view was found.
+        charges: for the gate.
+        policy: the RateLimit-Policy header; "" where nothing is charged.
+        form: the RateLimit header with a place for each number, see `gate.headers.form`.
+    """
+
+    leaf: Leaf | None
+    charges: tuple[Charge, ...]
+    policy: str
+    form: str
+
+
 class Plans:
-    """Turns LIMITS into charges.
+    """Turns LIMITS into plans.
 
     Args:
         limits: the setting LIMITS; None as a value takes a default limit away.
@@ -40,23 +57,26 @@ class Plans:
         self._anon = self.named.get("anon")
         self._user = self.named.get("user")
         self._credential = self.named.get("credential")
-        self._anonymous: dict[tuple[Leaf | None, str], tuple[Charge, ...]] = {}
+        self._anonymous: dict[tuple[Leaf | None, str], Plan] = {}
+        # One pair of texts for all who are charged the same limits: what thousands of callers share stays in the
+        # processor's caches, what each has of his own does not.
+        self._texts: dict[tuple[Limit, ...], tuple[str, str]] = {}
 
-    def anonymous(self, leaf: Leaf | None, address: str) -> tuple[Charge, ...]:
-        """The charges of a caller who proved nothing, by address (as `core.address.limit_key` gives it)."""
+    def anonymous(self, leaf: Leaf | None, address: str) -> Plan:
+        """The plan of a caller who proved nothing, by address (as `core.address.limit_key` gives it)."""
         found = self._anonymous.get((leaf, address))
         if found is None:
             limits = [self._anon] if self._anon and (leaf is None or leaf.limited) else []
-            found = _charges([(limit, address) for limit in limits], leaf, address)
+            found = self._plan([(limit, address) for limit in limits], leaf, address)
             if len(self._anonymous) >= _ANON_CACHE:
                 self._anonymous.clear()
             self._anonymous[leaf, address] = found
         return found
 
-    def authenticated(self, leaf: Leaf, principal: Principal) -> tuple[Charge, ...]:
-        """The charges of a known caller: user, credential, scheme, roles, then the view's own."""
+    def authenticated(self, leaf: Leaf, principal: Principal) -> Plan:
+        """The plan of a known caller: user, credential, scheme, roles, then the view's own."""
         if not leaf.limited:
-            return _charges([], leaf, f"{principal.kind.value}:{principal.subject}")
+            return self._plan([], leaf, f"{principal.kind.value}:{principal.subject}")
         who = f"{principal.kind.value}:{principal.subject}"
         wanted: list[tuple[Limit, str]] = []
         if self._user:
@@ -69,10 +89,19 @@ class Plans:
                 wanted.append((scheme, who))
         roles = [self.named.get(f"role:{role}") for role in sorted(principal.roles)]
         wanted.extend((limit, who) for limit in roles if limit)
-        return _charges(wanted, leaf, who)
+        return self._plan(wanted, leaf, who)
+
+    def _plan(self, wanted: list[tuple[Limit, str]], leaf: Leaf | None, who: str) -> Plan:
+        cost = leaf.cost if leaf else 1
+        own = [(limit, f"{leaf.view}|{who}") for limit in leaf.limits] if leaf else []
+        charges = tuple(
+            Charge(limit, limit_key(limit, identity), cost) for limit, identity in [*wanted, *own]
+        )
+        key = tuple(charge.limit for charge in charges)
+        texts = self._texts.get(key)
+        if texts is None:
+            texts = self._texts[key] = (headers.policy(charges), headers.form(charges))
+        return Plan(leaf, charges, *texts)
 
 
-def _charges(wanted: list[tuple[Limit, str]], leaf: Leaf | None, who: str) -> tuple[Charge, ...]:
-    cost = leaf.cost if leaf else 1
-    own = [(limit, f"{leaf.view}|{who}") for limit in leaf.limits] if leaf else []
-    return tuple(Charge(limit, limit_key(limit, identity), cost) for limit, identity in [*wanted, *own])
+NOTHING = Plan(None, (), "", "")

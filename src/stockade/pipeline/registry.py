@@ -31,6 +31,7 @@ class Registry:
     challenges: one WWW-Authenticate challenge per enabled scheme.
     stores: security headers by (secure, page).
     successes: whether accepted credentials are events too.
+    exempts: whether EXEMPT names anything.
     started: whether the start's checks have passed for these settings.
     """
 
@@ -41,6 +42,7 @@ class Registry:
         header_settings = conf.load(HeaderSettings)
         self.stores = prepare(header_settings, hsts_value(django_hsts()))
         self.successes = conf.load(EventSettings).successes
+        self.exempts = bool(self.settings.exempt)
         self.started = False
         self._declared: dict[Callable[..., Any], Declared | ConfigurationError] = {}
         self._exempt: dict[str, bool] = {}

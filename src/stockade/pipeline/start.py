@@ -88,6 +88,22 @@ def middleware_findings() -> Iterator[Finding]:
         )
 
 
+LOGIN_LIMITS = "stockade.schemes.backend.LoginLimits"
+
+
+def backend_findings() -> Iterator[Finding]:
+    """Logins that Django itself takes are limited by a backend, which must come before those that verify."""
+    from django.conf import settings
+
+    if next(iter(settings.AUTHENTICATION_BACKENDS), "") != LOGIN_LIMITS:
+        yield Finding(
+            "stockade.W012",
+            f"{LOGIN_LIMITS} is not first in AUTHENTICATION_BACKENDS: guessing at the admin's login is not limited.",
+            f'Write AUTHENTICATION_BACKENDS = ["{LOGIN_LIMITS}", *AUTHENTICATION_BACKENDS].',
+            stops=False,
+        )
+
+
 def findings() -> list[Finding]:
     """Everything, in the order in which it is best mended: settings, the middleware, then views."""
     if not conf.configured():
@@ -99,6 +115,7 @@ def findings() -> list[Finding]:
     except ConfigurationError as error:
         found = [_of(error)]
     found.extend(middleware_findings())
+    found.extend(backend_findings())
     return found if any(finding.stops for finding in found) else [*found, *view_findings()]
 
 

@@ -15,7 +15,7 @@ from stockade.gate.registry import get_gate
 from stockade.schemes.conf import AttemptSettings
 
 FAILED_AUTH = "failed_auth"
-# Not a guess: it was made here and held once. Its holder is not charged for it (the pipeline keeps the same list).
+# Not a guess: it was made here and held once. Its holder is not charged for it.
 HONEST = frozenset({"expired", "ended", "inactive", "gone", "password_changed"})
 
 

@@ -12,7 +12,7 @@ from stockade.schemes.evening import evener
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-_ATTRIBUTE = "_stockade_attempt"
+ATTRIBUTE = "_stockade_attempt"
 _DUMMY = "no password"
 
 
@@ -46,7 +46,7 @@ class LoginLimits:
         settle(request)
         evener().prepare()
         request = _plain(request)
-        setattr(request, _ATTRIBUTE, login.begin(name[: accounts.MAX_NAME], request))
+        setattr(request, ATTRIBUTE, login.begin(name[: accounts.MAX_NAME], request))
 
     def get_user(self, user_id: Any) -> None:
         """No user is this backend's."""
@@ -70,9 +70,9 @@ def _plain(request: Any) -> Any:
 
 def _take(request: Any) -> login.Attempt | None:
     request = _plain(request)
-    attempt: login.Attempt | None = getattr(request, _ATTRIBUTE, None)
+    attempt: login.Attempt | None = getattr(request, ATTRIBUTE, None)
     if attempt is not None:
-        delattr(request, _ATTRIBUTE)
+        delattr(request, ATTRIBUTE)
     return attempt
 
 

@@ -29,9 +29,9 @@ def finish(
     page = content_type is not None and content_type[1].startswith("text/html")
     merged = {**registry.stores[request.is_secure(), page], **store}
     merged["x-request-id"] = ("X-Request-ID", context.id)
-    if exchange is not None and exchange.charges:
-        verdict = exchange.verdict
-        if verdict is not None:
-            merged["ratelimit-policy"] = ("RateLimit-Policy", limits.policy(exchange.charges))
-            merged["ratelimit"] = ("RateLimit", limits.remaining(exchange.charges, verdict))
+    if exchange is not None and exchange.verdict is not None:
+        _, charges, policy, form = exchange.plan
+        if charges:
+            merged["ratelimit-policy"] = ("RateLimit-Policy", policy)
+            merged["ratelimit"] = ("RateLimit", limits.fill(form, charges, exchange.verdict))
     headers._store = merged  # noqa: SLF001

@@ -12,11 +12,13 @@ from django.http import HttpRequest, HttpResponseBase
 from stockade.core.context import RequestContext, current as current_context
 from stockade.core.errors import NotVisible, Refusal, Unavailable, Undecided
 from stockade.pipeline import registry as registries
+from stockade.pipeline.engine import NeedsThread
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.mediation import undecided
 from stockade.pipeline.record import record
 from stockade.pipeline.registry import Registry
 from stockade.pipeline.start import refuse_to_start
+from stockade.schemes.backend import ATTRIBUTE, settle
 from stockade.web.answer import finish
 from stockade.web.problem import respond
 from stockade.web.run import admit, begin, open_context
@@ -76,6 +78,8 @@ class Middleware:
                 response = self._unresolved(registry, context, response)
         elif exchange.mediator is not None and undecided(exchange, response):
             response = self._refuse(registry, exchange, Undecided(reason="undecided"))
+        if ATTRIBUTE in request.__dict__:
+            settle(request)  # a password that DRF's BasicAuthentication verified is no failed login
         finish(registry, request, exchange, context, response)
         return response
 
@@ -91,6 +95,8 @@ class Middleware:
             registry.engine.pass_gate(exchange := Exchange(context, None))
         except Refusal as refusal:
             return self._refuse(registry, exchange, refusal)
+        except NeedsThread:  # the next request to a view loads the state
+            return self._refuse(registry, exchange, Unavailable(reason="state_loading"))
         return response if settings.DEBUG else respond(registry, NotVisible())
 
     # -- before the view ---------------------------------------------------------------------------------------
@@ -126,15 +132,22 @@ class Middleware:
         if registry is None:
             return None
         exchange = None
+        engine = registry.engine
         try:
-            exchange = begin(registry, request, view)
+            # Only what may ask SQL leaves the event loop; the gate's call is shorter than a thread's switch.
+            if engine.remembers(request.META):
+                exchange = begin(registry, request, view)
+            else:
+                exchange = await sync_to_async(begin)(registry, request, view)
             if exchange is None:
                 return None
-            engine = registry.engine
-            # Only what may ask SQL leaves the event loop; the gate's call is shorter than a thread's switch.
             if exchange.key and exchange.entry is None:
                 await sync_to_async(engine.verify)(exchange)
-            if engine.pass_gate(exchange):
+            try:
+                moved = engine.pass_gate(exchange)
+            except NeedsThread:
+                moved = await sync_to_async(engine.pass_gate)(exchange)
+            if moved:
                 await sync_to_async(engine.reload)(exchange)
             leaf = exchange.leaf
             if leaf is not None and leaf.rule is not None and leaf.rule.may_query:

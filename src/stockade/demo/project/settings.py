@@ -19,6 +19,10 @@ STATIC_URL = "/static/"
 # Credential views keep what a refusal writes although requests are atomic: theft, failed logins and lockouts survive.
 DATABASES = {"default": {**_config.database, "ATOMIC_REQUESTS": True}}
 PASSWORD_HASHERS = ["stockade.schemes.passwords.Argon2"]
+AUTHENTICATION_BACKENDS = [
+    "stockade.schemes.backend.LoginLimits",  # guesses at the admin's login count as well
+    "django.contrib.auth.backends.ModelBackend",
+]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
