@@ -17,7 +17,18 @@ from django.db.models.signals import post_init, post_save
 
 from stockade import conf
 from stockade.schemes.users import TrustedUser, aload, load, read_user, renewed, trusted_user
-from tests.schemes.user_models import TABLES, Bare, Company, Customer, Greedy, Person, Staff, Tracking, Worker
+from tests.schemes.user_models import (
+    TABLES,
+    Bare,
+    Company,
+    Customer,
+    Greedy,
+    Person,
+    Staff,
+    Tracking,
+    Watched,
+    Worker,
+)
 
 
 @pytest.fixture(scope="module")
@@ -471,6 +482,29 @@ def test_model_with_its_own_init_is_made_by_it(django_assert_num_queries):
     deactivate(tracked)
     user.save()
     assert not is_active(tracked)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_foreign_descriptor_is_left_in_place_and_read_with_the_row(django_assert_num_queries):
+    watched = Watched.objects.create(name="w", password="!", is_active=False)
+    user = trusted_user(Watched, watched.pk)
+    with django_assert_num_queries(1):
+        assert (user.is_active, user.name) == (False, "w")
+    user.refresh_from_db()
+    assert user.is_active is False
+    user.is_active = True
+    user.save()
+    assert is_active(watched)
+
+
+@pytest.mark.usefixtures("tables")
+def test_an_attribute_that_is_no_column_survives_a_refresh():
+    bare = Bare.objects.create(email="b@example.org", password="!")
+    user = trusted_user(Bare, bare.pk)
+    user.is_active = False
+    user.refresh_from_db()
+    assert user.is_active is False
+    assert user.email == "b@example.org"
 
 
 def test_receivers_of_init_signals_see_the_instance(alice):

@@ -100,6 +100,32 @@ class Greedy(AbstractBaseUser):
         super().refresh_from_db(using=using, fields=fields, **kwargs)
 
 
+class Watched(AbstractBaseUser):
+    """A library has put a descriptor of its own before `is_active`, to see changes."""
+
+    name = models.CharField(max_length=20, unique=True)
+    is_active = models.BooleanField(default=True)
+
+    USERNAME_FIELD = "name"
+    objects = BaseUserManager["Watched"]()
+
+    class Meta:
+        app_label = "user_kinds"
+
+
+class Watch:
+    """As trackers of changes wrap a field's descriptor."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self.wrapped = wrapped
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self.wrapped.__get__(instance, owner)
+
+
+Watched.is_active = Watch(Watched.is_active)  # type: ignore[assignment]
+
+
 class Person(AbstractUser):
     """The parent of a user model by multi-table inheritance."""
 
@@ -123,4 +149,4 @@ class Staff(Person):
         proxy = True
 
 
-TABLES = (Company, Bare, Worker, Tracking, Greedy, Person, Customer)
+TABLES = (Company, Bare, Worker, Tracking, Greedy, Watched, Person, Customer)

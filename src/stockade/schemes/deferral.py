@@ -73,8 +73,8 @@ def install(model: type[models.Model]) -> Plan:
 
 
 def withdraw(user: models.Model, trust: Trusted) -> None:
-    """Take `is_active` out of the instance, where `save` would find it, into its state."""
-    if ACTIVE in user.__dict__:
+    """Take `is_active` out of the instance, where `save` would find it, into its state, which answers for it."""
+    if ACTIVE in user.__dict__ and install(type(user)).answers:
         trust.active = bool(user.__dict__.pop(ACTIVE))
 
 
@@ -157,7 +157,7 @@ def _refresh(
         wanted = set(fields)
         kept = ACTIVE in own and ACTIVE not in wanted
         if trust.unread:
-            wanted.update(name for name in absent if name != ACTIVE)
+            wanted.update(_to_read(user, absent))
         original(user, using=using or alias, fields=wanted, **rest)
         if not kept:
             withdraw(user, trust)
@@ -213,6 +213,10 @@ def load(user: models.Model) -> None:
     trust = trust_of(user)
     if trust is not None and trust.unread:
         absent = [f.attname for f in user._meta.concrete_fields if f.attname not in user.__dict__]
-        wanted = [name for name in absent if name != ACTIVE]
+        wanted = _to_read(user, absent)
         if wanted:
             user.refresh_from_db(fields=wanted)
+
+
+def _to_read(user: models.Model, absent: list[str]) -> list[str]:
+    return [name for name in absent if name != ACTIVE] if install(type(user)).answers else absent

@@ -114,7 +114,11 @@ async def aload(user: models.Model) -> None:
 
 
 def _somebody_watches(model: type[models.Model]) -> bool:
-    return any(signal.receivers and signal.has_listeners(model) for signal in (pre_init, post_init))
+    # Hardly any project has receivers of either; the first look is for those.
+    return bool(
+        (pre_init.receivers and pre_init.has_listeners(model))
+        or (post_init.receivers and post_init.has_listeners(model))
+    )
 
 
 @lru_cache(maxsize=64)
