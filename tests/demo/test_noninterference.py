@@ -32,7 +32,7 @@ def project(settings: Any, db: None) -> Iterator[None]:
     settings.STOCKADE = {
         "STATE": "memory://",
         "EXEMPT": ["admin"],
-        "LIMITS": {},
+        "LIMITS": {"anon": None, "user": None},
         "EVENTS": {"SINKS": ["null"]},
     }
     get_gate().reset()
