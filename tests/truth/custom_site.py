@@ -10,13 +10,25 @@ from typing import Any
 SECRET_KEY = "of a project that lives for a second"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "stockade", "tests.truth.people"]
 AUTH_USER_MODEL = os.environ["CUSTOM_USER"]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+DATABASES = {
+    name: {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"} for name in ("default", "elsewhere")
+}
+DATABASE_ROUTERS = ["tests.truth.custom_site.Elsewhere"] if "CUSTOM_ROUTER" in os.environ else []
 MIGRATION_MODULES = dict.fromkeys(
     ("auth", "contenttypes", "stockade", "people")
 )  # tables straight from the models
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+
+
+class Elsewhere:
+    """Users live in another database than Stockade's tables."""
+
+    def db_for_read(self, model: Any, **_: Any) -> str:
+        return "elsewhere" if model._meta.app_label == "people" else "default"
+
+    db_for_write = db_for_read
 
 
 def main() -> None:
@@ -27,7 +39,8 @@ def main() -> None:
 
     from stockade.gate.registry import get_gate
 
-    call_command("migrate", run_syncdb=True, verbosity=0)
+    for name in DATABASES:
+        call_command("migrate", run_syncdb=True, verbosity=0, database=name)
     get_gate().load([], 0)
     if AUTH_USER_MODEL == "people.Person":
         persons()
@@ -56,10 +69,24 @@ def plain() -> None:
     ada = Plain.objects.create(email="ada@example.com")
     assert not Epoch.objects.exists(), "a new user moves nothing"
     moves("save", ada, ada.save)
+    moves("save in a transaction", ada, lambda: in_transaction(ada))
     moves("by hand", ada, lambda: Plain(pk=ada.pk, email=ada.email).save(force_update=True))
     moves("as text", ada, lambda: Plain(pk=str(ada.pk), email=ada.email).save(force_update=True))
     moves("hexadecimal", ada, lambda: Plain(pk=ada.pk.hex, email=ada.email).save(force_update=True))
     moves("deletion", ada, ada.delete)
+
+
+def in_transaction(user: Any) -> None:
+    """Save inside a transaction of the user's database; until it commits, readers ask SQL."""
+    from django.db import transaction
+
+    from stockade.gate.protocol import DIRTY
+    from stockade.gate.registry import get_gate
+    from tests.truth.conftest import subject
+
+    with transaction.atomic(using=user._state.db):
+        user.save()
+        assert subject(get_gate(), user.pk) == DIRTY
 
 
 def persons() -> None:

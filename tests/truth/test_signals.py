@@ -321,15 +321,23 @@ def test_models_that_are_not_ours_keep_djangos_fast_paths() -> None:
     assert not m2m_changed.has_listeners(Article)
 
 
-@pytest.mark.parametrize("model", ["people.Person", "people.Plain"])
-def test_custom_user_models(model: str) -> None:
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"CUSTOM_USER": "people.Person"},
+        {"CUSTOM_USER": "people.Plain"},
+        {"CUSTOM_USER": "people.Plain", "CUSTOM_ROUTER": "1"},
+    ],
+    ids=["parent and children", "plain", "in another database"],
+)
+def test_custom_user_models(chosen: dict[str, str]) -> None:
     """UUID keys, a proxy, a child with a table of its own, a parent that is saved alone, a membership with a model."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.truth.custom_site"],
         env={
             **child_environment(),
             "DJANGO_SETTINGS_MODULE": "tests.truth.custom_site",
-            "CUSTOM_USER": model,
+            **chosen,
         },
         capture_output=True,
         text=True,
