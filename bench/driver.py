@@ -88,12 +88,15 @@ class Client:
         try:
             fine, result = self._connection.recv()
         except EOFError:
-            raise WorkerError(
-                f"{self.row.name}: the worker died with status {self._process.wait()}"
-            ) from None
+            status = self._process.wait()
+            raise WorkerError(f"{self.row.name}: the worker died with {status}\n{self._said()}") from None
         if not fine:
-            raise WorkerError(f"{self.row.name}:\n{result}")
+            raise WorkerError(f"{self.row.name}:\n{result}\n{self._said()}")
         return result
+
+    def _said(self) -> str:
+        """The end of what the worker has written."""
+        return self._log.read_text(errors="replace")[-4000:]
 
 
 @contextmanager

@@ -23,7 +23,8 @@ class Entry:
     """
 
     __slots__ = (
-        "credential", "epochs", "expires", "fresh_until", "keys", "plan", "plans", "principal", "refusal", "scheme", "world",
+        "credential", "epochs", "expires", "fresh_until", "keys", "plan", "plans", "principal", "refusal", "scheme",
+        "world",
     )  # fmt: skip
 
     def __init__(self, scheme: Scheme, credential: Credential, keys: tuple[bytes, ...]) -> None:

@@ -50,7 +50,7 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
     match = request.resolver_match
     if match is not None:
         context.route = match.route
-        if registry.exempt(match):
+        if registry.exempts and registry.exempt(match):
             return None
     declared = registry.declared(view)
     leaf = declared.leaves.get(request.method or "")
