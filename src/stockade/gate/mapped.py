@@ -226,7 +226,7 @@ class MappedGate(LocalGate):
             ) from error
         try:
             if through_map:
-                _reserve(path, size)
+                places.reserve(path, size)
             env.reader_check()
         except OSError as error:
             env.close()
@@ -294,11 +294,3 @@ class MappedGate(LocalGate):
         self._frozen = self._frozen_reads = False
         self._turn.after_fork_child()
         self._stay.leave()
-
-
-def _reserve(path: Path, size: int) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.posix_fallocate(descriptor, 0, size)
-    finally:
-        os.close(descriptor)

@@ -179,6 +179,15 @@ def keeps_blocks(path: Path) -> bool:
     return filesystem(path) not in _COPY_ON_WRITE
 
 
+def reserve(path: Path, size: int) -> None:
+    """Have the disk keep `size` bytes for a file; OSError if it has not."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
+
+
 def user_name(uid: int) -> str:
     """A user's name, or its number."""
     try:

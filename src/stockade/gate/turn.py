@@ -20,7 +20,7 @@ GIVE = fcntl.LOCK_UN
 _flock = fcntl.flock
 _YIELDS = 64  # a turn is some microseconds long: yielding the processor is enough unless its holder lost it
 _NAP = 0.00005
-_LONGEST_NAP = 0.002
+_LONGEST_NAP = 0.0004
 _STUCK_PATIENCE = 0.02
 
 
