@@ -17,7 +17,7 @@ from stockade.events import Event
 from stockade.events.ecs import document
 from stockade.events.log import LINE_MAX, encode
 from stockade.events.record import MAX_DETAILS, Naming, Record, build
-from stockade.events.text import REDACTED, clean, escape, promises_secret, redact
+from stockade.events.text import REDACTED, clean, escape, redact
 
 NAMING = Naming("known", b"k" * 32)
 JWT = (
@@ -120,9 +120,8 @@ def test_attack_a_credential_in_the_users_own_request_reaches_no_record(name):
              "authorization", "Cookie", "api_key", "apikey", "private_key", "session_key", "otp", "code_verifier"],
 )  # fmt: skip
 def test_attack_a_detail_whose_name_promises_a_secret_is_redacted(name):
-    record = make(details={name: "hunter2"})
-    assert record.details == {name: REDACTED}
-    assert promises_secret(name)
+    assert make(details={name: "hunter2"}).details == {name: REDACTED}
+    assert make(details={name: 123456}).details == {name: REDACTED}
 
 
 @pytest.mark.parametrize("name", ["api_key_id", "token_type", "secret_name", "kid", "jti", "limit", "field"])

@@ -12,7 +12,7 @@ from stockade.core.context import current
 from stockade.core.credential import Credential
 from stockade.core.principal import Principal
 from stockade.events.catalogue import Event, Kind
-from stockade.events.text import REDACTED, clean, clean_cached, digest, harmless, promises_secret
+from stockade.events.text import REDACTED, clean, clean_cached, detail_name, digest
 
 Scalar: TypeAlias = str | int | float | bool | None
 Details: TypeAlias = Mapping[str, Scalar]
@@ -131,16 +131,16 @@ def scalars(details: Mapping[str, object]) -> Details:
         if index == MAX_DETAILS:
             found["more"] = len(details) - MAX_DETAILS
             break
-        name = str(key)[:64]
-        found[clean(name, 40)] = _scalar(name, value)
+        name = detail_name(str(key)[:64])
+        found[name.text] = REDACTED if name.secret else _scalar(value, runs=not name.harmless)
     return found
 
 
-def _scalar(name: str, value: object) -> Scalar:
+def _scalar(value: object, *, runs: bool) -> Scalar:
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
-        return REDACTED if promises_secret(name) else clean(str(value), MAX_VALUE, runs=not harmless(name))
+        return clean(str(value), MAX_VALUE, runs=runs)
     if isinstance(value, int):
         return int(value) if -_SAFE_INTEGER < value < _SAFE_INTEGER else "<large number>"
     if isinstance(value, float):

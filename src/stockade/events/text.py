@@ -7,6 +7,7 @@ import hmac
 import re
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 REDACTED = "[redacted]"
 _READ = 1024  # no more than this of any text is looked at
@@ -101,14 +102,25 @@ def _remembered(text: str, limit: int, runs: bool) -> str:
     return clean(text, limit, runs=runs)
 
 
-def promises_secret(name: str) -> bool:
-    """Whether a detail of this name would hold a secret."""
-    return _SECRET_NAME.search(name) is not None and not harmless(name)
+class DetailName(NamedTuple):
+    """What a detail's name says of its value.
+
+    Args:
+        text: the name itself, clean.
+        secret: it promises a secret: the value is not written, whatever it is.
+        harmless: it promises an identifier or a digest, random though it looks.
+    """
+
+    text: str
+    secret: bool
+    harmless: bool
 
 
-def harmless(name: str) -> bool:
-    """Whether a detail of this name is an identifier or a digest by definition, random though it looks."""
-    return _HARMLESS_NAME.search(name) is not None
+@lru_cache(maxsize=1024)
+def detail_name(name: str) -> DetailName:
+    """What the name of a detail, at most a few dozen characters, says of its value."""
+    harmless = _HARMLESS_NAME.search(name) is not None
+    return DetailName(clean(name, 40), not harmless and _SECRET_NAME.search(name) is not None, harmless)
 
 
 def digest(account: str, key: bytes) -> str:
