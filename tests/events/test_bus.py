@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from stockade import conf
+from stockade.core import clock
 from stockade.core.errors import ConfigurationError
 from stockade.events import Event, MemorySink, NullSink, Record, emit, flush, off, on, stats
 from stockade.events.bus import state, under_test
 from stockade.events.conf import EventSettings
 from stockade.events.subscribers import errors
+from stockade.models import SecurityEvent
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +228,22 @@ def test_importing_it_needs_no_configured_django():
     code = "import sys, stockade.events; assert 'rest_framework' not in sys.modules; print('fine')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "fine", done.stderr
+
+
+# -- losses ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_what_the_table_lost_is_told_to_every_sink(configure):
+    bus = configure(SINKS=["memory", "database"], ROWS_PER_MINUTE=2)
+    clock.shift(60 - clock.ticks() / 1_000_000 % 60)  # the bound is for each minute
+    try:
+        for _ in range(5):
+            emit(Event.AUTHZ_FAIL)
+        flush()
+    finally:
+        clock.unshift()
+    (told,) = [record for record in bus.memory.records if record.event is Event.EVENTS_DROPPED]
+    assert told.details == {"total": 3, "authz_fail": 3}
+    assert SecurityEvent.objects.filter(event="sys_events_dropped").count() == 1
+    assert stats().database_dropped == 3
