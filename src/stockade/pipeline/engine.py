@@ -23,6 +23,8 @@ from stockade.pipeline.plans import NOTHING, Plan, Plans
 from stockade.schemes import attempts
 from stockade.schemes.protocol import Scheme
 
+_UNKNOWN = -2  # an epoch that no verdict has
+
 
 class NeedsThread(Exception):  # noqa: N818 - no error: a question to be asked again elsewhere
     """A step must ask SQL and runs in an event loop: run it again in a thread."""
@@ -52,6 +54,7 @@ class Engine:
         self.finder = Finder(self.schemes)
         self.plans = Plans(settings.limits)
         self.memory = Memory(settings.cache_size)
+        self._world = _UNKNOWN  # the world's epoch when the key ring was last known to be of today
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self._max_age = round(settings.principal_max_age * 1_000_000)
 
@@ -108,11 +111,18 @@ class Engine:
         """
         presented = exchange.presented
         assert presented is not None  # noqa: S101 - callers ask for it only then
+        generation = keyring.generation()
         with attempts.failed_auth(exchange.context.address):
             credential = presented.scheme.verify(presented.value, exchange.meta)
-        entry = Entry(presented.scheme, credential, presented.scheme.epochs(credential))
         # Epochs first, SQL second: a change between the two moves the epoch, and the next request reads again.
-        self._learn(entry, self._ask(entry.keys, ()))
+        verdict = self._ask(presented.scheme.epochs(credential), ())
+        if keyring.generation() != generation:
+            # The ring is another one than it was: what a revoked key has signed must not be remembered under an epoch
+            # that is younger than its revocation.
+            with attempts.failed_auth(exchange.context.address):
+                credential = presented.scheme.verify(presented.value, exchange.meta)
+        entry = Entry(presented.scheme, credential, presented.scheme.epochs(credential))
+        self._learn(entry, verdict)
         exchange.entry = self.memory.put(exchange.key, entry)
 
     # -- step 3 ------------------------------------------------------------------------------------------------
@@ -166,7 +176,7 @@ class Engine:
         assert entry is not None and verdict is not None  # noqa: S101, PT018 - after `pass_gate`
         if verdict.world != entry.world:
             # Keys may have gone: prove it again under the ring as it is now.
-            keyring.forget()
+            truth.follow(self.gate, verdict.world)
             presented = self.finder.find(exchange.meta)
             assert presented is not None  # noqa: S101 - the same headers gave one before
             try:
@@ -239,7 +249,12 @@ class Engine:
 
     def _ask(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
         verdict = self.gate.ask(epochs, charges)
-        return verdict if verdict.marker == self.memory.marker else self._again(epochs, charges, verdict)
+        if verdict.marker != self.memory.marker:
+            verdict = self._again(epochs, charges, verdict)
+        if verdict.world != self._world:  # before anything is verified, also by a view: keys may have gone
+            truth.follow(self.gate, verdict.world)
+            self._world = _UNKNOWN if verdict.world == DIRTY else verdict.world
+        return verdict
 
     def _again(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...], verdict: Verdict) -> Verdict:
         """The state is empty or new: nothing is decided until live revocations are loaded (decision 2).

@@ -1,0 +1,41 @@
+"""A signing key is stolen and revoked: its signatures open nothing, on any worker, though it was idle meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+import stockade
+from stockade import keyring
+from stockade.keyring import store
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_worker_that_has_not_heard_of_a_revoked_key_does_not_take_its_tokens(
+    alice: User, anonymous: Client
+) -> None:
+    """Revoked by another process; this one has the old ring, and sees a forged token for the first time."""
+    assert anonymous.get("/private/").status_code == 401  # the worker is warm
+    tokens = [stockade.issue(alice).access for _ in range(2)]
+    stale = keyring.ring()
+    keyring.retire(stale.signer().kid, compromised=True)
+    store._ring = stale  # what this process would still have
+    for token in tokens:
+        for _ in range(2):
+            answer = anonymous.get("/private/", headers={"authorization": f"Bearer {token}"})
+            assert answer.status_code == 401
+
+
+def test_nor_its_refresh_tokens(alice: User, anonymous: Client, project: Any) -> None:
+    project.ROOT_URLCONF = "tests.schemes.urls"
+    assert anonymous.get("/api/sessions/").status_code == 401  # the worker is warm
+    refresh = stockade.issue(alice).refresh
+    stale = keyring.ring()
+    keyring.retire(stale.signer().kid, compromised=True)
+    store._ring = stale
+    answer = anonymous.post("/api/token/refresh/", {"refresh": refresh}, content_type="application/json")
+    assert answer.status_code == 401, answer.content
