@@ -83,6 +83,8 @@ def _show(rows: list[report.Row], targets: tuple[Target, ...], config: Config, f
         report.show(rows, TITLES)
     else:
         sys.stdout.write(report.as_text(rows, TITLES) + "\n")
+    for note in report.notes(rows, TITLES):
+        sys.stdout.write(note + "\n")
     ours, twins = report.stopped(rows, 0), report.stopped(rows, 1)
     sys.stdout.write(
         f"Stockade stopped {ours} of {len(rows)} attacks, the stock parts {twins}; "

@@ -25,7 +25,7 @@ def limit(target: Target) -> Outcome:
         raise AttackError(f"no request was admitted: {dict(statuses)}")
     return Outcome(
         stopped=admitted <= target.user_limit and admitted + refused == REQUESTS,
-        result=f"{admitted} of {REQUESTS} admitted",
+        result=f"{admitted} of {REQUESTS} admitted, {target.user_limit} allowed",
         numbers={"limit": target.user_limit, "requests": REQUESTS, "admitted": admitted, "refused": refused},
     )
 

@@ -17,7 +17,7 @@ ATTACKS: tuple[Attack, ...] = (
         "refresh_theft", "A stolen refresh token, used on after its owner came back", tokens.refresh_theft
     ),
     Attack("after_logout", "An access token, used on after logout", tokens.after_logout),
-    Attack("limit", f"A limit of 100, met by {floods.REQUESTS} requests at once", floods.limit),
+    Attack("limit", f"A limit, met by {floods.REQUESTS} requests at once", floods.limit),
     Attack("forged", "Forged access tokens", forge.forged),
     Attack("draft_by_id", "Another user's draft, by id", drafts.by_id),
     Attack("draft_by_list", "Another user's drafts, by list, count and filter", drafts.by_list),
@@ -95,6 +95,17 @@ def as_text(rows: Sequence[Row], titles: Sequence[str]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def notes(rows: Sequence[Row], titles: Sequence[str]) -> list[str]:
+    """What was admitted by name, one sentence for each target and attack that has names."""
+    found = []
+    for row in rows:
+        for title, outcome in zip(titles, row.outcomes, strict=True):
+            names = outcome.numbers.get("admitted")
+            if isinstance(names, list) and names:
+                found.append(f"{row.attack.title}, admitted by {title}: {'; '.join(names)}.")
+    return found
 
 
 def _words(outcome: Outcome) -> str:
