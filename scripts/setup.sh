@@ -70,7 +70,7 @@ if ! "$venv/bin/uv" --version 2>/dev/null | grep -qF "uv $wanted"; then
 fi
 
 echo "setup: installing $(grep -c '^[a-z0-9].*==' "$lock") locked packages"
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock" ||
+"$venv/bin/uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes -r "$lock" ||
     explain_network "$lock"
 
 # The project itself cannot carry a hash; its build backend is in the lock, so nothing is fetched here.

@@ -31,6 +31,7 @@ def run(
             command += ["-n", workers, "--dist", "worksteal"]
         print(f"\n== {name}", flush=True)
         environment = {**os.environ, "STOCKADE_TEST_DATABASE": database}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the suite starts hundreds of interpreters
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         counts: Counter[str] = Counter()
         if report.exists():

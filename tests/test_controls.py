@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import compileall
+import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -70,7 +72,7 @@ def load(path: Path = LIST) -> list[Control]:
     return controls
 
 
-def run_without(control: Control, folder: Path) -> None:
+def run_without(control: Control, folder: Path, nursery: Nursery) -> None:
     """Copy the source into `folder`, take the control away, and run its test there.
 
     Raises:
@@ -78,7 +80,7 @@ def run_without(control: Control, folder: Path) -> None:
     """
     shutil.copytree(ROOT / "src", folder / "src")
     control.remove_from(folder)
-    status, output, counts = _pytest(control.test, folder)
+    status, output, counts = nursery.run(control.test, folder)
     if counts.get("errors"):
         raise ControlError(f"{control.id}: the test broke instead of failing:\n{output}")
     if status == 1 and counts.get("failures"):
@@ -88,36 +90,76 @@ def run_without(control: Control, folder: Path) -> None:
     raise ControlError(f"{control.id}: pytest ended with status {status}:\n{output}")
 
 
-def _pytest(test: str, folder: Path) -> tuple[int, str, dict[str, int]]:
-    """Run one test against the source in `folder`; exit status, output, and the counts of its report."""
-    environment = {name: value for name, value in os.environ.items() if not OWN.match(name)}
-    # PYTHONPATH comes before the folder that the editable installation adds; tests/conftest.py makes sure of it.
-    environment |= {
-        "PYTHONPATH": str(folder / "src"),
-        "STOCKADE_TEST_SOURCE": str(folder / "src"),
-        "TMPDIR": str(folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    report = folder / "report.xml"
-    command = [
-        sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={report}",
-        "-o", "junit_family=xunit1", test,
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
-    )  # fmt: skip
-    try:
-        output, _ = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        return -1, f"no end after {SECONDS} s\n{output}", {}
-    counts: Counter[str] = Counter()
-    if report.exists():
-        for suite in ElementTree.parse(report).getroot().iter("testsuite"):
-            counts.update({key: int(suite.get(key, 0)) for key in ("errors", "failures", "skipped")})
-    return process.returncode, output, counts
+class Nursery:
+    """A warm process that runs one test after the other, each in a fork of its own."""
+
+    def __init__(self) -> None:
+        compileall.compile_dir(ROOT / "src", quiet=2)  # the copies bring it along
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.control_nursery"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, test: str, folder: Path) -> tuple[int, str, dict[str, int]]:
+        """Run one test against the source in `folder`; exit status, output, and the counts of its report."""
+        source, report, output = folder / "src", folder / "report.xml", folder / "output"
+        environment = {name: value for name, value in os.environ.items() if not OWN.match(name)}
+        # PYTHONPATH is for what the test starts. It comes before the folder that the editable installation adds, and
+        # tests/conftest.py makes sure that the source is the one meant.
+        environment |= {
+            "PYTHONPATH": str(source),
+            "STOCKADE_TEST_SOURCE": str(source),
+            "TMPDIR": str(folder),
+        }
+        # Plain assertions and tables without migrations: nobody reads how a test failed here, and 125 modules need no
+        # rewriting in each run.
+        arguments = [
+            "-x",
+            "-q",
+            "--assert=plain",
+            "--nomigrations",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+        ]
+        arguments += [f"--junitxml={report}", test]
+        job = {
+            "source": str(source),
+            "environment": environment,
+            "output": str(output),
+            "arguments": arguments,
+            "seconds": SECONDS,
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        status = json.loads(self._process.stdout.readline())
+        text = output.read_text(errors="replace") if output.exists() else ""
+        if status is None:
+            return -1, f"no end after {SECONDS} s\n{text}", {}
+        counts: Counter[str] = Counter()
+        if report.exists():
+            for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+                counts.update({key: int(suite.get(key, 0)) for key in ("errors", "failures", "skipped")})
+        return status, text, counts
+
+    def close(self) -> None:
+        self._process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """One for each process of the suite."""
+    found = Nursery()
+    yield found
+    found.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -126,5 +168,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("control", controls, ids=[control.id for control in controls])
 
 
-def test_a_removed_control_is_missed_by_its_test(control: Control, tmp_path: Path) -> None:
-    run_without(control, tmp_path)
+def test_a_removed_control_is_missed_by_its_test(control: Control, tmp_path: Path, nursery: Nursery) -> None:
+    run_without(control, tmp_path, nursery)

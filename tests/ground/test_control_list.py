@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.servers import ROOT
-from tests.test_controls import Control, ControlError, load, run_without
+from tests.test_controls import Control, ControlError, Nursery, load, nursery, run_without
 
+__all__ = ["nursery"]
 SUBJECT = "tests/ground/control_subject.py"
 VERSION_LINE = '__version__ = "'
 
@@ -24,9 +25,11 @@ def control(test: str, snippet: str = VERSION_LINE, replacement: str = '__versio
     )
 
 
-def test_a_test_that_fails_without_the_control_is_accepted_and_the_source_stays(tmp_path: Path) -> None:
+def test_a_test_that_fails_without_the_control_is_accepted_and_the_source_stays(
+    tmp_path: Path, nursery: Nursery
+) -> None:
     before = (ROOT / "src/stockade/__init__.py").read_text()
-    run_without(control("test_that_needs_the_version"), tmp_path)
+    run_without(control("test_that_needs_the_version"), tmp_path, nursery)
     assert (ROOT / "src/stockade/__init__.py").read_text() == before
 
 
@@ -39,20 +42,22 @@ def test_a_test_that_fails_without_the_control_is_accepted_and_the_source_stays(
         ("test_that_is_not_there", "status 4"),
     ],
 )
-def test_anything_else_is_refused(test: str, complaint: str, tmp_path: Path) -> None:
+def test_anything_else_is_refused(test: str, complaint: str, tmp_path: Path, nursery: Nursery) -> None:
     with pytest.raises(ControlError, match=complaint):
-        run_without(control(test), tmp_path)
+        run_without(control(test), tmp_path, nursery)
 
 
 @pytest.mark.parametrize("snippet", ["no such line", "e"])
-def test_a_snippet_that_is_not_there_exactly_once_is_refused(snippet: str, tmp_path: Path) -> None:
+def test_a_snippet_that_is_not_there_exactly_once_is_refused(
+    snippet: str, tmp_path: Path, nursery: Nursery
+) -> None:
     with pytest.raises(ControlError, match="times in"):
-        run_without(control("test_that_needs_the_version", snippet), tmp_path)
+        run_without(control("test_that_needs_the_version", snippet), tmp_path, nursery)
 
 
-def test_a_replacement_that_is_no_python_is_refused(tmp_path: Path) -> None:
+def test_a_replacement_that_is_no_python_is_refused(tmp_path: Path, nursery: Nursery) -> None:
     with pytest.raises(SyntaxError):
-        run_without(control("test_that_needs_the_version", VERSION_LINE, "("), tmp_path)
+        run_without(control("test_that_needs_the_version", VERSION_LINE, "("), tmp_path, nursery)
 
 
 def test_an_id_that_is_used_twice_is_refused(tmp_path: Path) -> None:
