@@ -18,7 +18,7 @@ MIDDLEWARE = [
 STOCKADE = {
     "STATE": f"lmdb://{os.environ.get('STOCKADE_TEST_STATE', '')}",
     "EXEMPT": ["admin"],
-    "LIMITS": {"user": "100000/min", "uploads": "100/min", "failed_auth": "100000/min"},
+    "LIMITS": {"anon": "100000/min", "user": "100000/min", "uploads": "100/min", "failed_auth": "100000/min"},
     "EVENTS": {"SINKS": ["database"], "FLUSH": "50ms"},
 }
 

@@ -39,3 +39,14 @@ def test_nor_its_refresh_tokens(alice: User, anonymous: Client, project: Any) ->
     store._ring = stale
     answer = anonymous.post("/api/token/refresh/", {"refresh": refresh}, content_type="application/json")
     assert answer.status_code == 401, answer.content
+
+
+def test_a_worker_that_has_not_heard_of_a_new_key_takes_its_tokens(alice: User, anonymous: Client) -> None:
+    """Rotated by another process while this one was idle: its callers are no forgers."""
+    assert anonymous.get("/private/").status_code == 401  # the worker is warm
+    stale = keyring.ring()
+    keyring.rotate(now=True)
+    access = stockade.issue(alice).access
+    store._ring = stale
+    answer = anonymous.get("/private/", headers={"authorization": f"Bearer {access}"})
+    assert answer.status_code == 200, answer.content

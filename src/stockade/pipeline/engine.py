@@ -10,6 +10,7 @@ from stockade import keyring, truth
 from stockade.core import clock
 from stockade.core.address import TrustedProxies, limit_key as address_key
 from stockade.core.context import RequestContext
+from stockade.core.credential import Credential
 from stockade.core.errors import InvalidCredential, TooMany, Unavailable, Undeclared
 from stockade.core.principal import ANONYMOUS
 from stockade.gate.headers import retry_after
@@ -17,7 +18,7 @@ from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Leaf
 from stockade.pipeline.exchange import Exchange
-from stockade.pipeline.find import Finder
+from stockade.pipeline.find import Finder, Presented
 from stockade.pipeline.memory import Entry, Memory, dead
 from stockade.pipeline.plans import NOTHING, Plan, Plans
 from stockade.schemes import attempts
@@ -113,7 +114,7 @@ class Engine:
         assert presented is not None  # noqa: S101 - callers ask for it only then
         generation = keyring.generation()
         with attempts.failed_auth(exchange.context.address):
-            credential = presented.scheme.verify(presented.value, exchange.meta)
+            credential = self._prove(presented, exchange.meta)
         # Epochs first, SQL second: a change between the two moves the epoch, and the next request reads again.
         verdict = self._ask(presented.scheme.epochs(credential), ())
         if keyring.generation() != generation:
@@ -124,6 +125,19 @@ class Engine:
         entry = Entry(presented.scheme, credential, presented.scheme.epochs(credential))
         self._learn(entry, verdict)
         exchange.entry = self.memory.put(exchange.key, entry)
+
+    def _prove(self, presented: Presented, meta: Mapping[str, Any]) -> Credential:
+        """Prove a credential; one of a key that this worker has not heard of, after it has listened."""
+        generation = keyring.generation()
+        try:
+            return presented.scheme.verify(presented.value, meta)
+        except InvalidCredential as error:
+            if error.reason != "unknown_kid":
+                raise
+            self._ask((), ())
+            if keyring.generation() == generation:
+                raise
+        return presented.scheme.verify(presented.value, meta)
 
     # -- step 3 ------------------------------------------------------------------------------------------------
 
