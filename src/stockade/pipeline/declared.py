@@ -105,23 +105,27 @@ def read(view: Callable[..., Any], scopes: Mapping[str, Limit]) -> Declared:
                 return source[name]
         return getattr(cls, name, None)
 
-    name = f"{getattr(cls or view, '__module__', '?')}.{getattr(cls or view, '__qualname__', type(view).__name__)}"
+    name = _name(cls or view)
     actions: Mapping[str, str] | None = getattr(view, "actions", None)
     by_method = (
         {method.upper(): action for method, action in actions.items()}
         if actions
         else dict.fromkeys(_methods(cls), "")
     )
-    known = _known_actions(cls) if actions is not None else ()
+    if actions is not None:
+        by_method.setdefault("OPTIONS", "metadata")  # what DRF calls it
     declared, visible = own("policy"), own("visible")
+    known = _known_actions(cls, actions) if actions is not None else ()
+    _refuse_two_policies(name, initkwargs, getattr(cls, "policy", None), actions or {})
     table = (
         PolicyTable(declared, view=name, actions=known, methods=METHODS, visible=visible)
         if declared is not None
         else None
     )
     guarded = bool(marked) or bool(getattr(cls, "stockade_guards_objects", False))
-    extra = _limits(own("limits"), own("throttle_scope"), scopes, name)
-    costs = own("cost")
+    counted = {*METHODS, *known} - {"HEAD"}  # counted as GET is
+    extra = _limits(_keys(own("limits"), name, "limits", counted), own("throttle_scope"), scopes, name)
+    costs = _keys(own("cost"), name, "cost", counted)
 
     leaves: dict[str, Leaf] = {}
     answered = {*by_method, "OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
@@ -146,6 +150,29 @@ def read(view: Callable[..., Any], scopes: Mapping[str, Limit]) -> Declared:
     return Declared(name, leaves)
 
 
+def _name(of: Any) -> str:
+    """The dotted name by which a view's limits are counted apart from another's."""
+    name = str(getattr(of, "__qualname__", type(of).__name__))
+    if isinstance(of, type) and of.__name__ != name.rpartition(".")[2]:
+        name = of.__name__  # DRF's @api_view names its classes after the function, but by __name__ alone
+    return f"{getattr(of, '__module__', '?')}.{name}"
+
+
+def _refuse_two_policies(
+    name: str, initkwargs: Mapping[str, Any], table: Any, actions: Mapping[str, str]
+) -> None:
+    """`@action(policy=...)` is of its whole route: an entry for one of the route's actions would count for nothing."""
+    if initkwargs.get("policy") is None or not isinstance(table, Mapping):
+        return
+    named = {key.strip() for keys in table if isinstance(keys, str) for key in keys.split(",")}
+    if twice := sorted(named.intersection(actions.values())):
+        raise ConfigurationError(
+            "stockade.E214",
+            f"{name} declares two policies for {', '.join(twice)}: by @action(policy=...) and in its own table.",
+            "Keep the one in the table: it can name each method's action.",
+        )
+
+
 def _is_detail(cls: Any, initkwargs: Mapping[str, Any]) -> bool:
     """DRF's routers say `detail`; a generic view for one object has a `get_object` and no `list`."""
     detail = initkwargs.get("detail", getattr(cls, "detail", None))
@@ -161,11 +188,44 @@ def _methods(cls: Any) -> Iterable[str]:
     return [method for method in METHODS if hasattr(cls, method.lower())]
 
 
-def _known_actions(cls: Any) -> tuple[str, ...]:
-    """A viewset's actions: the standard ones that it has, and its own @action methods."""
+def _known_actions(cls: Any, actions: Mapping[str, str]) -> tuple[str, ...]:
+    """A viewset's actions: the standard ones, those of this route, its own @action methods and what they map to."""
     standard = ("list", "create", "retrieve", "update", "partial_update", "destroy", "metadata")
     get_extra: Callable[[], Iterable[Any]] = getattr(cls, "get_extra_actions", tuple)
-    return (*standard, *(action.__name__ for action in get_extra()))
+    extra = [name for action in get_extra() for name in (action.__name__, *action.mapping.values())]
+    # A route of `as_view({"get": "own_method"})` elsewhere names methods that nothing marks as actions.
+    declared = [getattr(cls, name, None) for name in ("policy", "limits", "cost")]
+    named = [
+        key.strip()
+        for table in declared
+        if isinstance(table, Mapping)
+        for keys in table
+        for key in str(keys).split(",")
+    ]
+    elsewhere = [
+        key
+        for key in named
+        if key.isidentifier() and callable(getattr(cls, key, None)) and key not in cls.http_method_names
+    ]
+    return tuple(dict.fromkeys([*standard, *actions.values(), *extra, *elsewhere]))
+
+
+def _keys(declared: Any, name: str, what: str, known: set[str]) -> Any:
+    """`declared` as it is.
+
+    Raises:
+        ConfigurationError: a key of it is no action or method of the view, and would limit nothing.
+    """
+    if isinstance(declared, Mapping):
+        for keys in declared:
+            for key in (part.strip() for part in str(keys).split(",")):
+                if key != "*" and key not in known:
+                    raise ConfigurationError(
+                        "stockade.E213",
+                        f"{name}: {what} has the key {key!r}.",
+                        f"It has: {', '.join(sorted(known))}, '*'.",
+                    )
+    return declared
 
 
 def _limits(
