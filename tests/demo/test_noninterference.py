@@ -78,7 +78,8 @@ BODY = {"title": "New", "body": "text"}
 def requests() -> Iterator[tuple[str, str, Any]]:
     """Everything that the reference API can be asked, with ids that exist for the caller, do not, and are hidden."""
     lists = [
-        "", "?page=1", "?page=2", "?page=3", "?page=4", "?page=last", "?page_size=100", "?page_size=7&page=4", "?ordering=title",
+        "", "?page=1", "?page=2", "?page=3", "?page=4", "?page=last", "?page_size=100", "?page_size=7&page=4",
+        "?ordering=title",
         "?ordering=-created_at", "?ordering=author", "?ordering=-title&page_size=3&page=2", "?search=secret",
         "?search=Article", "?search=common&page=2", "?published=false", "?published=true", "?author=bob",
         "?author=dave", "?author=alice&published=false", "?title=Article+01",

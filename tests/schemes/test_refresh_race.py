@@ -41,7 +41,9 @@ def redeem(token: str) -> tuple[int, str]:
     """Over HTTP, as far as a process can: the whole handler, ATOMIC_REQUESTS included."""
     client = Client(raise_request_exception=False)
     answer = client.post("/api/token/refresh/", {"refresh": token}, content_type="application/json")
-    return answer.status_code, answer.json().get("refresh", "") if answer.status_code == 200 else answer.content.decode()[:300]
+    if answer.status_code == 200:
+        return answer.status_code, answer.json().get("refresh", "")
+    return answer.status_code, answer.content.decode()[:300]
 
 
 def atomic_requests() -> None:

@@ -112,15 +112,15 @@ class LmdbGate(MappedGate):
         if len(left) != len(charges):
             if len(known) >= _HINTS:
                 known.clear()
-            known[key] = None
+            known[key] = None  # type: ignore[possibly-undefined]  # the loop stopped at it
             return self.ask(epochs, charges)
         self._countdown -= 1
         if self._countdown < 0:
             self._tend()
         seen, marker, everyone = self._world
-        if world != seen:
+        if world != seen:  # type: ignore[possibly-undefined]  # every charge was taken, so the loop's `else` ran
             _, marker, everyone = self._see(world)
-        return _new(Verdict, (-1, 0, tuple(left), tuple(resets), tuple(found), everyone, marker, now))
+        return _new(Verdict, (-1, 0, tuple(left), tuple(resets), tuple(found), everyone, marker, now))  # type: ignore[possibly-undefined]
 
     def _look(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict | None:
         """The verdict of an `ask` that changes nothing: without charges, or refused. None if it would be admitted.

@@ -77,6 +77,7 @@ def _later(value: bytes, limit: Limit, cost: int, now: int) -> tuple[bytes | Non
     start = _SIZE
     if free <= now:
         size = len(value)
+        oldest = newest
         while start < size:
             oldest, gone = _unpack_pair(value, start)
             if oldest + span > slot:

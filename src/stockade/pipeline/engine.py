@@ -27,7 +27,7 @@ from stockade.schemes.protocol import Scheme
 _UNKNOWN = -2  # an epoch that no verdict has
 
 
-class NeedsThread(Exception):  # noqa: N818 - no error: a question to be asked again elsewhere
+class NeedsThread(Exception):
     """A step must ask SQL and runs in an event loop: run it again in a thread."""
 
 

@@ -12,8 +12,8 @@ from django.urls import ResolverMatch
 from stockade import conf
 from stockade.core.errors import ConfigurationError
 from stockade.edge.headers import HeaderSettings, hsts_value, prepare
-from stockade.events.conf import EventSettings
 from stockade.events.bus import under_test
+from stockade.events.conf import EventSettings
 from stockade.gate.registry import claim_serving, get_gate
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Declared, read

@@ -107,7 +107,7 @@ def _teach_active(model: type[models.Model]) -> bool:
         return False
     taught = type(own)
     answering = type("Trusted" + taught.__name__, (_Answer, taught), {})
-    descriptor = answering.__new__(answering)
+    descriptor: Any = object.__new__(answering)
     descriptor.__dict__.update(own.__dict__)
     setattr(model, ACTIVE, descriptor)
     return True
