@@ -22,7 +22,8 @@ import stockade.drf
 if "PYTEST_VERSION" in os.environ and "STOCKADE_TEST_DIR" not in os.environ:
     os.environ["STOCKADE_TEST_DIR"] = tempfile.mkdtemp(prefix="stockade-tests-")
     os.environ["STOCKADE_TEST_DIR_OWNER"] = str(os.getpid())
-    os.environ["XDG_STATE_HOME"] = os.environ["STOCKADE_TEST_DIR"]  # lmdb:// without a path: here, not at home
+    # lmdb:// without a path: here, not at home.
+    os.environ["XDG_STATE_HOME"] = os.environ["STOCKADE_TEST_DIR"]
 
 RUN_DIR = Path(os.environ["STOCKADE_TEST_DIR"]) if "STOCKADE_TEST_DIR" in os.environ else None
 DATABASE = os.environ.get("STOCKADE_TEST_DATABASE", "sqlite")
