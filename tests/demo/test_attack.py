@@ -27,13 +27,14 @@ ALWAYS = {
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Any]:
     done = call("--attack", "--format", "json", "--workers", "4")
-    found = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     found["status"], found["errors"] = done.returncode, done.stderr
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def outcome(measured: dict[str, Any], attack: str, side: str) -> dict[str, Any]:
-    return next(row[side] for row in measured["attacks"] if row["id"] == attack)  # type: ignore[no-any-return]
+    found: dict[str, Any] = next(row[side] for row in measured["attacks"] if row["id"] == attack)
+    return found
 
 
 def test_stockade_stops_every_attack(measured: dict[str, Any]) -> None:

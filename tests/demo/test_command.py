@@ -94,7 +94,7 @@ def test_a_killed_command_leaves_no_server_behind(tmp_path: Path) -> None:
         assert all(map(alive, pids))
         run.process.kill()
         run.process.wait()
-        assert wait_until_gone(pids) == []
+        assert wait_until_gone(pids, 15) == []
         for path in sorted(
             run.folder.rglob("*"), reverse=True
         ):  # what could not be removed, as its owner would

@@ -54,7 +54,7 @@ def test_the_last_of_two_limits_counts() -> None:
         ({"state": "carrier-pigeon://"}, "--state"),
         ({"state": "memory://"}, "--workers 1"),
         ({"state": "memory://", "workers": 2}, "--workers 1"),
-        ({"credentials": Path("/nowhere/at/all.json")}, "--credentials"),
+        ({"credentials": Path(__file__).parent / "no" / "such.json"}, "--credentials"),
         ({"credentials": Path("/tmp")}, "--credentials"),
     ],
 )

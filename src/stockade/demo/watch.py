@@ -49,6 +49,8 @@ def short(line: str) -> str:
     try:
         entry = json.loads(line)
     except ValueError:
+        entry = None
+    if not isinstance(entry, dict):
         return "?"
     time = str(entry.get("@timestamp", ""))[11:19]
     level = str(entry.get("log.level", "")).upper()
