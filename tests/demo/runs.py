@@ -80,7 +80,7 @@ def running(where: Path, *options: str) -> Iterator[Run]:
         # What it prints follows the file at once; wait for the last of it.
         while (
             "--quiet" not in options
-            and "/profile/" not in output.read_text()[-200:]
+            and "by buttons" not in output.read_text()
             and time.monotonic() < deadline
         ):
             time.sleep(0.02)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
 
 from stockade.demo import launch, options as chosen, run
 from stockade.demo.attacks import report
@@ -31,7 +30,7 @@ def attack(options: Options, format: str) -> int:
         options, host="127.0.0.1", limits=limits, workers=options.workers or WORKERS
     )
     with run.Stoppable(), run.folder() as where, contextlib.ExitStack() as running:
-        progress = running.enter_context(_progress(options))
+        progress = running.enter_context(run.progress(options))
         progress("starting both servers")
         config = run.make(
             options,
@@ -90,15 +89,3 @@ def _show(rows: list[report.Row], targets: tuple[Target, ...], config: Config, f
         f"Stockade stopped {ours} of {len(rows)} attacks, the stock parts {twins}; "
         f"{config.workers} workers each, {engine}, measured just now.\n"
     )
-
-
-@contextlib.contextmanager
-def _progress(options: Options) -> Iterator[Callable[[str], None]]:
-    """Says on a terminal what is being done."""
-    if options.quiet or not sys.stderr.isatty():
-        yield lambda text: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield status.update

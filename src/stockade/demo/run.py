@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -54,6 +54,18 @@ def folder() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def progress(options: Options) -> Iterator[Callable[[str], None]]:
+    """Says on a terminal what is being done; nothing in a pipe."""
+    if options.quiet or not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
 
 
 def make(options: Options, where: Path, *, port: int, twin_port: int, twin_limits: dict[str, str]) -> Config:
@@ -108,7 +120,9 @@ def serve(options: Options) -> int:
         twin_limits = {"anon": "600/min", "user": "600/min"}
         twin_limits.update((name, rate) for name, rate in options.limits.items() if name in twin_limits)
         config = make(options, where, port=pick_port(options), twin_port=twin_port, twin_limits=twin_limits)
-        servers = start(config, options, running)
+        with progress(options) as say:
+            say("making databases, starting both servers")
+            servers = start(config, options, running)
         if not options.loopback:
             sys.stderr.write(
                 f"Everyone who reaches this machine reaches the demo on {options.host}; "
@@ -200,4 +214,5 @@ Users, with passwords made for this run:
 Paste what follows into bash, line by line or all at once. A number before a colon is what the line below it ends with.
 
 {lines}
+# Or attack it by buttons: {page_url(config)}
 """
