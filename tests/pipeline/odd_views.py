@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import include, path
+from django.views.generic import DetailView
 from rest_framework.decorators import action, api_view
+from rest_framework.generics import RetrieveAPIView
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
-from rest_framework.viewsets import ViewSet
+from rest_framework.views import APIView
+from rest_framework.viewsets import ModelViewSet, ViewSet
 
-from stockade.policy import Authenticated, Nobody, Public, Role
+from stockade.demo.articles.models import Article
+from stockade.drf.mixins import PolicyMixin
+from stockade.policy import Authenticated, Nobody, Owner, Public, Role
 from stockade.web import protect
+from tests.pipeline.views import ArticleSerializer, change, visible
 
 
 class Mapped(ViewSet):
@@ -63,7 +75,93 @@ def second(request: Request) -> Response:
     return Response("second")
 
 
+class Ledger(APIView):
+    """Called by another view, its own rule counts."""
+
+    policy = {"GET": Role("Admins"), "POST": Public()}
+    limits = {"POST": "1/min"}
+
+    def get(self, request: Request) -> Response:
+        return Response("ledger")
+
+    def post(self, request: Request) -> Response:
+        return Response("entered")
+
+
+class Drafts(PolicyMixin, ModelViewSet[Article]):
+    """The same for rules about objects."""
+
+    queryset = Article.objects.order_by("created_at", "pk")
+    serializer_class = ArticleSerializer
+    policy = {"list, retrieve": Owner("author"), "update, partial_update, destroy, create": change}
+
+
+class Plain(APIView):
+    """Has no rule of its own: that of the view which calls it has been asked."""
+
+    def get(self, request: Request) -> Response:
+        return Response("plain")
+
+
+@protect(policy=Public())
+def gateway(request: HttpRequest, to: str) -> HttpResponse:
+    inner: Any = {"ledger": Ledger.as_view(), "plain": Plain.as_view()}[to]
+    return inner(request)  # type: ignore[no-any-return]
+
+
+@protect(policy=Public())
+def draft_gateway(request: HttpRequest, pk: str) -> HttpResponse:
+    return Drafts.as_view({"get": "retrieve", "put": "update", "delete": "destroy"})(request, pk=pk)
+
+
+class Forgetful(PolicyMixin, RetrieveAPIView[Article]):
+    """Fetches past the policy; its page probes whether the caller may change what it shows."""
+
+    queryset = Article.objects.all()
+    serializer_class = ArticleSerializer
+    renderer_classes = [JSONRenderer, BrowsableAPIRenderer]
+    policy = {"GET": visible, "PUT": change}
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return Response(self.get_serializer(Article.objects.get(**kwargs)).data)
+
+    def put(self, request: Request, pk: Any) -> Response:
+        return Response({})
+
+
+class OwnLookup(PolicyMixin, ModelViewSet[Article]):
+    """Looks its objects up itself, and so asks whether they may be seen, but not whether this may be done."""
+
+    queryset = Article.objects.all()
+    serializer_class = ArticleSerializer
+    visible = Public(where=Q(published=True)) | Owner("author")
+    policy = {"list, retrieve": visible, "notes": Owner("author"), "audit": Role("Admins")}
+
+    def get_object(self) -> Article:
+        found: Article = get_object_or_404(self.filter_queryset(self.get_queryset()), pk=self.kwargs["pk"])
+        return found
+
+    @action(detail=True)
+    def notes(self, request: Request, pk: Any) -> Response:
+        return Response({"body": self.get_object().body})
+
+    @action(detail=True)
+    def audit(self, request: Request, pk: Any) -> Response:
+        return Response({"body": self.get_object().body})
+
+
+class Page(DetailView[Article]):
+    """The same as a page of Django's own."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        seen = request.stockade.visible(Article.objects.all())  # type: ignore[attr-defined]
+        return HttpResponse(get_object_or_404(seen, **kwargs).body)
+
+
+page = protect(policy=Role("Admins"), visible=Public(where=Q(published=True)))(Page.as_view())
+
 router = SimpleRouter()
+router.register("ownlookup", OwnLookup, basename="ownlookup")
 router.register("mapped", Mapped, basename="mapped")
 router.register("secretive", Secretive, basename="secretive")
 
@@ -72,4 +170,8 @@ urlpatterns = [
     path("byhand/", ByHand.as_view({"get": "shelf", "post": "lend"})),
     path("first/", first),
     path("second/", second),
+    path("gateway/<str:to>/", gateway),
+    path("drafts/<uuid:pk>/", draft_gateway),
+    path("forgetful/<uuid:pk>/", Forgetful.as_view()),
+    path("page/<uuid:pk>/", page),
 ]

@@ -9,20 +9,33 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.decorators import action
+from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework.viewsets import ViewSet
+from rest_framework.viewsets import ModelViewSet, ViewSet
 
 from stockade.core.errors import ConfigurationError
+from stockade.demo.articles.models import Article
 from stockade.drf.mixins import PolicyMixin
 from stockade.pipeline.declared import read
-from stockade.policy import Nobody, Public
+from stockade.policy import Nobody, Owner, Public
+from stockade.testing import as_principal
 
 
 @pytest.fixture(autouse=True)
 def odd_views(project: Any) -> None:
     project.ROOT_URLCONF = "tests.pipeline.odd_views"
+
+
+@pytest.fixture
+def draft(bob: User) -> Article:
+    return Article.objects.create(title="Bob's draft", body="secret", author=bob)
+
+
+@pytest.fixture
+def article(bob: User) -> Article:
+    return Article.objects.create(title="Bob's article", body="only for Bob", author=bob, published=True)
 
 
 # -- declarations ------------------------------------------------------------------------------------------------------
@@ -83,3 +96,85 @@ def test_a_limit_for_nothing_stops_the_start_instead_of_limiting_nothing(what: s
 def test_the_use_of_one_function_view_does_not_use_up_anothers_limit(anonymous: Client) -> None:
     assert [anonymous.get("/first/").status_code for _ in range(3)] == [200, 200, 429]
     assert anonymous.get("/second/").status_code == 200
+
+
+def test_policy_mixin_behind_the_view_class_stops_the_start_because_it_would_guard_nothing() -> None:
+    class Backwards(ModelViewSet[Article], PolicyMixin):
+        queryset = Article.objects.all()
+        policy = Owner("author")
+
+    class Forwards(PolicyMixin, ModelViewSet[Article]):
+        queryset = Article.objects.all()
+        policy = Owner("author")
+
+    class Shared(PolicyMixin, GenericAPIView[Article]):
+        queryset = Article.objects.all()
+        policy = Owner("author")
+
+    class Further(ModelViewSet[Article], Shared):  # the mixin still comes before GenericAPIView
+        pass
+
+    routes: dict[str, Any] = {"delete": "destroy"}
+    assert read(Backwards.as_view(routes), {}).unguarded
+    assert not read(Forwards.as_view(routes), {}).unguarded
+    assert not read(Further.as_view(routes), {}).unguarded
+
+
+# -- views that call views ---------------------------------------------------------------------------------------------
+
+
+def test_a_view_called_by_another_view_is_asked_for_its_own_policy(
+    anonymous: Client, alice: User, make_user: Callable[..., User], client_of: Callable[..., Client]
+) -> None:
+    assert anonymous.get("/gateway/ledger/").status_code == 401
+    assert client_of(alice).get("/gateway/ledger/").status_code == 403
+    assert client_of(make_user("ann", "Admins")).get("/gateway/ledger/").json() == "ledger"
+    assert anonymous.get("/gateway/plain/").json() == "plain"
+
+
+def test_a_limit_is_not_escaped_by_way_of_another_view(anonymous: Client) -> None:
+    assert [anonymous.post("/gateway/ledger/").status_code for _ in range(2)] == [200, 429]
+
+
+def test_drafts_are_not_to_be_had_by_way_of_another_view(
+    draft: Article, alice: User, bob: User, client_of: Callable[..., Client]
+) -> None:
+    missing = "/drafts/00000000-0000-4000-8000-000000000000/"
+    client = client_of(alice)
+    for method in ("get", "put", "delete", "options"):
+        seen = getattr(client, method)(f"/drafts/{draft.pk}/", content_type="application/json", data={})
+        none = getattr(client, method)(missing, content_type="application/json", data={})
+        assert (seen.status_code, seen.content) == (none.status_code, none.content), method
+        assert seen.status_code == (200 if method == "options" else 404)
+    assert client_of(bob).get(f"/drafts/{draft.pk}/").json()["title"] == "Bob's draft"
+    assert client_of(bob).delete(f"/drafts/{draft.pk}/").status_code == 204
+
+
+# -- mediation ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_what_a_browsable_page_probes_is_no_decision_about_its_answer(
+    accept: str, draft: Article, alice: User, bob: User, client_of: Callable[..., Client]
+) -> None:
+    for caller in (alice, bob):
+        response = client_of(caller).get(f"/forgetful/{draft.pk}/", headers={"accept": accept})
+        assert response.status_code == 500
+        assert b"draft" not in response.content
+
+
+@pytest.mark.parametrize("way", ["ownlookup/{}/notes", "ownlookup/{}/audit", "page/{}"])
+def test_that_an_object_is_visible_does_not_decide_what_may_be_done(
+    way: str, article: Article, alice: User, bob: User, client_of: Callable[..., Client]
+) -> None:
+    for caller in (alice, bob):
+        response = client_of(caller).get(f"/{way.format(article.pk)}/")
+        assert response.status_code in (403, 500)
+        assert b"only for Bob" not in response.content
+    assert client_of(alice).get(f"/ownlookup/{article.pk}/").status_code == 200
+
+
+def test_a_service_is_no_user_and_no_error() -> None:
+    with as_principal(service="robot"):
+        assert Client().get("/gateway/plain/").status_code == 200
+        assert Client().get("/gateway/ledger/").status_code == 403

@@ -17,6 +17,7 @@ from stockade.drf.permissions import authorize, leaf_of
 from stockade.drf.related import declare_visible, narrow_related
 from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import SAFE
+from stockade.pipeline.delegated import enter
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.mediation import run_mediated
 from stockade.policy import Policy
@@ -29,6 +30,7 @@ else:
     Base = object
 
 Rates = str | Sequence[str]
+GUARDED = ("check_object_permissions", "dispatch", "filter_queryset", "get_serializer", "initial")
 
 
 class PolicyMixin(Base):
@@ -48,6 +50,7 @@ class PolicyMixin(Base):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.stockade_guards_objects = all(_ours_first(cls, name) for name in GUARDED)
         queryset = getattr(cls, "queryset", None)
         if isinstance(queryset, QuerySet) and isinstance(cls.visible, Policy):
             declare_visible(queryset.model, cls.visible)
@@ -96,6 +99,8 @@ class PolicyMixin(Base):
         """Run an unsafe method in a transaction that a missing decision rolls back (complete mediation)."""
         state = request.__dict__
         exchange: Exchange | None = state.get("stockade")
+        if exchange is not None and exchange.leaf is not None and exchange.leaf.cls is not type(self):
+            enter(exchange, self, request.method or "")
         settled = exchange is not None and exchange.mediator is None  # nothing to decide about
         if request.method in SAFE or settled or registries.current() is None:
             return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
@@ -103,6 +108,16 @@ class PolicyMixin(Base):
         using = router.db_for_write(queryset.model) if queryset is not None else DEFAULT_DB_ALIAS
         call: Callable[[], Any] = lambda: super(PolicyMixin, self).dispatch(request, *args, **kwargs)  # noqa: E731
         return run_mediated(lambda: state.get("stockade"), call, using)  # type: ignore[no-any-return]
+
+
+def _ours_first(cls: type[PolicyMixin], name: str) -> bool:
+    """Whether PolicyMixin's method comes before DRF's: DRF's ask no further, so behind a view class it is never run."""
+    for base in cls.__mro__:
+        if base is PolicyMixin:
+            return True
+        if name in vars(base) and base.__module__.startswith("rest_framework."):
+            return False
+    return False
 
 
 def _checked(save: Callable[..., Any], exchange: Exchange) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from stockade.drf.authentication import exchange_of
 from stockade.drf.refused import Refused
 from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import Leaf
+from stockade.pipeline.delegated import enter
 from stockade.pipeline.exchange import Exchange
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is being imported
@@ -25,6 +26,8 @@ def leaf_of(request: Request, exchange: Exchange) -> Leaf | None:
     method = request.__dict__.get("method") or request._request.method  # noqa: SLF001
     if leaf is not None and leaf.method == method:
         return leaf
+    if exchange.delegated is not None:
+        return exchange.delegated.leaves.get(method or "")
     registry = registries.current()
     match = request._request.resolver_match  # noqa: SLF001
     if registry is None or match is None:
@@ -42,6 +45,8 @@ class PolicyPermission(BasePermission):
             return registries.current() is None or _exempt(request)
         leaf = leaf_of(request, exchange)
         if leaf is exchange.leaf:
+            if leaf is not None and leaf.cls is not type(view):
+                enter(exchange, view, leaf.method)
             return True  # decided by the pipeline before the view
         return (
             leaf is not None and leaf.rule is not None and leaf.rule.admits(exchange.principal) is not False

@@ -26,20 +26,23 @@ class Leaf:
         limits: the view's own limits and its throttle scope's, in the order of their headers.
         cost: how many places one request takes of every limit.
         guarded: whether the view can ask about objects (PolicyMixin, or a plain view made by `protect`).
-        detail: whether the view is about one object, named by its URL.
+        detail: whether the view is about one object, named by its URL. A class may say so by `detail`.
         view: the view's dotted name; keeps the counts of two views' limits of one name apart.
         limited: whether LIMITS apply; not to probes and to views that count their own failures.
         ignores_credentials: the body is the credential, and a client that sends its expired access token along must
             still be able to renew it: the header is not read.
+        cls: the view's class; None of a function.
 
     Attributes:
         sight: rule and visibility together; None if undeclared.
         mediated: whether an answer may leave only after the policy was asked (complete mediation).
+        names_object: whether it must have been asked about an object. Where one is only read, what is visible may be
+            found by a filter, unless there is more to ask than whether it is visible.
     """
 
     __slots__ = (
-        "action", "cost", "detail", "guarded", "ignores_credentials", "limited", "limits", "mediated", "method",
-        "rule", "safe", "sight", "view", "visible",
+        "action", "cls", "cost", "detail", "guarded", "ignores_credentials", "limited", "limits", "mediated", "method",
+        "names_object", "rule", "safe", "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +59,7 @@ class Leaf:
         view: str,
         limited: bool,
         ignores_credentials: bool,
+        cls: type[Any] | None,
     ) -> None:
         self.method, self.action, self.view = method, action, view
         self.rule, self.visible = rule, visible
@@ -65,6 +69,8 @@ class Leaf:
         self.guarded, self.detail = guarded, detail
         self.limited = limited
         self.ignores_credentials = ignores_credentials
+        self.cls = cls
+        self.names_object = not self.safe or (detail and visible is not None and visible is not rule)
         sees = visible is not None and visible.about_objects
         # What makes something new is asked about what it made, and only if its rule speaks of objects.
         speaks = rule is not None and (rule.about_objects or (sees and (self.safe or detail)))
@@ -83,7 +89,7 @@ class Declared:
         self.unguarded = any(leaf.mediated and not leaf.guarded for leaf in leaves.values())
 
 
-def read(view: Callable[..., Any], scopes: Mapping[str, Limit]) -> Declared:
+def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
     """Compile what `view` (the callback that the URL resolver found) declares.
 
     Args:
@@ -146,6 +152,7 @@ def read(view: Callable[..., Any], scopes: Mapping[str, Limit]) -> Declared:
             view=name,
             limited=own("limited") is not False,
             ignores_credentials=bool(getattr(cls, "ignores_credentials", False)),
+            cls=cls,
         )
     return Declared(name, leaves)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stockade.core.context import RequestContext
 from stockade.core.errors import Forbidden, NotVisible
 from stockade.core.principal import ANONYMOUS, Principal
-from stockade.pipeline.declared import Leaf
+from stockade.pipeline.declared import Declared, Leaf
 from stockade.pipeline.plans import NOTHING
 from stockade.policy import Mediator
 
@@ -26,10 +26,12 @@ class Exchange:
 
     principal: who is calling.
     mediator: whether the view has asked the policy, for complete mediation.
+    delegated: what the view declares that the URL's own view has called; None as long as that one runs itself.
     """
 
     __slots__ = (
-        "context", "entry", "key", "leaf", "mediator", "meta", "plan", "presented", "principal", "recorded", "verdict",
+        "context", "delegated", "entry", "key", "leaf", "mediator", "meta", "plan", "presented", "principal",
+        "recorded", "verdict",
     )  # fmt: skip
 
     def __init__(self, context: RequestContext, leaf: Leaf | None) -> None:
@@ -44,10 +46,17 @@ class Exchange:
         self.verdict: Verdict | None = None
         self.mediator: Mediator | None = Mediator() if leaf is not None and leaf.mediated else None
         self.recorded = False
+        self.delegated: Declared | None = None
+
+    def enter(self, declared: Declared, leaf: Leaf) -> None:
+        """Go on under another view's declaration; see `pipeline.delegated`."""
+        self.delegated, self.leaf = declared, leaf
+        if leaf.mediated:
+            self.mediator = Mediator()
 
     def visible(self, queryset: QuerySet[M], leaf: Leaf | None = None) -> QuerySet[M]:
         """The part of `queryset` that the caller may see, and in a list also act on. Never adds duplicates."""
-        if self.mediator is not None:
+        if self.mediator is not None and (leaf is None or leaf is self.leaf):
             self.mediator.filtered(queryset.model)
         leaf = leaf or self.leaf
         if leaf is None or leaf.sight is None:
@@ -62,7 +71,8 @@ class Exchange:
             NotVisible: it may not be seen (404).
             Forbidden, InsufficientScope, Unauthenticated: it may be seen, and this may not be done (403, 401).
         """
-        self._asked(obj)
+        if leaf is None or leaf is self.leaf:  # not for what DRF's browsable pages merely probe
+            self._asked(obj)
         leaf = leaf or self.leaf
         if leaf is None or leaf.sight is None:
             raise NotVisible(reason="undeclared")
@@ -90,7 +100,7 @@ class Exchange:
 
     @property
     def undecided(self) -> bool:
-        """Whether a decision is due and missing: any for a safe method, one that names an object for an unsafe one."""
+        """Whether a decision is due and missing: any, or one that names an object (`Leaf.names_object`)."""
         if self.mediator is None or self.leaf is None:
             return False
-        return not (self.mediator.decided if self.leaf.safe else self.mediator.named_object)
+        return not (self.mediator.named_object if self.leaf.names_object else self.mediator.decided)

@@ -193,5 +193,6 @@ def _judge(route: str, declared: Declared) -> Iterator[Finding]:
         yield Finding(
             "stockade.E012",
             f"{declared.name} ({route}) has a policy about objects but cannot ask about any.",
-            "Derive it from stockade.drf.mixins.PolicyMixin; its own filter_backends would bypass the policy.",
+            "Derive it from stockade.drf.mixins.PolicyMixin, named before the view class; its own filter_backends "
+            "would bypass the policy.",
         )

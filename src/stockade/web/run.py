@@ -92,7 +92,8 @@ def adopt(request: HttpRequest, principal: Principal) -> None:
     DRF reads `_force_auth_user` from the HttpRequest before it looks at any authenticator of its own.
     """
     # A worker keeps the principal, so each request gets an instance of its own to read and to change.
-    user: Any = renewed(principal.user) if principal.is_authenticated else AnonymousUser()
+    known = principal.user if principal.is_authenticated else None  # a service is no user
+    user: Any = AnonymousUser() if known is None else renewed(known)
     state = request.__dict__
     state["user"] = state["_force_auth_user"] = state["_cached_user"] = user
     state["_force_auth_token"] = state["auth"] = principal.credential

@@ -1,0 +1,60 @@
+"""A view that another view calls: from there on its own policy counts, not that of the URL."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from stockade.core.errors import MethodNotAllowed, Undeclared
+from stockade.pipeline import registry as registries
+from stockade.pipeline.exchange import Exchange
+
+
+class Delegate(NamedTuple):
+    """A view class as `declared.read` looks at a callback. Hashable, so that it is compiled once.
+
+    Args:
+        cls: the class.
+        routes: of a viewset, methods and actions; None of other views.
+    """
+
+    cls: type[Any]
+    routes: tuple[tuple[str, str], ...] | None
+
+    @property
+    def actions(self) -> dict[str, str] | None:
+        """As DRF's callbacks have it."""
+        return None if self.routes is None else dict(self.routes)
+
+
+def enter(exchange: Exchange, view: Any, method: str) -> None:
+    """Ask the policy of `view`, if it is not the one that the URL leads to and has a policy of its own.
+
+    ``Inner.as_view()(request)`` within another view would else run under the other's policy alone.
+
+    Args:
+        view: the instance that is about to run.
+        method: of the request.
+
+    Raises:
+        Undeclared: it has no rule for this, or its policy was given to `as_view` or about objects without PolicyMixin.
+        MethodNotAllowed, Unauthenticated, Forbidden, InsufficientScope, TooMany: as for any view.
+    """
+    leaf = exchange.leaf
+    if leaf is None or leaf.cls is type(view) or getattr(view, "policy", None) is None:
+        return
+    registry = registries.current()
+    if registry is None:
+        return
+    if "policy" in vars(view):  # of `as_view(policy=...)`: nobody but its callback knows it whole
+        raise Undeclared(reason="delegated")
+    actions = getattr(view, "action_map", None)
+    declared = registry.declared(Delegate(type(view), tuple(actions.items()) if actions else None))
+    inner = declared.leaves.get(method)
+    if inner is None:
+        raise MethodNotAllowed(tuple(declared.leaves))
+    if declared.unguarded:
+        raise Undeclared(reason="object_policy_without_policy_mixin")
+    exchange.enter(declared, inner)
+    if inner.limits and registry.engine.pass_gate(exchange):
+        registry.engine.reload(exchange)
+    registry.engine.decide(exchange)
