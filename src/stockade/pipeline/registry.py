@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Hashable
 from threading import Lock
 from typing import Any
 
@@ -44,10 +44,10 @@ class Registry:
         self.successes = conf.load(EventSettings).successes
         self.exempts = bool(self.settings.exempt)
         self.started = False
-        self._declared: dict[Callable[..., Any], Declared | ConfigurationError] = {}
+        self._declared: dict[Hashable, Declared | ConfigurationError] = {}
         self._exempt: dict[str, bool] = {}
 
-    def declared(self, view: Callable[..., Any]) -> Declared:
+    def declared(self, view: Hashable) -> Declared:
         """What `view` declares, compiled once.
 
         Raises:
