@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable
 from threading import Lock
-from typing import Any
 
 from django.urls import ResolverMatch
 
