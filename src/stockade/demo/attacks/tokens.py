@@ -7,7 +7,7 @@ from stockade.demo.attacks.client import AttackError, Request, Target
 from stockade.demo.attacks.outcome import Outcome, of
 
 TIMES = 8  # how often the stolen token is used at once
-ROUNDS = 10  # how often that is repeated, with a fresh login each
+ROUNDS = 20  # how often that is repeated, with a fresh login each
 CALLS = 40  # enough to meet every worker
 
 
