@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 import stockade
 from stockade.core import clock
+from stockade.pipeline import registry as registries
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -137,3 +138,16 @@ def test_the_dead_token_is_in_the_log(alice: User, seen: Client, log: Callable[[
     seen.get("/private/")
     last = log()[-1]
     assert (last.event.tag, last.reason) == ("authn_credential_fail", "ended")
+
+
+def test_no_thread_sees_a_mixture_of_two_readings(alice: User, seen: Client) -> None:
+    registry = registries.current()
+    assert registry is not None
+    entries = registry.engine.memory._entries
+    (before,) = entries.values()
+    read = before.principal, before.epochs, before.world, before.fresh_until
+    alice.groups.clear()
+    assert seen.get("/editors/").status_code == 403
+    (after,) = entries.values()
+    assert after is not before
+    assert (before.principal, before.epochs, before.world, before.fresh_until) == read

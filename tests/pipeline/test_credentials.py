@@ -11,6 +11,7 @@ from django.test import AsyncClient, Client
 
 import stockade
 from stockade.core import clock
+from stockade.pipeline import registry as registries
 from tests.pipeline import views
 
 
@@ -128,3 +129,15 @@ def test_request_auth_answers_as_a_mapping(alice: User, client_of: Callable[...,
     assert "user_id" in auth
     assert auth.payload["iss"] == "stockade"
     assert auth.scope == ""
+
+
+def test_a_token_spelled_in_many_ways_drives_nobody_out_of_a_workers_memory(
+    alice: User, anonymous: Client
+) -> None:
+    access = stockade.issue(alice).access
+    for keyword in ("Bearer ", "bearer ", "BEARER ", "Bearer  ", "bEaReR   "):
+        headers = {"authorization": keyword + access}
+        assert anonymous.get("/private/", headers=headers).status_code == 200
+    registry = registries.current()
+    assert registry is not None
+    assert len(registry.engine.memory) == 1

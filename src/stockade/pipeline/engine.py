@@ -88,8 +88,9 @@ class Engine:
                 raise
         if presented is not None:
             exchange.presented = presented
-            shown = header if header is not None else f"X-API-Key {presented.value}"
-            exchange.key, exchange.entry = self.memory.recall(shown)
+            # One spelling for all: "bearer" and more spaces must not fill the memory with one token.
+            keyword = "X-API-Key" if header is None else header.partition(" ")[0].capitalize()
+            exchange.key, exchange.entry = self.memory.recall(f"{keyword} {presented.value}")
         return exchange
 
     def remembers(self, meta: Mapping[str, Any]) -> bool:
@@ -198,10 +199,14 @@ class Engine:
             except InvalidCredential:
                 self.memory.drop(exchange.key)
                 raise
-        self._learn(entry, verdict)
-        if entry.principal is None:
-            raise dead(entry.refusal)
-        exchange.principal = entry.principal
+        # A new entry, never a changed one: other threads may be looking at this one, or be reading it again under an
+        # older verdict, and a mixture of two readings would keep a right that was taken away.
+        fresh = Entry(entry.scheme, entry.credential, entry.keys)
+        self._learn(fresh, verdict)
+        exchange.entry = self.memory.renew(exchange.key, fresh)
+        if fresh.principal is None:
+            raise dead(fresh.refusal)
+        exchange.principal = fresh.principal
 
     def _learn(self, entry: Entry, verdict: Verdict) -> None:
         """Ask SQL who the credential's subject is, under the epochs of `verdict`, read before."""

@@ -47,10 +47,11 @@ class Entry:
     ) -> None:
         """Remember what SQL said under epochs that were read from the gate BEFORE SQL was asked.
 
+        Once, before others see the entry: what is remembered later is another entry.
+
         Args:
             fresh_until: tick after which SQL is asked again; 0 keeps nothing beyond this request.
         """
-        self.fresh_until = 0  # while the parts are exchanged, no other thread may take the mixture for fresh
         self.principal, self.refusal, self.plan, self.plans = principal, refusal, None, None
         # Most never move: one tuple for all of them.
         self.epochs = _UNMOVED.get(epochs, epochs)
@@ -90,6 +91,12 @@ class Memory:
                     for old in list(self._entries)[: max(1, self._size // 10)]:
                         self._entries.pop(old, None)
         return self._entries.setdefault(key, entry)
+
+    def renew(self, key: bytes, entry: Entry) -> Entry:
+        """Put what was read again in the place of what was read before; what was forgotten meanwhile stays so."""
+        if key in self._entries:
+            self._entries[key] = entry
+        return entry
 
     def drop(self, key: bytes) -> None:
         """Forget one credential."""
