@@ -84,9 +84,14 @@ def subject(gate: Gate, user: Any) -> int:
     return gate.ask((subject_key(str(getattr(user, "pk", user))),), ()).epochs[0]
 
 
-def session(gate: Gate, row: Any) -> int:
+def session_epoch(gate: Gate, row: Any) -> int:
     """A session's epoch as workers see it."""
     return gate.ask((session_key(str(getattr(row, "pk", row))),), ()).epochs[0]
+
+
+def session(gate: Gate, row: Any) -> int:
+    """0 while a session's epoch has not moved, 1 once it has, or DIRTY."""
+    return min(session_epoch(gate, row), 1)
 
 
 def world(gate: Gate) -> int:

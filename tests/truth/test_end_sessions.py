@@ -13,10 +13,11 @@ from django.db import connection, transaction
 import stockade
 from stockade import events, truth
 from stockade.core.errors import Unavailable
+from stockade.gate.keys import session_key
 from stockade.gate.protocol import DIRTY, Gate
 from stockade.models import Session
 from tests.servers import run_processes
-from tests.truth.conftest import configuration, session
+from tests.truth.conftest import configuration, session, session_epoch
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
@@ -64,6 +65,28 @@ class TestWhich:
         mine, his = session_of(alice), session_of(bob)
         assert truth.end_sessions(alice, ids=[mine.pk, his.pk]) == 1
         assert (session(gate, mine), session(gate, his)) == (1, 0)
+
+    def test_a_session_that_a_restored_backup_brought_back_is_ended_on_the_next_request(
+        self, gate: Gate, alice: User, session_of: Any
+    ) -> None:
+        """Its epoch has moved once already. If it stood still the second time, workers would go on admitting it."""
+        row = session_of(alice)
+        truth.end_sessions(alice)
+        Session.objects.filter(pk=row.pk).update(ended_at=None, end_reason="")  # as the backup has it
+        before = session_epoch(gate, row)
+        assert truth.end_sessions(alice) == 1
+        assert session_epoch(gate, row) > before
+
+    def test_a_repair_of_such_a_session_moves_its_epoch_too(
+        self, gate: Gate, alice: User, session_of: Any
+    ) -> None:
+        """The writer died between its commit and the publication; the reconciler finishes what it began."""
+        row = session_of(alice)
+        truth.end_sessions(alice)
+        before = session_epoch(gate, row)
+        gate.mark([session_key(str(row.pk))], b"diedhere")  # after it ended for the second time
+        truth.reconcile(older=-1)
+        assert session_epoch(gate, row) > before
 
     def test_more_than_a_statement_takes(self, gate: Gate, alice: User) -> None:
         from tests.truth.conftest import make_session

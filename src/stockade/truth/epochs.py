@@ -16,7 +16,6 @@ from stockade.gate.protocol import WORLD
 from stockade.models import Epoch, Session
 
 Pair = tuple[bytes, int]
-ENDED = 1  # the epoch of a session that has ended
 CHUNK = 500  # names in one statement: SQLite takes 999 parameters
 
 
@@ -33,6 +32,11 @@ def subject(pk: object) -> bytes:
 def is_session(key: bytes) -> bool:
     """Whether `key` is a session's: its truth is the session's row, not a row of Epoch."""
     return key[:1] == SESSION
+
+
+def ended() -> int:
+    """The epoch of a session that ends now: greater than that of an earlier end, which a restored backup may undo."""
+    return int(clock.now() * 1_000_000)
 
 
 def bump(keys: Iterable[bytes], using: str) -> list[Pair]:
@@ -71,7 +75,7 @@ def hold_sessions(ids: Iterable[uuid.UUID], using: str) -> None:
 
 
 def session_epochs(keys: Iterable[bytes], using: str) -> list[Pair]:
-    """The true epoch of each session key, its row locked: 0 while it lives, ENDED once it has ended or is gone."""
+    """The true epoch of each session key, its row locked: 0 while it lives, `ended` once it is over or gone."""
     ids = {key: session_id(key) for key in keys}
     wanted = [id for id in ids.values() if id is not None]
     hold_sessions(wanted, using)
@@ -79,7 +83,8 @@ def session_epochs(keys: Iterable[bytes], using: str) -> list[Pair]:
     for at in range(0, len(wanted), CHUNK):
         some = Session.objects.using(using).filter(pk__in=wanted[at : at + CHUNK], ended_at=None)
         live.update(some.values_list("pk", flat=True))
-    return [(key, 0 if id in live else ENDED) for key, id in ids.items()]
+    over = ended()
+    return [(key, 0 if id in live else over) for key, id in ids.items()]
 
 
 def session_id(key: bytes) -> uuid.UUID | None:
@@ -97,8 +102,8 @@ def recent(since: float) -> tuple[list[Pair], int]:
     moment = clock.now_datetime() - datetime.timedelta(seconds=since)
     moved = Epoch.objects.using(using).filter(key__startswith=SUBJECT.decode(), changed_at__gte=moment)
     pairs = [(key.encode(), value) for key, value in moved.values_list("key", "value").iterator()]
-    ended = Session.objects.using(router.db_for_write(Session)).filter(ended_at__gte=moment).order_by()
-    pairs += [(session_key(str(id)), ENDED) for id in ended.values_list("pk", flat=True).iterator()]
+    over, at = Session.objects.using(router.db_for_write(Session)).filter(ended_at__gte=moment), ended()
+    pairs += [(session_key(str(id)), at) for id in over.order_by().values_list("pk", flat=True).iterator()]
     world = Epoch.objects.using(using).filter(pk=WORLD.decode()).values_list("value", flat=True).first()
     return pairs, world or 0
 

@@ -14,7 +14,7 @@ from stockade.gate.keys import session_key
 from stockade.models import Session
 from stockade.truth import epochs
 from stockade.truth.change import Change
-from stockade.truth.epochs import ENDED, Pair
+from stockade.truth.epochs import Pair
 
 
 def end_sessions(
@@ -79,7 +79,8 @@ def ending(ids: Iterable[uuid.UUID], using: str) -> Change:
 
 
 def _ended(keys: Iterable[bytes], using: str) -> list[Pair]:
-    return [(key, ENDED) for key in keys]
+    at = epochs.ended()
+    return [(key, at) for key in keys]
 
 
 def _lock(wanted: Any) -> dict[uuid.UUID, Any]:
