@@ -16,6 +16,7 @@ from bench.rows import Place, Row
 LIMIT = 100
 REQUESTS = 400
 REDEMPTIONS = 8
+_RATE = {"rate": f"{LIMIT}/day"}
 LEAD = 0.05  # seconds between the start signal and the start: every process has heard it by then
 
 
@@ -28,14 +29,12 @@ class Race:
         processes: how many of it.
         threads: how many threads ask in each.
         refresh: path where refresh tokens are redeemed; "" where there are none.
-        count_limits: whether this row takes part in the limit race.
     """
 
     row: Row
     processes: int
     threads: int
     refresh: str = ""
-    count_limits: bool = True
 
 
 @dataclass(slots=True)
@@ -56,38 +55,22 @@ class RefreshOutcome:
     statuses: Counter[int] = field(default_factory=Counter)
 
 
+def _guide(name: str, cache: str, title: str) -> Row:
+    return Row(f"race-guide-{name}", title, "guide", {"cache": cache, **_RATE})
+
+
+def _stockade(name: str, state: str, title: str) -> Row:
+    return Row(f"race-stockade-{name}", title, "stockade", {"state": state, **_RATE})
+
+
+_REFRESH = "/api/token/refresh/"
 RACES: tuple[Race, ...] = (
-    Race(
-        Row(
-            "race-guide-redis",
-            "the guide's section 13, throttles in Redis",
-            "guide",
-            {"cache": "redis", "rate": f"{LIMIT}/day"},
-        ),
-        processes=4,
-        threads=1,
-        refresh="/api/token/refresh/",
-    ),
-    Race(
-        Row(
-            "race-guide-redis-threads",
-            "the same, 5 threads in each process",
-            "guide",
-            {"cache": "redis", "rate": f"{LIMIT}/day"},
-        ),
-        processes=4,
-        threads=5,
-    ),
-    Race(
-        Row(
-            "race-guide-locmem",
-            "the guide's section 13, throttles in each process",
-            "guide",
-            {"cache": "locmem", "rate": f"{LIMIT}/day"},
-        ),
-        processes=4,
-        threads=1,
-    ),
+    Race(_guide("redis", "redis", "the guide's section 13, throttles in Redis"), 4, 1, _REFRESH),
+    Race(_guide("redis-threads", "redis", "the same, 5 threads in each process"), 4, 5),
+    Race(_guide("locmem", "locmem", "the guide's section 13, throttles in each process"), 4, 1),
+    Race(_stockade("lmdb", "lmdb://", "**Stockade, `lmdb://`**"), 4, 1, _REFRESH),
+    Race(_stockade("lmdb-threads", "lmdb://", "the same, 5 threads in each process"), 4, 5),
+    Race(_stockade("memory", "memory://", "**Stockade, `memory://`**, one process, 20 threads"), 1, 20),
 )
 
 
@@ -102,8 +85,6 @@ def limits(
     """Send `REQUESTS` at once through a limit of `LIMIT`, `repeat` times, each time as another caller."""
     outcomes = []
     for race in races:
-        if not race.count_limits:
-            continue
         outcome = LimitOutcome(race)
         with ExitStack() as stack:
             clients = _start(stack, race, place, race.processes)

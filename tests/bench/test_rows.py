@@ -47,3 +47,12 @@ def test_the_races_count_every_request(race: races.Race, place: Place) -> None:
     outcome = races.limits([race], place, 1, lambda _: None)[0]
     assert outcome.admitted[0] + sum(outcome.other.values()) == races.REQUESTS
     assert outcome.admitted[0] >= races.LIMIT
+    if race.row.stack == "stockade":
+        assert outcome.admitted == [races.LIMIT]
+
+
+def test_refresh_tokens_race_to_one_successor(place: Place) -> None:
+    race = next(race for race in races.RACES if race.row.stack == "stockade" and race.refresh)
+    outcome = races.refreshes([race], place, 2, lambda _: None)[0]
+    assert outcome.distinct == [1, 1]
+    assert outcome.statuses == {200: 2 * races.REDEMPTIONS}
