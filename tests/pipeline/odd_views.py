@@ -150,7 +150,7 @@ class OwnLookup(PolicyMixin, ModelViewSet[Article]):
         return Response({"body": self.get_object().body})
 
 
-class Page(DetailView[Article]):
+class Page(DetailView):  # type: ignore[type-arg] # not generic at run time
     """The same as a page of Django's own."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -159,6 +159,21 @@ class Page(DetailView[Article]):
 
 
 page = protect(policy=Role("Admins"), visible=Public(where=Q(published=True)))(Page.as_view())
+
+
+@protect(policy=Owner("author"))
+def by_hand(request: HttpRequest, pk: str) -> HttpResponse:
+    found: Article = get_object_or_404(Article, pk=pk)
+    request.stockade.authorize(found)  # type: ignore[attr-defined]
+    return HttpResponse(found.body)
+
+
+class WhoAmI(APIView):
+    policy = Authenticated()
+
+    def get(self, request: Request) -> Response:
+        return Response({"user": str(request.user), "auth": str(request.auth)})
+
 
 router = SimpleRouter()
 router.register("ownlookup", OwnLookup, basename="ownlookup")
@@ -174,4 +189,6 @@ urlpatterns = [
     path("drafts/<uuid:pk>/", draft_gateway),
     path("forgetful/<uuid:pk>/", Forgetful.as_view()),
     path("page/<uuid:pk>/", page),
+    path("by_hand/<uuid:pk>/", by_hand),
+    path("whoami/", WhoAmI.as_view()),
 ]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import encodings
 import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import OperationalError
-from django.test import Client
+from django.http import HttpRequest
+from django.test import AsyncClient, Client, RequestFactory
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 
+import stockade
 from tests.pipeline import views
 
 EIGHT = [
@@ -213,3 +218,113 @@ def test_a_views_own_words_do_not_break_the_challenge(
     assert response.status_code == 401
     assert "X-Injected" not in response.headers
     assert response.headers["WWW-Authenticate"].endswith('error_description="no suchX-Injected: card"')
+
+
+# -- what Django fails at ----------------------------------------------------------------------------------------------
+
+UNREADABLE = [
+    "text/plain; charset=hex", "text/plain; charset=undefined", "text/plain; charset=punycode",
+    "text/plain; charset=idna", "text/plain; charset=utf-7", "text/plain; charset=unicode_escape",
+    "text/plain; charset=utf-16", "text/plain; charset=cp037", "text/plain; x*=bogus'en'%41",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content_type", UNREADABLE)
+@pytest.mark.parametrize("path", ["/public/", "/articles/"])
+def test_a_content_type_that_breaks_the_making_of_the_request_is_a_400(
+    path: str, content_type: str, anonymous: Client
+) -> None:
+    anonymous.get(
+        "/public/"
+    )  # a server has loaded its middleware before the first request; a test client has not
+    response = anonymous.generic("GET", f"{path}?a=%41&b=+AAA-", b"x", content_type=content_type)
+    assert (response.status_code, response.json()["code"]) == (400, "content_type")
+
+
+@pytest.mark.parametrize("content_type", UNREADABLE)
+async def test_so_it_is_under_asgi(content_type: str, alice: User) -> None:
+    access = (await sync_to_async(stockade.issue)(alice)).access
+    client = AsyncClient(headers={"authorization": f"Bearer {access}"})
+    await client.get("/private_async/")
+    response = await client.generic("POST", "/private_async/?a=%41", b"x", content_type=content_type)
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "us-ascii", "iso-8859-1", "windows-1252", "shift_jis"])
+def test_a_charset_in_which_ascii_is_ascii_passes(charset: str, anonymous: Client) -> None:
+    response = anonymous.generic("GET", "/public/?a=1", b"x", content_type=f"text/csv; charset={charset}")
+    assert response.status_code == 200
+
+
+def test_made_up_charsets_do_not_fill_the_memory(anonymous: Client) -> None:
+    anonymous.get("/public/")
+    make = RequestFactory().generic
+    for number in range(1100):
+        make("POST", "/public/", b"x", content_type=f"text/plain; charset=made-up-{number}")
+    for number in range(1100):
+        make("POST", "/public/", b"x", content_type=f"text/plain; x*=made-up-{number}'en'%41")
+    assert len(encodings._cache) <= 1001  # type: ignore[attr-defined]
+
+
+def test_a_null_in_the_path_reaches_no_view(anonymous: Client) -> None:
+    assert anonymous.get("/articles/%00/").status_code == 400
+    assert views.reached == []
+
+
+@pytest.mark.parametrize("way", ["drf", "plain"])
+@pytest.mark.parametrize("value", ["no-uuid", "10000000000000000000000000"])
+def test_a_value_that_no_database_takes_is_a_400(way: str, value: str, anonymous: Client) -> None:
+    response = anonymous.get(f"/lookup/{way}/?value={value}")
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
+
+
+def test_a_bug_of_the_projects_own_stays_a_500(anonymous: Client) -> None:
+    assert anonymous.get("/broken/").status_code == 500
+
+
+def test_infinity_is_not_stored_to_break_every_answer_after_it(alice: User, anonymous: Client) -> None:
+    headers = {"authorization": f"Bearer {stockade.issue(alice).access}"}
+    for number in ("1e999", "-1e999", "[1.5, 2e400]"):
+        response = anonymous.post(
+            "/private_api_view/", f'{{"x": {number}}}', content_type="application/json", headers=headers
+        )
+        assert (response.status_code, response.json()["code"]) == (400, "parse_error")
+
+
+# -- other middlewares -------------------------------------------------------------------------------------------------
+
+
+def test_what_a_token_opened_is_not_in_a_site_wide_cache_after_it_ended(
+    alice: User, client_of: Callable[..., Client], project: Any
+) -> None:
+    first, *others = project.MIDDLEWARE
+    name = "django.middleware.cache.{}CacheMiddleware".format
+    project.MIDDLEWARE = [first, name("Update"), *others, name("FetchFrom")]
+    cache.clear()
+    client = client_of(alice)
+    assert client.get("/private/").status_code == 200
+    stockade.end_sessions(alice)
+    assert client.get("/private/").status_code == 401
+
+
+def override(get_response: Callable[[HttpRequest], Any]) -> Any:
+    """A middleware that makes another method of the one that was decided about."""
+
+    class Override:
+        def __call__(self, request: HttpRequest) -> Any:
+            return get_response(request)
+
+        def process_view(self, request: HttpRequest, *rest: Any) -> None:
+            request.method = request.headers.get("X-HTTP-Method-Override", request.method)
+
+    return Override()
+
+
+def test_a_method_changed_after_the_decision_is_withheld(
+    anonymous: Client, project: Any, log: Callable[[], list[Any]]
+) -> None:
+    project.MIDDLEWARE = [*project.MIDDLEWARE, f"{__name__}.override"]
+    assert anonymous.get("/public/").status_code == 200
+    response = anonymous.get("/public/", headers={"x-http-method-override": "DELETE"})
+    assert response.status_code == 500
+    assert log()[-1].event.tag == "authz_undecided"

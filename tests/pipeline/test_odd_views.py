@@ -12,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.test import APIClient
 from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet, ViewSet
 
@@ -178,3 +179,20 @@ def test_a_service_is_no_user_and_no_error() -> None:
     with as_principal(service="robot"):
         assert Client().get("/gateway/plain/").status_code == 200
         assert Client().get("/gateway/ledger/").status_code == 403
+
+
+def test_a_plain_view_tells_what_is_hidden_from_what_is_missing_no_more_than_ours_do(
+    draft: Article, alice: User, bob: User, client_of: Callable[..., Client]
+) -> None:
+    client = client_of(alice)
+    hidden = client.get(f"/by_hand/{draft.pk}/")
+    missing = client.get("/by_hand/00000000-0000-4000-8000-000000000000/")
+    assert (hidden.status_code, hidden.content) == (missing.status_code, missing.content)
+    assert hidden.headers["Content-Type"] == missing.headers["Content-Type"]
+    assert client_of(bob).get(f"/by_hand/{draft.pk}/").content == b"secret"
+
+
+def test_force_authenticate_keeps_its_token(alice: User) -> None:
+    client = APIClient()
+    client.force_authenticate(alice, token="a token")
+    assert client.get("/whoami/").json() == {"user": "alice", "auth": "a token"}

@@ -163,6 +163,10 @@ def test_raw_bytes_reach_no_view_and_no_500(server: servers.Server, alice: User)
         "truncated": head + b"Authorization: Bearer " + token[:-5] + b"\r\n\r\n",
         "in the query": head.replace(b"/private/", b"/private/?access_token=" + token) + b"\r\n",
         "an odd method": head.replace(b"GET", b"GE\xffT") + b"\r\n",
+        "a charset that decodes no text": head.replace(b"/private/", b"/private/?a=%41")
+        + b"Content-Type: text/plain; charset=hex\r\nAuthorization: Bearer %s\r\n\r\n" % token,
+        "a parameter in no encoding": head
+        + b"Content-Type: text/plain; x*=bogus'en'%%41\r\nAuthorization: Bearer %s\r\n\r\n" % token,
         "an odd path": head.replace(b"/private/", b"/%ff%00/\xfe") + b"\r\n",
     }
     found = {name: code(raw(server, request)) for name, request in requests.items()}

@@ -33,6 +33,8 @@ urlpatterns = [
     path("change/<uuid:pk>/", views.change_article),
     path("titles/", views.titles),
     path("broken/", views.broken),
+    path("lookup/plain/", views.plain_lookup),
+    path("lookup/drf/", views.drf_lookup),
     path("healthz", healthz),
     path("readyz", readyz),
     path("admin/", admin.site.urls),

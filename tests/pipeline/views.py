@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import View
@@ -202,6 +203,26 @@ def titles(request: HttpRequest) -> HttpResponse:
     if "ask" in request.GET:
         found = request.stockade.visible(found)
     return JsonResponse({"titles": [article.title for article in found]})
+
+
+def _look_up(value: str) -> None:
+    if value.isdigit():
+        User.objects.raw("SELECT * FROM auth_user WHERE id = %s", [int(value)])[:1]
+    else:
+        Article.objects.filter(pk=value).exists()
+
+
+@protect(policy=Public())
+def plain_lookup(request: HttpRequest) -> HttpResponse:
+    _look_up(request.GET["value"])
+    return HttpResponse("found")
+
+
+@protect(policy=Public())
+@api_view(["GET"])
+def drf_lookup(request: Request) -> Response:
+    _look_up(request.query_params["value"])
+    return Response("found")
 
 
 @protect(policy=Public())

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import DataError
 from django.http import Http404
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from stockade.drf.refused import Refused
 from stockade.pipeline import registry as registries
 from stockade.pipeline.record import record
 from stockade.web.problem import PROBLEM, body, headers
+from stockade.web.translate import refusal_of
 
 
 class Failed(Refusal):
@@ -48,16 +48,14 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 def translate(exc: Exception) -> Refusal | None:
     """The refusal that an exception of Django's or DRF's means; None for a bug, which stays a 500."""
-    if isinstance(exc, Refusal):
-        return exc
+    if (refusal := refusal_of(exc)) is not None:
+        return refusal
     if isinstance(exc, Refused):
         return exc.refusal
     if isinstance(exc, Http404 | drf.NotFound):
         return errors.NotVisible(reason="not_found")
     if isinstance(exc, PermissionDenied):
         return errors.Forbidden()
-    if isinstance(exc, DataError):  # a number beyond the column's range, a NUL in text: the client's data
-        return errors.BadRequest("A value is out of range.", code="invalid")
     if not isinstance(exc, drf.APIException):
         return None
     if isinstance(exc, drf.ValidationError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Mapping
+from math import isinf
 from typing import IO, Any
 
 from rest_framework.exceptions import ParseError
@@ -15,7 +16,7 @@ _SURROGATE = "\\ud"
 
 
 class StrictJSONParser(BaseParser):
-    """JSON per RFC 8259 in UTF-8: no duplicate names, no NaN, no lone surrogates, no nesting beyond the stack."""
+    """JSON per RFC 8259 in UTF-8: no duplicate names, NaN, infinity, lone surrogates or nesting beyond the stack."""
 
     media_type = "application/json"
     renderer_class = JSONRenderer
@@ -39,7 +40,7 @@ class StrictJSONParser(BaseParser):
             raise ParseError("The charset is unknown; JSON is UTF-8 (RFC 8259 section 8.1).") from None
         try:
             text = stream.read().decode("utf-8")
-            value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
+            value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float)
         except UnicodeDecodeError:
             raise ParseError("The body is not valid UTF-8.") from None
         except RecursionError:
@@ -59,6 +60,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name stands twice in one object")
+    return found
+
+
+def _float(text: str) -> float:
+    found = float(text)
+    if isinf(found):  # 1e999: stored, it would break every answer that it is in
+        raise ValueError("a number is out of range")
     return found
 
 

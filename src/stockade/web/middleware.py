@@ -7,7 +7,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 
 from stockade.core.context import RequestContext, current as current_context
 from stockade.core.errors import NotVisible, Refusal, Unavailable, Undecided
@@ -20,8 +20,10 @@ from stockade.pipeline.registry import Registry
 from stockade.pipeline.start import refuse_to_start
 from stockade.schemes.backend import ATTRIBUTE, settle
 from stockade.web.answer import finish
+from stockade.web.content_type import install
 from stockade.web.problem import respond
 from stockade.web.run import admit, begin, open_context
+from stockade.web.translate import refusal_of
 
 View = Callable[..., Any]
 
@@ -46,6 +48,8 @@ class Middleware:
             self.process_view = self._process_view
         registries.serve()
         refuse_to_start()
+        if registries.peek() is not None:
+            install()
 
     # -- around everything -------------------------------------------------------------------------------------
 
@@ -78,6 +82,13 @@ class Middleware:
                 response = self._unresolved(registry, context, response)
         elif exchange.mediator is not None and undecided(exchange, response):
             response = self._refuse(registry, exchange, Undecided(reason="undecided"))
+        elif (
+            exchange.leaf is not None
+            and exchange.leaf.method != request.method
+            and response.status_code < 400
+        ):
+            # A process_view after ours has made it another request than the one that was decided about.
+            response = self._refuse(registry, exchange, Undecided(reason="method_changed"))
         if ATTRIBUTE in request.__dict__:
             settle(request)  # a password that DRF's BasicAuthentication verified is no failed login
         finish(registry, request, exchange, context, response)
@@ -169,8 +180,18 @@ class Middleware:
         return respond(registry, refusal)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """A refusal that a view raised, and that DRF's own handler passes on."""
+        """A refusal that a view raised, and that DRF's own handler passes on; and data that no database takes."""
         registry = registries.current()
-        if registry is None or not isinstance(exception, Refusal):
+        if registry is None:
             return None
-        return self._refuse(registry, request.__dict__.get("stockade"), exception)
+        exchange: Exchange | None = request.__dict__.get("stockade")
+        refusal: Refusal | None = None
+        if exchange is None:  # a view that EXEMPT leaves alone
+            refusal = exception if isinstance(exception, Refusal) else None
+        elif exchange.mediator is not None and isinstance(exception, Http404):
+            refusal = NotVisible(
+                reason="not_found"
+            )  # Django's page would tell what is missing from what is hidden
+        else:
+            refusal = refusal_of(exception)
+        return self._refuse(registry, exchange, refusal) if refusal is not None else None

@@ -12,13 +12,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from stockade.core.context import RequestContext, current
-from stockade.core.errors import MethodNotAllowed, Undeclared
+from stockade.core.errors import BadRequest, MethodNotAllowed, Undeclared
 from stockade.core.principal import Principal
 from stockade.pipeline import forced
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.record import record_success
 from stockade.pipeline.registry import Registry
 from stockade.schemes.users import renewed
+from stockade.web.content_type import UNREADABLE
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -44,7 +45,7 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
 
     Raises:
         MethodNotAllowed: the view does not answer this method. Undeclared: its object rule cannot be enforced.
-        BadRequest, InvalidCredential: see `Engine.find`.
+        BadRequest: the Content-Type or the path is malformed. BadRequest, InvalidCredential: see `Engine.find`.
     """
     context: RequestContext = request.stockade_context  # type: ignore[attr-defined]
     match = request.resolver_match
@@ -52,6 +53,10 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         context.route = match.route
         if registry.exempts and registry.exempt(match):
             return None
+    if UNREADABLE in request.__dict__:
+        raise BadRequest("The Content-Type cannot be read.", code="content_type")
+    if "\0" in request.path_info:  # PostgreSQL takes none in text
+        raise BadRequest("The path must not contain NUL characters.", code="null_character")
     declared = registry.declared(view)
     leaf = declared.leaves.get(request.method or "")
     if leaf is None:
@@ -95,6 +100,12 @@ def adopt(request: HttpRequest, principal: Principal) -> None:
     known = principal.user if principal.is_authenticated else None  # a service is no user
     user: Any = AnonymousUser() if known is None else renewed(known)
     state = request.__dict__
+    if principal.is_authenticated:
+        # Django's site-wide cache answers before any view is known: what a token opened would stay open after it ended.
+        state["_cache_update_cache"] = False
     state["user"] = state["_force_auth_user"] = state["_cached_user"] = user
-    state["_force_auth_token"] = state["auth"] = principal.credential
+    credential: Any = principal.credential
+    if credential is None:
+        credential = state.get("_force_auth_token")  # of DRF's force_authenticate(user, token)
+    state["_force_auth_token"] = state["auth"] = credential
     state["auser"] = partial(_answer, user)
