@@ -91,6 +91,8 @@ REST_FRAMEWORK = {
     **stockade.drf.defaults(),
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
+# simplejwt's modules keep the settings that they were imported with, whoever imports them first: so they are here.
+SIMPLE_JWT = {"ROTATE_REFRESH_TOKENS": True, "SIGNING_KEY": "k" * 64}
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
