@@ -189,9 +189,8 @@ class Middleware:
         if exchange is None:  # a view that EXEMPT leaves alone
             refusal = exception if isinstance(exception, Refusal) else None
         elif exchange.mediator is not None and isinstance(exception, Http404):
-            refusal = NotVisible(
-                reason="not_found"
-            )  # Django's page would tell what is missing from what is hidden
+            # Django's page would tell what is missing from what is hidden.
+            refusal = NotVisible(reason="not_found")
         else:
             refusal = refusal_of(exception)
         return self._refuse(registry, exchange, refusal) if refusal is not None else None
