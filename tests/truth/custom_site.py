@@ -42,10 +42,13 @@ def main() -> None:
     for name in DATABASES:
         call_command("migrate", run_syncdb=True, verbosity=0, database=name)
     get_gate().load([], 0)
-    if AUTH_USER_MODEL == "people.Person":
-        persons()
-    else:
-        plain()
+    {
+        "people.Person": persons,
+        "people.Plain": plain,
+        "people.Member": squads,
+        "people.Guest": circles,
+        "people.Owner": badges,
+    }[AUTH_USER_MODEL]()
     print("fine")
 
 
@@ -117,6 +120,13 @@ def persons() -> None:
     row = Membership.objects.get()
     moves("membership saved", ada, row.save)
     moves("membership deleted", ada, row.delete)
+    other = Person.objects.create(email="otto@example.com")
+    moves("membership made again", ada, lambda: row.save(force_insert=True))
+    row.member = other
+    moves("membership moved to another, for the one who loses it", ada, row.save)
+    row.member = ada
+    moves("membership moved to another, for the one who gets it", ada, row.save)
+    row.delete()
     moves("membership made", ada, lambda: Membership.objects.create(member=ada, group=group))
     moves("group clears", ada, group.people.clear)
     moves(
@@ -131,6 +141,58 @@ def persons() -> None:
     team.save()
     assert world(gate) > before, "a child of Group is a group"
     moves("deletion", ada, ada.delete)
+
+
+def squads() -> None:
+    """Roles are what `groups` leads to, also where that is no group of Django's."""
+    from stockade.gate.registry import get_gate
+    from tests.truth.conftest import world
+    from tests.truth.people.models import Member, Squad
+
+    ada = Member.objects.create(email="ada@example.com")
+    squad = Squad.objects.create(name="Editors")
+    moves("squad added", ada, lambda: ada.groups.add(squad))
+    moves("squad removed", ada, lambda: ada.groups.remove(squad))
+    moves("member added", ada, lambda: squad.members.add(ada))
+    moves("members cleared", ada, squad.members.clear)
+    before = world(get_gate())
+    squad.name = "Admins"
+    squad.save()
+    assert world(get_gate()) > before, "a renamed role is another role for everybody"
+
+
+def circles() -> None:
+    """Roles that say themselves who has them."""
+    from stockade.gate.registry import get_gate
+    from tests.truth.conftest import world
+    from tests.truth.people.models import Circle, Guest
+
+    ada = Guest.objects.create(email="ada@example.com")
+    circle = Circle.objects.create(name="Editors")
+    moves("guest added", ada, lambda: circle.guests.add(ada))
+    moves("guest removed", ada, lambda: circle.guests.remove(ada))
+    moves("circle added", ada, lambda: ada.groups.add(circle))
+    moves("circles cleared", ada, ada.groups.clear)
+    circle.guests.add(ada)
+    moves("guests cleared", ada, circle.guests.clear)
+    before = world(get_gate())
+    circle.save()
+    assert world(get_gate()) > before
+
+
+def badges() -> None:
+    """Roles that are rows with a foreign key to the user."""
+    from tests.truth.people.models import Badge, Owner
+
+    ada = Owner.objects.create(email="ada@example.com")
+    bob = Owner.objects.create(email="bob@example.com")
+    moves("badge given", ada, lambda: Badge.objects.create(name="Editors", owner=ada))
+    badge = Badge.objects.get()
+    badge.name = "Admins"
+    moves("badge renamed", ada, badge.save)
+    badge.owner = bob
+    moves("badge moved", ada, badge.save)
+    moves("badge deleted", bob, badge.delete)
 
 
 if __name__ == "__main__":

@@ -327,8 +327,11 @@ def test_models_that_are_not_ours_keep_djangos_fast_paths() -> None:
         {"CUSTOM_USER": "people.Person"},
         {"CUSTOM_USER": "people.Plain"},
         {"CUSTOM_USER": "people.Plain", "CUSTOM_ROUTER": "1"},
+        {"CUSTOM_USER": "people.Member"},
+        {"CUSTOM_USER": "people.Guest"},
+        {"CUSTOM_USER": "people.Owner"},
     ],
-    ids=["parent and children", "plain", "in another database"],
+    ids=["parent and children", "plain", "in another database", "squads", "circles", "badges"],
 )
 def test_custom_user_models(chosen: dict[str, str]) -> None:
     """UUID keys, a proxy, a child with a table of its own, a parent that is saved alone, a membership with a model."""

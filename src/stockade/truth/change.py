@@ -41,10 +41,6 @@ class Change:
 
     __slots__ = ("_gate", "_home", "_keys", "_move", "_token", "_using", "settled")
 
-    def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        # It hangs on a model instance between two signals, or after a save that failed: a copy must not carry it on.
-        return (type(None), ())
-
     def __init__(
         self, keys: Iterable[bytes], using: str, move: Callable[[Iterable[bytes], str], list[Pair]], home: str
     ) -> None:

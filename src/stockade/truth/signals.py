@@ -11,7 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
@@ -19,16 +19,16 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from stockade.conf import configured
 from stockade.gate.protocol import WORLD
 from stockade.models import Session, SigningKey
-from stockade.truth import epochs
-from stockade.truth.change import Change, in_transaction, of_epochs
+from stockade.truth import epochs, telling
+from stockade.truth.change import in_transaction, of_epochs
+from stockade.truth.links import Link, links_of, role_models
+from stockade.truth.pending import begin, finish, keep
 from stockade.truth.sessions import ending
+from stockade.truth.telling import Later
 
 MANY = 500  # users that one change concerns; above, everybody is read again instead
-_KEPT = "_stockade_change"  # on the instance, from the signal before to the signal after
 _HARMLESS = frozenset({"last_login"})  # what every login writes
-_through_user: dict[
-    type[models.Model], str
-] = {}  # m2m tables between users and groups or permissions: user's column
+_links: dict[type[models.Model], Link] = {}  # tables between users and their roles or permissions
 
 
 def connect() -> None:
@@ -36,19 +36,18 @@ def connect() -> None:
     user = get_user_model()
     for model in (*_family(user), *user._meta.get_parent_list()):
         _watch(model, _user_saves, _user_saved, _user_deletes, _deleted)
-    for base in (Group, Permission, SigningKey):
+    bases: set[type[models.Model]] = {*role_models(user), SigningKey}
+    for base in bases:
         for model in _family(base):
             _watch(model, _world_saves, _saved, _world_deletes, _deleted)
     _watch(Session, _session_saves, _saved, _session_deletes, _deleted)
-    _through_user.clear()
-    for field in user._meta.many_to_many:
-        target: Any = field.related_model
-        if isinstance(target, type) and issubclass(target, Group | Permission):
-            through: Any = field.remote_field.through
-            _through_user[through] = field.m2m_field_name()
-            _link(through, _membership_changes)
-            if not through._meta.auto_created:
-                _watch(through, _membership_saves, _saved, _membership_deletes, _deleted)
+    _links.clear()
+    for link in links_of(user):
+        _links[link.through] = link
+        if link.other:
+            _link(link.through, _membership_changes)
+        if not link.through._meta.auto_created:
+            _watch(link.through, _membership_saves, _saved, _membership_deletes, _deleted)
     _link(Group.permissions.through, _group_permissions_change)
 
 
@@ -75,14 +74,14 @@ def _family(base: type[models.Model]) -> list[type[models.Model]]:
 # -- users -----------------------------------------------------------------------------------------------------------
 
 
-def _user_key(instance: models.Model) -> bytes | None:
-    """The epoch key of a user, whatever class saved it; None before it has a primary key."""
+def _user_pk(instance: models.Model) -> Any:
+    """The primary key of a user, whatever class saved it; None before it has one."""
     user = get_user_model()
     # A parent's primary key is the child's; a child of the user model inherits the column.
     pk = getattr(instance, user._meta.pk.attname, None) if isinstance(instance, user) else instance.pk
     if pk is None or isinstance(pk, DatabaseDefault):  # the database will choose it
         return None
-    return epochs.subject(user._meta.pk.to_python(pk))
+    return user._meta.pk.to_python(pk)
 
 
 def _moves(instance: models.Model, raw: bool, update_fields: Iterable[str] | None) -> bool:
@@ -103,8 +102,12 @@ def _is_new(instance: models.Model, raw: bool) -> bool:
 def _user_saves(
     instance: models.Model, raw: bool, using: str, update_fields: Iterable[str] | None, **_: Any
 ) -> None:
-    if configured() and _moves(instance, raw, update_fields) and not _is_new(instance, raw):
-        _begin(instance, [_user_key(instance)], using)
+    if not configured() or not _moves(instance, raw, update_fields) or _is_new(instance, raw):
+        return
+    pk = _user_pk(instance)
+    if pk is not None:
+        change = of_epochs([epochs.subject(pk)], using).begin()
+        keep(instance, change, telling.of_user(instance, str(pk), using, update_fields))
 
 
 def _user_saved(
@@ -115,40 +118,77 @@ def _user_saved(
     update_fields: Iterable[str] | None,
     **_: Any,
 ) -> None:
-    if _finish(instance) or created or not configured() or not _moves(instance, raw, update_fields):
+    if finish(instance) or not configured() or not _moves(instance, raw, update_fields):
         return
-    # `save(force_update=True)` of an instance that was made by hand: it looked new and was not.
-    _begin(instance, [_user_key(instance)], using)
-    _finish(instance)
+    pk = _user_pk(instance)
+    if created:
+        telling.new_user(instance, str(pk), using)
+    elif pk is not None:
+        # `save(force_update=True)` of an instance that was made by hand: it looked new and was not.
+        telling.overwritten(instance, str(pk), using)
+        begin(instance, [epochs.subject(pk)], using)
+        finish(instance)
 
 
 def _user_deletes(instance: models.Model, using: str, **_: Any) -> None:
-    if configured():
-        _begin(instance, [_user_key(instance)], using)
+    pk = _user_pk(instance)
+    if configured() and pk is not None:
+        begin(
+            instance,
+            [epochs.subject(pk)],
+            using,
+            lambda: telling.changed("user_deleted", using, str(pk)),
+        )
 
 
 # -- groups, permissions, keys ----------------------------------------------------------------------------------------
 
 
-def _world_saves(instance: models.Model, using: str, **_: Any) -> None:
+def _world_saves(instance: models.Model, using: str, update_fields: Iterable[str] | None, **_: Any) -> None:
     if configured() and instance.pk is not None:
-        _begin(instance, [WORLD], using)
+        change = of_epochs([WORLD], using).begin()
+        keep(instance, change, None if _is_key(instance) else telling.of_role(instance, using, update_fields))
 
 
 def _world_deletes(instance: models.Model, using: str, **_: Any) -> None:
     if configured():
-        _begin(instance, [WORLD], using)
+        begin(instance, [WORLD], using, None if _is_key(instance) else telling.of_role_gone(instance, using))
+
+
+def _is_key(instance: models.Model) -> bool:
+    return isinstance(instance, SigningKey)  # the key ring tells of its keys itself
 
 
 def _group_permissions_change(
-    instance: models.Model, action: str, pk_set: set[Any] | None, using: str, **_: Any
+    instance: models.Model,
+    action: str,
+    reverse: bool,
+    model: type[models.Model],
+    pk_set: set[Any] | None,
+    using: str,
+    **_: Any,
 ) -> None:
     if not configured() or pk_set == set():
         return
     if action.startswith("pre_"):
-        _begin(instance, [WORLD], using)
-    else:
-        _finish(instance)
+        begin(instance, [WORLD], using)
+    if action in ("post_add", "pre_remove", "pre_clear"):
+        others: Any = pk_set
+        if action != "post_add":  # what is taken away: only what is there
+            through: Any = Group.permissions.through
+            mine, theirs = ("permission_id", "group_id") if reverse else ("group_id", "permission_id")
+            rows = through.objects.using(using).filter(**{mine: instance.pk})
+            rows = rows if pk_set is None else rows.filter(**{f"{theirs}__in": pk_set})
+            others = list(rows.values_list(theirs, flat=True))
+        if others:
+            own, found = (
+                telling.names(type(instance), [instance.pk], using),
+                telling.names(model, others, using),
+            )
+            groups, permissions = (found, own) if reverse else (own, found)
+            telling.group_permissions(_verb(action), groups, permissions, using)
+    if action.startswith("post_"):
+        finish(instance)
 
 
 # -- memberships ------------------------------------------------------------------------------------------------------
@@ -163,40 +203,62 @@ def _membership_changes(
     using: str,
     **_: Any,
 ) -> None:
-    """A user's groups or permissions change: from the user's side, or (`reverse`) from the other."""
+    """A user's roles or permissions change: from the user's side, or from the other."""
     if not configured() or pk_set == set():
         return
+    link = _links[sender]
+    of_user = reverse is not link.owned
+    if action == "post_add":
+        pairs = [(instance.pk, pk) if of_user else (pk, instance.pk) for pk in pk_set or ()]
+        telling.links(link, "added", pairs, using)
     if action.startswith("post_"):
-        _finish(instance)
+        finish(instance)
         return
-    if not reverse:
-        keys = [_user_key(instance)]
-    elif pk_set is not None:
-        keys = [epochs.subject(pk) for pk in pk_set]
-    else:
-        keys = _members(sender, instance, using)
-    _begin(instance, keys if len(keys) <= MANY else [WORLD], using)
+    users: list[Any] = [instance.pk] if of_user else list(pk_set or ())
+    if action != "pre_add":
+        rows = sender._default_manager.using(using).filter(
+            **{link.user if of_user else link.other: instance.pk}
+        )
+        if pk_set is not None:
+            rows = rows.filter(**{f"{link.other if of_user else link.user}__in": pk_set})
+        pairs = list(rows.values_list(link.user_id, link.other_id)[: MANY + 1])
+        telling.links(link, "removed", pairs, using, rows.count() if len(pairs) > MANY else 0)
+        if not of_user and pk_set is None:
+            users = [user for user, _ in pairs]
+    begin(instance, [epochs.subject(pk) for pk in users] if len(users) <= MANY else [WORLD], using)
 
 
-def _members(through: type[models.Model], instance: models.Model, using: str) -> list[bytes | None]:
-    """Who is in a group, or has a permission, that is about to be cleared."""
-    column = f"{_through_user[through]}_id"
-    other = next(
-        field.name
-        for field in through._meta.get_fields()
-        if isinstance(field, models.ForeignKey) and isinstance(instance, field.related_model)
-    )
-    rows = through._default_manager.using(using).filter(**{other: instance.pk})
-    return [epochs.subject(pk) for pk in rows.values_list(column, flat=True)[: MANY + 1]]
+def _verb(action: str) -> str:
+    return "added" if action == "post_add" else "removed"
 
 
 def _membership_saves(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
-    if configured():
-        _begin(instance, [epochs.subject(getattr(instance, f"{_through_user[sender]}_id"))], using)
+    """A row of a membership with a model of its own: it may be new, or be moved from one user to another."""
+    if not configured():
+        return
+    link = _links[sender]
+    old = None
+    if instance.pk is not None and not isinstance(instance.pk, DatabaseDefault):
+        rows = sender._base_manager.using(using).filter(pk=instance.pk)
+        old = rows.values_list(link.user_id, link.other_id).first()
+    users = {getattr(instance, link.user_id)} | ({old[0]} if old is not None else set())
+
+    def tell() -> None:
+        new = (getattr(instance, link.user_id), getattr(instance, link.other_id))
+        if new != old:
+            telling.links(link, "removed", [old] if old is not None else [], using)
+            telling.links(link, "added", [new], using)
+
+    begin(instance, [epochs.subject(pk) for pk in users], using, tell)
 
 
 def _membership_deletes(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
-    _membership_saves(sender, instance, using)
+    if not configured():
+        return
+    link = _links[sender]
+    pair = (getattr(instance, link.user_id), getattr(instance, link.other_id))
+    telling.links(link, "removed", [pair], using)
+    begin(instance, [epochs.subject(pair[0])], using)
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -205,45 +267,25 @@ def _membership_deletes(sender: type[models.Model], instance: models.Model, usin
 def _session_saves(instance: Session, using: str, update_fields: Iterable[str] | None, **_: Any) -> None:
     """`end_sessions` is the way, but an end that is written by hand must bite as well."""
     written = update_fields is None or "ended_at" in update_fields
-    if configured() and written and instance.ended_at is not None and not instance._state.adding:
-        _end(instance, using)
+    if configured() and written and instance.ended_at is not None:
+        live = Session.objects.using(using).filter(pk=instance.pk, ended_at=None).exists()
+        _end(instance, using, telling.of_session(instance, using, "by_hand") if live else None)
 
 
 def _session_deletes(instance: Session, using: str, **_: Any) -> None:
     if configured() and instance.ended_at is None:
-        _end(instance, using)
+        _end(instance, using, telling.of_session(instance, using, "deleted"))
 
 
-def _end(instance: Session, using: str) -> None:
+def _end(instance: Session, using: str, tell: Later | None) -> None:
     if in_transaction(using):
         epochs.hold_sessions([instance.pk], using)
-    _keep(instance, ending([instance.pk], using).begin())
-
-
-# -- between before and after -----------------------------------------------------------------------------------------
-
-
-def _begin(instance: models.Model, keys: Iterable[bytes | None], using: str) -> None:
-    found = [key for key in keys if key is not None]
-    if found:
-        _keep(instance, of_epochs(found, using).begin())
-
-
-def _keep(instance: models.Model, change: Change) -> None:
-    instance.__dict__[_KEPT] = change
-
-
-def _finish(instance: models.Model) -> bool:
-    """Publish what the signal before began, unless a commit does; whether it began anything."""
-    change: Change | None = instance.__dict__.pop(_KEPT, None)
-    if change is not None:
-        change.finish()
-    return change is not None
+    keep(instance, ending([instance.pk], using).begin(), tell)
 
 
 def _saved(instance: models.Model, **_: Any) -> None:
-    _finish(instance)
+    finish(instance)
 
 
 def _deleted(instance: models.Model, **_: Any) -> None:
-    _finish(instance)
+    finish(instance)

@@ -104,3 +104,78 @@ class Team(Group):
 
     class Meta:
         app_label = "people"
+
+
+class Squad(models.Model):
+    """A role that is no group of Django's."""
+
+    name = models.CharField(max_length=20)
+
+    class Meta:
+        app_label = "people"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(AbstractBaseUser):
+    """A user model whose `groups` are squads."""
+
+    email = models.EmailField(unique=True)
+    groups = models.ManyToManyField(Squad, related_name="members")
+
+    USERNAME_FIELD = "email"
+    objects = BaseUserManager["Member"]()
+
+    class Meta:
+        app_label = "people"
+
+
+class Guest(AbstractBaseUser):
+    """A user model whose `groups` are declared by somebody else."""
+
+    email = models.EmailField(unique=True)
+
+    USERNAME_FIELD = "email"
+    objects = BaseUserManager["Guest"]()
+
+    class Meta:
+        app_label = "people"
+
+
+class Circle(models.Model):
+    """Declares who is in it."""
+
+    name = models.CharField(max_length=20)
+    guests = models.ManyToManyField(Guest, related_name="groups")
+
+    class Meta:
+        app_label = "people"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Owner(AbstractBaseUser):
+    """A user model each of whose `groups` is a row of its own."""
+
+    email = models.EmailField(unique=True)
+
+    USERNAME_FIELD = "email"
+    objects = BaseUserManager["Owner"]()
+
+    class Meta:
+        app_label = "people"
+
+
+class Badge(models.Model):
+    """One role of one user."""
+
+    name = models.CharField(max_length=20)
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="groups")
+
+    class Meta:
+        app_label = "people"
+
+    def __str__(self) -> str:
+        return self.name
