@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import ValuesView
+
 from django.http import HttpRequest, HttpResponseBase
+from django.http.response import ResponseHeaders
 
 from stockade.core.context import RequestContext
 from stockade.edge.headers import Store
 from stockade.gate import headers as limits
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.registry import Registry
+
+
+class Headers(ResponseHeaders):
+    """`ResponseHeaders` whose items are its store's values, which are just those pairs.
+
+    The mapping that Django derives from looks each name up again while it is read: half a microsecond a header, of
+    which an answer has fifteen, for every server that reads `response.items()`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def items(self) -> ValuesView[tuple[str, str]]:  # type: ignore[override]  # iterates alike
+        """Name and value of each header."""
+        return self._store.values()
 
 
 def finish(
@@ -18,13 +36,12 @@ def finish(
     context: RequestContext,
     response: HttpResponseBase,
 ) -> None:
-    """Complete `response` in place. What the view has set itself is kept.
+    """Complete `response`. What the view has set itself is kept.
 
     Works on the store of `django.http.ResponseHeaders` (lower-case name to (name, value)): one merge instead of ten
     assignments, which would check and convert each value again (see `stockade.edge.headers`).
     """
-    headers = response.headers
-    store: Store = headers._store  # noqa: SLF001
+    store: Store = response.headers._store  # noqa: SLF001
     content_type = store.get("content-type")
     page = content_type is not None and content_type[1].startswith("text/html")
     merged = {**registry.stores[request.is_secure(), page], **store}
@@ -34,4 +51,4 @@ def finish(
         if charges:
             merged["ratelimit-policy"] = ("RateLimit-Policy", policy)
             merged["ratelimit"] = ("RateLimit", limits.fill(form, charges, exchange.verdict))
-    headers._store = merged  # noqa: SLF001
+    response.headers = Headers(merged)
