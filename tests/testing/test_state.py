@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 import stockade
-from stockade import conf
+from stockade import conf, keyring, truth
 from stockade.core import clock
 from stockade.events import Event, emit, flush, stats
 from stockade.gate.registry import get_gate
@@ -15,6 +15,7 @@ from stockade.models import SecurityEvent
 from stockade.pipeline import registry as registries
 from stockade.testing import reset, stockade_settings
 from stockade.testing.state import ready, use_memory, use_own
+from stockade.truth import reconciler
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +67,33 @@ def test_reset_brings_time_back_and_drops_events_that_wait():
     assert clock.now() < before
     flush()
     assert not SecurityEvent.objects.exists()
+
+
+def test_reset_forgets_which_states_were_met(captured_events):
+    """Else a test that loses its state would see an event, or none, by what the test before it did."""
+    statuses(1)
+    reset()
+    get_gate().reset()
+    statuses(1)
+    assert captured_events.of(Event.STATE_LOST) == []
+    get_gate().reset()
+    statuses(1)
+    assert len(captured_events.of(Event.STATE_LOST)) == 1
+
+
+def test_reset_forgets_the_key_ring_and_when_marks_were_resolved(monkeypatch):
+    runs = []
+    monkeypatch.setattr(reconciler, "reconcile", lambda: runs.append(1))
+    before = keyring.generation()
+    reset()
+    assert keyring.generation() > before
+    truth.reconcile_soon()
+    truth.reconcile_soon()
+    reset()
+    assert len(runs) == 1  # at most once a second, in one test
+    truth.reconcile_soon()
+    reset()
+    assert len(runs) == 2
 
 
 def test_reset_leaves_wrong_settings_to_the_checks(settings):

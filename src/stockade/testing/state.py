@@ -21,7 +21,8 @@ _override: Any = None
 
 
 def reset() -> None:
-    """Forget what limits have counted, what workers remember of credentials and keys, and what waits to be written.
+    """Forget what limits have counted, what workers remember of credentials, keys and states, and what waits to be
+    written.
 
     What is built from settings stays, so this costs microseconds; when settings change it is built anew by itself. The
     state is empty after it, but loaded: the first request asks the database for nothing.
@@ -29,12 +30,10 @@ def reset() -> None:
     clock.unshift()
     bus.forget()
     # Only what was imported can have something to forget.
-    keyring: Any = sys.modules.get("stockade.keyring")
-    if keyring is not None:
-        keyring.forget()
-    reconciler: Any = sys.modules.get("stockade.truth.reconciler")
-    if reconciler is not None:
-        reconciler.forget()
+    for name in ("stockade.keyring", "stockade.truth.loading", "stockade.truth.reconciler"):
+        room: Any = sys.modules.get(name)
+        if room is not None:
+            room.forget()
     if conf.configured():
         with contextlib.suppress(ConfigurationError, Unavailable):  # said by checks, and by the first request
             gate = get_gate()
