@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import DEFAULT_DB_ALIAS, router
-from django.db.models import Model, QuerySet
+from django.db.models import Manager, Model, QuerySet
 from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer
 
 from stockade.drf.authentication import exchange_of
 from stockade.drf.permissions import authorize, leaf_of
-from stockade.drf.related import declare_visible, narrow_related
+from stockade.drf.related import declare_visible, narrow_related, seeing_rule
 from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import SAFE
 from stockade.pipeline.delegated import enter
@@ -51,9 +51,9 @@ class PolicyMixin(Base):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.stockade_guards_objects = all(_ours_first(cls, name) for name in GUARDED)
-        queryset = getattr(cls, "queryset", None)
-        if isinstance(queryset, QuerySet) and isinstance(cls.visible, Policy):
-            declare_visible(queryset.model, cls.visible)
+        model, rule = _model_of(cls), seeing_rule(cls.visible, cls.policy)
+        if model is not None and rule is not None:
+            declare_visible(model, rule)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -104,10 +104,19 @@ class PolicyMixin(Base):
         settled = exchange is not None and exchange.mediator is None  # nothing to decide about
         if request.method in SAFE or settled or registries.current() is None:
             return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
-        queryset = getattr(self, "queryset", None)
-        using = router.db_for_write(queryset.model) if queryset is not None else DEFAULT_DB_ALIAS
+        model = _model_of(type(self))
+        using = router.db_for_write(model) if model is not None else DEFAULT_DB_ALIAS
         call: Callable[[], Any] = lambda: super(PolicyMixin, self).dispatch(request, *args, **kwargs)  # noqa: E731
         return run_mediated(lambda: state.get("stockade"), call, using)  # type: ignore[no-any-return]
+
+
+def _model_of(cls: type[Any]) -> type[Model] | None:
+    """The model of a view's queryset, or of its serializer where it makes its queryset for each request."""
+    queryset = getattr(cls, "queryset", None)
+    if isinstance(queryset, QuerySet | Manager):
+        return queryset.model
+    model = getattr(getattr(getattr(cls, "serializer_class", None), "Meta", None), "model", None)
+    return model if isinstance(model, type) and issubclass(model, Model) else None
 
 
 def _ours_first(cls: type[PolicyMixin], name: str) -> bool:

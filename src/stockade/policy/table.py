@@ -13,7 +13,7 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "T
 """The methods that a key may name unless the caller gives others."""
 
 # What decides who may see an object where a view does not say so itself.
-_SEEING = ("retrieve", "list", "GET", "*")
+SEEING: Final = ("retrieve", "list", "GET", "*")
 EVERY = "*"
 
 
@@ -61,7 +61,7 @@ class PolicyTable:
         if visible is not None:
             self.visible = _rule(visible, view, "visible")
         else:
-            self.visible = next((self._by_key[key] for key in _SEEING if key in self._by_key), None)
+            self.visible = next((self._by_key[key] for key in SEEING if key in self._by_key), None)
 
     def lookup(self, method: str, action: str | None = None) -> Policy | None:
         """The rule for a request, or None: nothing was declared, so nobody may.
