@@ -6,6 +6,7 @@ import os
 from collections.abc import Hashable
 from threading import Lock
 
+from django.conf import settings as django_settings
 from django.urls import ResolverMatch
 
 from stockade import conf
@@ -29,6 +30,7 @@ class Registry:
     settings: the pipeline's settings.
     challenges: one WWW-Authenticate challenge per enabled scheme.
     stores: security headers by (secure, page).
+    scheme_by_header: whether a proxy's header says if a request came over HTTPS.
     successes: whether accepted credentials are events too.
     exempts: whether EXEMPT names anything.
     started: whether the start's checks have passed for these settings.
@@ -40,6 +42,7 @@ class Registry:
         self.challenges = tuple(f'{s.challenge()} realm="{self.settings.realm}"' for s in self.engine.schemes)
         header_settings = conf.load(HeaderSettings)
         self.stores = prepare(header_settings, hsts_value(django_hsts()))
+        self.scheme_by_header = bool(django_settings.SECURE_PROXY_SSL_HEADER)
         self.successes = conf.load(EventSettings).successes
         self.exempts = bool(self.settings.exempt)
         self.started = False
@@ -80,10 +83,8 @@ class Registry:
 
 def django_hsts() -> dict[str, object]:
     """Django's own HSTS settings."""
-    from django.conf import settings
-
     names = ("SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD")
-    return {name: getattr(settings, name, None) for name in names}
+    return {name: getattr(django_settings, name, None) for name in names}
 
 
 _lock = Lock()

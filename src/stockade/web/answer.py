@@ -29,6 +29,14 @@ class Headers(ResponseHeaders):
         return self._store.values()
 
 
+def _secure(registry: Registry, request: HttpRequest) -> bool:
+    """`request.is_secure()`, without its detour over settings where no proxy says so."""
+    if registry.scheme_by_header:
+        return request.is_secure()
+    scheme: str = request._get_scheme()  # type: ignore[attr-defined]  # noqa: SLF001 - what `scheme` returns then
+    return scheme == "https"
+
+
 def finish(
     registry: Registry,
     request: HttpRequest,
@@ -44,7 +52,7 @@ def finish(
     store: Store = response.headers._store  # noqa: SLF001
     content_type = store.get("content-type")
     page = content_type is not None and content_type[1].startswith("text/html")
-    merged = {**registry.stores[request.is_secure(), page], **store}
+    merged = {**registry.stores[_secure(registry, request), page], **store}
     merged["x-request-id"] = ("X-Request-ID", context.id)
     if exchange is not None and exchange.verdict is not None:
         _, charges, policy, form = exchange.plan

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from functools import partial
+from random import getrandbits
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -24,6 +24,11 @@ from stockade.web.content_type import UNREADABLE
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
+def _new_id() -> str:
+    """A request id: unique, and no secret, so it need not cost a system call. Python seeds anew after a fork."""
+    return f"{getrandbits(128):032x}"
+
+
 def open_context(registry: Registry, request: HttpRequest) -> RequestContext:
     """What events say of this request. X-Request-ID is believed from trusted proxies only."""
     meta = request.META
@@ -31,10 +36,10 @@ def open_context(registry: Registry, request: HttpRequest) -> RequestContext:
     peer = meta.get("REMOTE_ADDR", "")
     if proxies:
         given = meta.get("HTTP_X_REQUEST_ID", "") if proxies.trusts(peer) else ""
-        id = given if given and _REQUEST_ID.match(given) else os.urandom(16).hex()
+        id = given if given and _REQUEST_ID.match(given) else _new_id()
         context = RequestContext(id, meta, proxies.client(meta))
     else:
-        context = RequestContext(os.urandom(16).hex(), meta, peer)
+        context = RequestContext(_new_id(), meta, peer)
     current.set(context)
     request.stockade_context = context  # type: ignore[attr-defined]
     return context
