@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db import DEFAULT_DB_ALIAS, router
+from django.db import DEFAULT_DB_ALIAS, router, transaction
 from django.db.models import Manager, Model, QuerySet
 from django.http import HttpRequest
 from rest_framework.request import Request
@@ -92,7 +92,7 @@ class PolicyMixin(Base):
             narrow_related(serializer, exchange.principal)
             leaf = leaf_of(self.request, exchange)
             if leaf is not None and not leaf.safe:
-                serializer.save = _checked(serializer.save, exchange)  # type: ignore[method-assign]
+                serializer.save = _checked(serializer, exchange)  # type: ignore[method-assign]
         return serializer
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
@@ -105,7 +105,8 @@ class PolicyMixin(Base):
         if request.method in SAFE or settled or registries.current() is None:
             return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
         model = _model_of(type(self))
-        using = router.db_for_write(model) if model is not None else DEFAULT_DB_ALIAS
+        chosen: str | None = getattr(getattr(self, "queryset", None), "_db", None)  # by `using`
+        using = chosen or _written(model)
         call: Callable[[], Any] = lambda: super(PolicyMixin, self).dispatch(request, *args, **kwargs)  # noqa: E731
         return run_mediated(lambda: state.get("stockade"), call, using)  # type: ignore[no-any-return]
 
@@ -115,8 +116,7 @@ def _model_of(cls: type[Any]) -> type[Model] | None:
     queryset = getattr(cls, "queryset", None)
     if isinstance(queryset, QuerySet | Manager):
         return queryset.model
-    model = getattr(getattr(getattr(cls, "serializer_class", None), "Meta", None), "model", None)
-    return model if isinstance(model, type) and issubclass(model, Model) else None
+    return _model_of_serializer(getattr(cls, "serializer_class", None))
 
 
 def _ours_first(cls: type[PolicyMixin], name: str) -> bool:
@@ -129,14 +129,30 @@ def _ours_first(cls: type[PolicyMixin], name: str) -> bool:
     return False
 
 
-def _checked(save: Callable[..., Any], exchange: Exchange) -> Callable[..., Any]:
-    """`save`, followed by the question whether what it made is the caller's to make; a no rolls it back."""
+def _written(model: type[Model] | None) -> str:
+    return router.db_for_write(model) if model is not None else DEFAULT_DB_ALIAS
+
+
+def _checked(serializer: BaseSerializer[Any], exchange: Exchange) -> Callable[..., Any]:
+    """Its `save`, followed by the question whether what it made is the caller's to make; a no undoes it.
+
+    In a transaction of its own: an object that was read from another database than the view's is written there.
+    """
+    save = serializer.save
 
     def saved(**kwargs: Any) -> Any:
-        made = save(**kwargs)
-        for instance in made if isinstance(made, list | tuple) else [made]:
-            if isinstance(instance, Model):
-                exchange.authorize_new_state(instance)
+        instance = serializer.instance
+        known = instance._state.db if isinstance(instance, Model) else None
+        with transaction.atomic(using=known or _written(_model_of_serializer(serializer))):
+            made = save(**kwargs)
+            for one in made if isinstance(made, list | tuple) else [made]:
+                if isinstance(one, Model):
+                    exchange.authorize_new_state(one)
         return made
 
     return saved
+
+
+def _model_of_serializer(serializer: Any) -> type[Model] | None:
+    model = getattr(getattr(getattr(serializer, "child", serializer), "Meta", None), "model", None)
+    return model if isinstance(model, type) and issubclass(model, Model) else None
