@@ -46,10 +46,13 @@ def test_limits_are_charged_once(anonymous: Client) -> None:
     assert [anonymous.get("/scoped/").status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_drafts_do_not_exist_and_a_write_without_a_decision_is_rolled_back(
+def test_drafts_do_not_exist_and_nothing_leaves_or_stays_without_a_decision(
     alice: User, bob: User, client_of: Callable[..., Client]
 ) -> None:
     draft = Article.objects.create(title="Bob's draft", body="secret", author=bob)
+    past = client_of(bob).get(f"/articles/{draft.pk}/forgetful/")
+    assert past.status_code == 500
+    assert b"draft" not in past.content
     assert client_of(alice).get(f"/articles/{draft.pk}/").status_code == 404
     assert client_of(bob).post(f"/articles/{draft.pk}/forgetful/").status_code == 500
     draft.refresh_from_db()

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from stockade.core.errors import Undecided
 from stockade.drf.authentication import exchange_of
 from stockade.drf.permissions import authorize, leaf_of
 from stockade.drf.related import declare_visible, narrow_related, seeing_rule
@@ -19,7 +20,7 @@ from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import SAFE
 from stockade.pipeline.delegated import enter
 from stockade.pipeline.exchange import Exchange
-from stockade.pipeline.mediation import run_mediated
+from stockade.pipeline.mediation import run_mediated, undecided
 from stockade.policy import Policy
 
 if TYPE_CHECKING:
@@ -103,7 +104,12 @@ class PolicyMixin(Base):
             enter(exchange, self, request.method or "")
         settled = exchange is not None and exchange.mediator is None  # nothing to decide about
         if request.method in SAFE or settled or registries.current() is None:
-            return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
+            response: Any = super().dispatch(request, *args, **kwargs)
+            if exchange is None:  # there is no middleware that would look at the answer
+                made: Exchange | None = state.get("stockade")
+                if made is not None and undecided(made, response):
+                    raise Undecided(reason="undecided")
+            return response  # type: ignore[no-any-return]
         model = _model_of(type(self))
         chosen: str | None = getattr(getattr(self, "queryset", None), "_db", None)  # by `using`
         using = chosen or _written(model)
