@@ -139,10 +139,15 @@ def fork(directory: Path) -> None:
 
 
 def fork_in_c(directory: Path) -> None:
-    """Fork as a server written in C does: Python hears of it in the child only."""
+    """Fork as a server written in C does: Python hears of it in the child only.
+
+    From Python 3.13 it must hear before as well: its child ends at a lock that it does not own otherwise.
+    """
     gate = LmdbGate(directory, map_size=MAP)
     gate.ask((), charges(HUNDRED))
     gate.ask((), ())
+    if sys.version_info >= (3, 13):
+        ctypes.pythonapi.PyOS_BeforeFork()
     pid = ctypes.CDLL(None).fork()
     if pid == 0:
         status = 1
@@ -151,6 +156,8 @@ def fork_in_c(directory: Path) -> None:
             status = 0 if gate.ask((), charges(HUNDRED)).remaining == (98,) else 2
         finally:
             os._exit(status)
+    if sys.version_info >= (3, 13):
+        ctypes.pythonapi.PyOS_AfterFork_Parent()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     say(f"{status} {gate.ask((), charges(HUNDRED)).remaining[0]}")
     sys.stdin.readline()

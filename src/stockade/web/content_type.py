@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest
 
 UNREADABLE = "stockade_unreadable"  # on the request: its Content-Type says nothing that may be believed
@@ -52,7 +52,7 @@ def install() -> None:
             original(self, meta)
             if self.encoding is None or _harmless(self.encoding):
                 return
-        except (ValueError, LookupError, SuspiciousOperation):
+        except (ValueError, LookupError, SuspiciousOperation, BadRequest):  # BadRequest: Django 6.1
             pass
         self.content_type, self.content_params = "", {}
         state = self.__dict__
