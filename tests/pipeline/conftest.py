@@ -65,11 +65,11 @@ def configure(project: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def log() -> Iterator[Callable[[], list[Any]]]:
-    """The events so far, but for those that tell of the state itself."""
+    """The events so far, but for those that tell of the state itself, and of requests that went well."""
     found: list[Any] = []
 
     def remember(record: Any) -> None:
-        if record.event.kind is not events.Kind.SYSTEM:
+        if record.event.kind not in (events.Kind.SYSTEM, events.Kind.SUCCESS):
             found.append(record)
 
     events.on(*events.Event)(remember)

@@ -70,6 +70,23 @@ def test_malformed_rate_stops_the_start(configure: Callable[..., None], anonymou
         anonymous.get("/public/")
 
 
+def test_a_guessable_stockade_key_stops_the_start(project: Any, anonymous: Client) -> None:
+    """Else it would be said by the first token, in production, as a 500."""
+    project.STOCKADE_KEY = "changeme-changeme-changeme-changeme"
+    with pytest.raises(ImproperlyConfigured, match=r"stockade\.E071") as caught:
+        anonymous.get("/public/")
+    assert "changeme" not in str(caught.value)
+
+
+def test_a_stockade_key_that_cannot_be_read_stops_the_start(
+    project: Any, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKADE_KEY_FILE", "/nonexistent/key")
+    project.STOCKADE = {**project.STOCKADE}
+    with pytest.raises(ImproperlyConfigured, match=r"stockade\.E062"):
+        anonymous.get("/public/")
+
+
 def test_object_policy_without_policy_mixin_stops_the_start(
     project: Any, anonymous: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

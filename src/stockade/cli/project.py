@@ -30,9 +30,9 @@ def load_project() -> None:
         fail(f"The project does not start: {error}", WRONG_USE)
     if not apps.is_installed("stockade"):
         fail('"stockade" is not in INSTALLED_APPS of this project.', WRONG_USE)
-    from stockade.pipeline.start import settings_findings
+    from stockade.pipeline.start import key_findings, settings_findings
 
-    wrong = [str(finding) for finding in settings_findings()]
+    wrong = [str(finding) for finding in (*settings_findings(), *key_findings())]
     if wrong:
         fail("\n".join(wrong), WRONG_USE)
 

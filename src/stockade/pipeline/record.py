@@ -55,7 +55,7 @@ def record(exchange: Exchange | None, refusal: Refusal) -> None:
 
 
 def record_success(exchange: Exchange) -> None:
-    """Emit that a credential was accepted; only where the setting asks for successes."""
+    """Emit that a credential was accepted; for callers that have asked whether anyone wants to know."""
     if exchange.entry is not None:
         emit(
             Event.AUTHN_SUCCESS,

@@ -13,7 +13,6 @@ from stockade import conf
 from stockade.core.errors import ConfigurationError
 from stockade.edge.headers import HeaderSettings, hsts_value, prepare
 from stockade.events.bus import under_test
-from stockade.events.conf import EventSettings
 from stockade.gate.registry import claim_serving, get_gate
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Declared, read
@@ -31,7 +30,6 @@ class Registry:
     challenges: one WWW-Authenticate challenge per enabled scheme.
     stores: security headers by (secure, page).
     scheme_by_header: whether a proxy's header says if a request came over HTTPS.
-    successes: whether accepted credentials are events too.
     exempts: whether EXEMPT names anything.
     started: whether the start's checks have passed for these settings.
     """
@@ -43,7 +41,6 @@ class Registry:
         header_settings = conf.load(HeaderSettings)
         self.stores = prepare(header_settings, hsts_value(django_hsts()))
         self.scheme_by_header = bool(django_settings.SECURE_PROXY_SSL_HEADER)
-        self.successes = conf.load(EventSettings).successes
         self.exempts = bool(self.settings.exempt)
         self.started = False
         self._declared: dict[Hashable, Declared | ConfigurationError] = {}

@@ -14,7 +14,7 @@ from stockade.core.errors import ConfigurationError
 from stockade.edge.headers import HeaderSettings
 from stockade.events.conf import EventSettings
 from stockade.gate.conf import GateSettings
-from stockade.keyring.conf import KeyringSettings
+from stockade.keyring.conf import KeyringSettings, wrapping_keys
 from stockade.pipeline import registry as registries
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Declared
@@ -68,6 +68,14 @@ def settings_findings() -> Iterator[Finding]:
             )
 
 
+def key_findings() -> Iterator[Finding]:
+    """A key that is weak or cannot be read is said now, not by the first request that needs it."""
+    try:
+        wrapping_keys()
+    except ConfigurationError as error:
+        yield _of(error)
+
+
 def middleware_findings() -> Iterator[Finding]:
     """The middleware must be there, once, and first: behind another, views and redirects slip past it."""
     from django.conf import settings
@@ -109,7 +117,7 @@ def findings() -> list[Finding]:
     if not conf.configured():
         return []
     try:
-        found = list(settings_findings())
+        found = [*settings_findings(), *key_findings()]
         if not found:
             registries.current()
     except ConfigurationError as error:
