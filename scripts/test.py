@@ -84,6 +84,9 @@ def main() -> int:
     print(f"\n== both databases, {time.monotonic() - began:.0f} s")
     print("\n".join(lines))
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped", flush=True)
+    if not worst and not total["passed"]:
+        print("nothing was tested", file=sys.stderr)
+        return NO_TESTS
     return worst
 
 
