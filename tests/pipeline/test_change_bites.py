@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
 import stockade
@@ -151,3 +152,40 @@ def test_no_thread_sees_a_mixture_of_two_readings(alice: User, seen: Client) -> 
     (after,) = entries.values()
     assert after is not before
     assert (before.principal, before.epochs, before.world, before.fresh_until) == read
+
+
+GONE = ["/gone/plain/", "/gone/drf/", "/gone/async/", "/gone/rule/"]
+
+
+@pytest.mark.parametrize("path", GONE)
+def test_a_caller_deleted_by_raw_sql_is_401_where_the_view_reads_his_row(
+    path: str, alice: User, seen: Client, log: Callable[[], list[Any]]
+) -> None:
+    """No signal tells: the worker knows him for thirty seconds yet. That is no 500, and no clue that he was."""
+    delete_by_hand(alice)
+    answer = seen.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+    assert "WWW-Authenticate" in answer
+    assert [(record.event.name, record.reason) for record in log()] == [("AUTHN_FAIL", "gone")]
+
+
+async def test_so_it_is_under_asgi(alice: User) -> None:
+    token = (await sync_to_async(stockade.issue)(alice)).access
+    client = AsyncClient(raise_request_exception=False)
+    bearer = {"authorization": f"Bearer {token}"}
+    assert (await client.get("/gone/async/", headers=bearer)).status_code == 200
+    await sync_to_async(delete_by_hand)(alice)
+    for path in GONE:
+        assert (await client.get(path, headers=bearer)).status_code == 401
+
+
+def test_another_row_that_is_not_there_stays_a_bug(alice: User, seen: Client) -> None:
+    assert seen.get("/gone/other/").status_code == 500
+
+
+def delete_by_hand(user: User) -> None:
+    """As another program would, which knows nothing of sessions either."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM auth_user_groups WHERE user_id = %s", [user.pk])
+        cursor.execute("DELETE FROM stockade_session WHERE user_id = %s", [user.pk])
+        cursor.execute("DELETE FROM auth_user WHERE id = %s", [user.pk])

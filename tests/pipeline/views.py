@@ -228,3 +228,48 @@ def drf_lookup(request: Request) -> Response:
 @protect(policy=Public())
 def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("a bug of the project's own")
+
+
+# -- callers whose row is gone ---------------------------------------------------------------------------------------
+
+
+@protect(policy=Authenticated())
+def gone_plain(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.user.username)
+
+
+@protect(policy=Authenticated())
+async def gone_async(request: HttpRequest) -> HttpResponse:
+    from stockade.schemes.users import aload
+
+    await aload(request.user)
+    return HttpResponse(request.user.username)
+
+
+class GoneView(APIView):
+    policy = Authenticated()
+
+    def get(self, request: Request) -> Response:
+        return Response({"email": request.user.email})
+
+
+class ReadsTheCaller:
+    """A rule of a project's own that looks at a column."""
+
+    about_objects = False
+
+    def check(self, principal: Any, obj: Any) -> bool:
+        return bool(principal.is_authenticated and principal.user.email)
+
+    def filter(self, principal: Any) -> Q:
+        return Q()
+
+
+@protect(policy=ReadsTheCaller())
+def gone_rule(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("in")
+
+
+@protect(policy=Authenticated())
+def gone_other(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(User.objects.get(username="nobody").username)

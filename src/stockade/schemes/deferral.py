@@ -12,12 +12,13 @@ from functools import lru_cache, wraps
 from inspect import getattr_static
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.db import models
 from django.db.models.base import ModelState
 from django.db.models.query_utils import DeferredAttribute
 
 ACTIVE = "is_active"
+_GONE = "_stockade_gone"
 
 
 class Trusted(ModelState):
@@ -70,6 +71,14 @@ def install(model: type[models.Model]) -> Plan:
         and len(model._meta.pk_fields) == 1
     )
     return Plan(tuple(f.attname for f in model._meta.pk_fields), plain, answers)
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether `error` tells that the row of a trusted instance is not there any more.
+
+    It is the model's own DoesNotExist, which a view raises for other rows too; the mark tells them apart.
+    """
+    return _GONE in error.__dict__
 
 
 def withdraw(user: models.Model, trust: Trusted) -> None:
@@ -141,6 +150,21 @@ def _refresh(
     **rest: Any,
 ) -> None:
     """At the first touch read all that was not assigned; keep `is_active` where `save` does not look."""
+    try:
+        _read(original, user, trust, using, fields, **rest)
+    except ObjectDoesNotExist as error:
+        error.__dict__[_GONE] = True
+        raise
+
+
+def _read(
+    original: Callable[..., None],
+    user: models.Model,
+    trust: Trusted,
+    using: str | None,
+    fields: Iterable[str] | None,
+    **rest: Any,
+) -> None:
     own, alias = user.__dict__, trust.db
     absent = [f.attname for f in user._meta.concrete_fields if f.attname not in own]
     if fields is None:

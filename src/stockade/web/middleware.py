@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponseBase
 
@@ -15,7 +16,7 @@ from stockade.pipeline import registry as registries
 from stockade.pipeline.engine import NeedsThread
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.mediation import undecided
-from stockade.pipeline.record import record
+from stockade.pipeline.record import record, told
 from stockade.pipeline.registry import Registry
 from stockade.pipeline.start import refuse_to_start
 from stockade.schemes.backend import ATTRIBUTE, settle
@@ -80,13 +81,12 @@ class Middleware:
         if exchange is None:
             if response.status_code == 404 and request.resolver_match is None:
                 response = self._unresolved(registry, context, response)
+        elif response.status_code >= 400:
+            if not exchange.recorded and getattr(response, "exception", False):
+                told(exchange, response.status_code)
         elif exchange.mediator is not None and undecided(exchange, response):
             response = self._refuse(registry, exchange, Undecided(reason="undecided"))
-        elif (
-            exchange.leaf is not None
-            and exchange.leaf.method != request.method
-            and response.status_code < 400
-        ):
+        elif exchange.leaf is not None and exchange.leaf.method != request.method:
             # A process_view after ours has made it another request than the one that was decided about.
             response = self._refuse(registry, exchange, Undecided(reason="method_changed"))
         if ATTRIBUTE in request.__dict__:
@@ -131,6 +131,10 @@ class Middleware:
             admit(registry, request, exchange)
         except Refusal as refusal:
             return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
+        except ObjectDoesNotExist as error:  # a rule that reads the caller's row, which is gone
+            if (meant := refusal_of(error)) is None:
+                raise
+            return self._refuse(registry, exchange, meant)
         except (OperationalError, InterfaceError):
             # SQL is the truth: while it is away nobody can be told apart, and nobody is let in.
             return self._refuse(registry, exchange, Unavailable(reason="database"))
@@ -167,6 +171,10 @@ class Middleware:
                 admit(registry, request, exchange)
         except Refusal as refusal:
             return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
+        except ObjectDoesNotExist as error:  # a rule that reads the caller's row, which is gone
+            if (meant := refusal_of(error)) is None:
+                raise
+            return self._refuse(registry, exchange, meant)
         except (OperationalError, InterfaceError):
             # SQL is the truth: while it is away nobody can be told apart, and nobody is let in.
             return self._refuse(registry, exchange, Unavailable(reason="database"))

@@ -89,7 +89,8 @@ def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
     principal = exchange.principal
     exchange.context.principal = principal
     adopt(request, principal)
-    if not events.quiet:  # by the setting, a subscriber or a test; where nobody wants them this look is all it costs
+    # By the setting, for a subscriber or in a test. Where nobody wants them, this look is all that they cost.
+    if not events.quiet:
         record_success(exchange)
 
 

@@ -1,24 +1,39 @@
-"""What an exception of Django's means as a refusal: data that no database takes is the client's, and no bug."""
+"""What an exception of Django's means as a refusal: data that no database takes is the client's and no bug."""
 
 from __future__ import annotations
+
+from types import TracebackType
 
 from django.core.exceptions import ValidationError
 from django.db import DataError
 
-from stockade.core.errors import BadRequest, Refusal
+from stockade.core.errors import BadRequest, InvalidCredential, Refusal
+from stockade.schemes.deferral import is_gone
 
 
 def refusal_of(error: Exception) -> Refusal | None:
     """The refusal that `error` is or means; None for anything else.
 
     A number beyond the column's range is a DataError to PostgreSQL and an OverflowError to SQLite; a text that is no
-    UUID or date, given to `filter`, is a ValidationError of Django's.
+    UUID or date, given to `filter`, is a ValidationError of Django's. A caller whose row was deleted by raw SQL is
+    known to a worker for a while yet; the first touch of `request.user` finds out.
     """
     if isinstance(error, Refusal):
         return error
+    if is_gone(error):
+        return InvalidCredential(reason="gone")
     if isinstance(error, DataError) or (isinstance(error, OverflowError) and "SQLite" in str(error)):
         return BadRequest("A value is out of range.", code="invalid")
     if isinstance(error, ValidationError):
         fields = error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}
         return BadRequest("The input is not valid.", code="invalid", errors=fields)
+    if isinstance(error, RecursionError) and _in_json(error.__traceback__):
+        return BadRequest("The JSON is nested too deeply.", code="parse_error")
     return None
+
+
+def _in_json(traceback: TracebackType | None) -> bool:
+    """Whether it was raised in Python's own reader of JSON, by what a client has sent."""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and traceback.tb_frame.f_globals.get("__name__") == "json.decoder"
