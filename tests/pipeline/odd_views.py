@@ -9,13 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import include, path
 from django.views.generic import DetailView
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action, api_view
 from rest_framework.generics import RetrieveAPIView
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
-from rest_framework.views import APIView
+from rest_framework.views import APIView, exception_handler
 from rest_framework.viewsets import ModelViewSet, ViewSet
 
 from stockade.demo.articles.models import Article
@@ -168,6 +171,17 @@ def by_hand(request: HttpRequest, pk: str) -> HttpResponse:
     return HttpResponse(found.body)
 
 
+class Kept(Drafts):
+    """What a project had before, untouched: nothing of `stockade.drf.defaults()`."""
+
+    authentication_classes = [SessionAuthentication]
+    permission_classes = [IsAuthenticated]
+    parser_classes = [JSONParser]
+
+    def get_exception_handler(self) -> Any:
+        return exception_handler
+
+
 class WhoAmI(APIView):
     policy = Authenticated()
 
@@ -176,6 +190,7 @@ class WhoAmI(APIView):
 
 
 router = SimpleRouter()
+router.register("kept", Kept, basename="kept")
 router.register("ownlookup", OwnLookup, basename="ownlookup")
 router.register("mapped", Mapped, basename="mapped")
 router.register("secretive", Secretive, basename="secretive")

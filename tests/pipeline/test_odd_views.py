@@ -196,3 +196,40 @@ def test_force_authenticate_keeps_its_token(alice: User) -> None:
     client = APIClient()
     client.force_authenticate(alice, token="a token")
     assert client.get("/whoami/").json() == {"user": "alice", "auth": "a token"}
+
+
+# -- projects that keep their REST_FRAMEWORK ---------------------------------------------------------------------------
+
+
+def test_without_our_defaults_a_refusal_is_the_same_and_in_the_log(
+    draft: Article,
+    article: Article,
+    alice: User,
+    client_of: Callable[..., Client],
+    log: Callable[[], list[Any]],
+) -> None:
+    client = client_of(alice)
+    for method in ("get", "put", "patch", "delete"):
+        hidden = getattr(client, method)(f"/kept/{draft.pk}/", content_type="application/json")
+        missing = getattr(client, method)(
+            "/kept/00000000-0000-4000-8000-000000000000/", content_type="application/json"
+        )
+        assert (hidden.status_code, hidden.content) == (missing.status_code, missing.content)
+        assert hidden.status_code == 404
+    assert [record.event.tag for record in log() if record.status == 404] == ["authz_fail"] * 8
+
+
+def test_without_our_defaults_what_is_refused_is_undone(
+    draft: Article, alice: User, bob: User, client_of: Callable[..., Client]
+) -> None:
+    response = client_of(bob).patch(
+        f"/kept/{draft.pk}/", {"author": alice.pk}, content_type="application/json"
+    )
+    assert response.status_code == 403
+    draft.refresh_from_db()
+    assert draft.author == bob
+
+
+def test_without_our_defaults_deep_json_is_a_400(bob: User, client_of: Callable[..., Client]) -> None:
+    response = client_of(bob).post("/kept/", "[" * 100_000, content_type="application/json")
+    assert response.status_code == 400

@@ -54,6 +54,22 @@ def record(exchange: Exchange | None, refusal: Refusal) -> None:
     )
 
 
+# What DRF answers where a project has kept its EXCEPTION_HANDLER: the answer is its own, the log is ours.
+_BY_STATUS: dict[int, type[Refusal]] = {
+    400: errors.BadRequest,
+    401: errors.Unauthenticated,
+    403: errors.Forbidden,
+    404: errors.NotVisible,
+}
+
+
+def told(exchange: Exchange, status: int) -> None:
+    """Emit the event of a refusal that a client has been told of, but the log has not."""
+    kind = _BY_STATUS.get(status)
+    if kind is not None:
+        record(exchange, kind())
+
+
 def record_success(exchange: Exchange) -> None:
     """Emit that a credential was accepted; for callers that have asked whether anyone wants to know."""
     if exchange.entry is not None:

@@ -1,4 +1,4 @@
-"""What an exception of Django's means as a refusal: data that no database takes is the client's and no bug."""
+"""What an exception of Django's means as a refusal: odd data is the client's, a caller who is gone is none."""
 
 from __future__ import annotations
 
