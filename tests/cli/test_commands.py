@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,11 +18,14 @@ from typer.testing import CliRunner, Result
 
 import stockade
 from stockade import conf, events, keyring
+from stockade.cli.output import Format
 from stockade.cli.root import app
+from stockade.cli.sessions import list_sessions
 from stockade.core import clock
+from stockade.core.errors import ConfigurationError
 from stockade.events import Event
-from stockade.gate.keys import limit_key
-from stockade.gate.protocol import Charge
+from stockade.gate.keys import limit_key, subject_key
+from stockade.gate.protocol import DIRTY, Charge
 from stockade.gate.rates import parse
 from stockade.gate.registry import get_gate
 from stockade.models import SecurityEvent, Session
@@ -161,6 +165,115 @@ def test_what_an_attacker_wrote_does_not_reach_the_terminal_as_an_escape(alice: 
     stockade.issue(alice)
     Session.objects.update(user_agent="\x1b[2J\x1b]0;owned\x07")
     assert "\x1b" not in run("sessions", "list").stdout
+
+
+class Terminal(io.StringIO):
+    """Standard output as a terminal; what arrives there."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, command: Callable[..., None], **options: Any) -> str:
+    """What a command shows there."""
+    with monkeypatch.context() as patch:
+        patch.setenv("COLUMNS", "400")
+        patch.setenv("TERM", "xterm-256color")
+        patch.setattr(sys, "stdout", screen := Terminal())
+        command(**options)
+    return screen.getvalue()
+
+
+ATTACKS = [
+    "[/] [/bold]",  # a tag that closes nothing: rich's markup would raise, and nobody could list sessions any more
+    "[link=https://evil.example]ours[/link]",
+    "[blink on red]:warning: call 555-0100",
+    "\x1b[2J\x1b]0;owned\x07",
+    "\x9b2J\x9d0;owned\x9c",  # the same in the eight-bit control characters that a header may carry
+    "\u202egnp.exe\u2066",
+    "two\nlines\r\tand",
+]
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_what_an_attacker_wrote_stays_text_on_a_terminal(
+    text: str, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stockade.issue(alice)
+    Session.objects.update(user_agent=text)
+    shown = on_a_terminal(monkeypatch, list_sessions)
+    assert "alice" in shown
+    assert "".join(c if c.isprintable() else "?" for c in text) in shown
+    assert not [c for c in shown if not c.isprintable() and c not in "\n\x1b"]
+    styles = set(re.findall(r"\x1b\[[0-9;]*[a-zA-Z]", shown))
+    assert styles <= {"\x1b[1m", "\x1b[0m"}, "rich's own bold heading is all the style there is"
+    assert shown.count("\x1b") == sum(shown.count(style) for style in styles)
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_what_an_attacker_wrote_is_escaped_in_json_and_comes_back_whole(
+    text: str, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON on a terminal is read by people too; and a program must get what was there."""
+    stockade.issue(alice)
+    Session.objects.update(user_agent=text)
+    shown = on_a_terminal(monkeypatch, list_sessions, format=Format.JSON)
+    assert not [c for c in shown if not c.isprintable() and c != "\n"]
+    assert json.loads(shown)[0]["user_agent"] == text
+
+
+def test_old_sessions_are_pruned(alice: User) -> None:
+    stockade.issue(alice)
+    assert run("sessions", "prune").stdout == "Deleted 0 sessions.\n"
+    clock.shift(61 * 86400)
+    stockade.issue(alice)
+    assert run("sessions", "prune", "--older", "90d").stdout == "Deleted 0 sessions.\n"
+    assert run("sessions", "prune").stdout == "Deleted 1 session.\n"
+    assert Session.objects.count() == 1
+    assert run("sessions", "prune", "--older", "yesterday").exit_code == 2
+
+
+def test_keys_are_wrapped_again_with_the_key_of_today(alice: User, project: Any) -> None:
+    keyring.ensure()
+    project.STOCKADE_KEY = "a key that nobody will guess, of forty-nine letters"
+    assert run("keyring", "rewrap").stdout == "Wrapped 1 key with the STOCKADE_KEY or SECRET_KEY of today.\n"
+    assert run("keyring", "rewrap").stdout.startswith("Wrapped 0 keys ")
+    project.SECRET_KEY = "another secret key that nobody will guess either"
+    assert keyring.ring().signer().kid
+
+
+def test_keys_that_cannot_be_unwrapped_are_an_error_that_says_what_to_do(project: Any) -> None:
+    keyring.ensure()
+    project.SECRET_KEY = "another secret key that nobody will guess either"
+    result = run("keyring", "rewrap")
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.id == "stockade.E070"
+    assert "stockade keyring rewrap" in result.exception.hint
+
+
+def test_marks_of_writers_that_died_are_resolved(alice: User) -> None:
+    gate = get_gate()
+    gate.load([], 0)
+    key = subject_key(str(alice.pk))
+    assert run("state", "repair").stdout == "Resolved 0 marks.\n"
+    gate.mark([key], b"diedhere")
+    assert gate.ask((key,), ()).epochs == (DIRTY,)
+    clock.shift(11)
+    assert run("state", "repair").stdout == "Resolved 1 mark.\n"
+    assert gate.ask((key,), ()).epochs[0] > 0
+
+
+def test_marks_that_a_running_transaction_holds_are_said(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = get_gate()
+    gate.load([], 0)
+    gate.mark([subject_key("1")], b"diedhere")
+    clock.shift(11)
+    monkeypatch.setattr("stockade.truth.reconcile", lambda: 0)  # as where the row is locked
+    result = run("state", "repair")
+    assert result.exit_code == 1
+    assert "1 mark is held" in result.stderr
 
 
 def test_the_management_command_is_the_same(alice: User, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,9 @@ import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import orjson
 import typer
 
-from stockade.cli.output import FORMAT, WRONG_USE, Format, fail, listing
+from stockade.cli.output import FORMAT, Format, age, as_json, listing
 from stockade.cli.project import load_project
 
 app = typer.Typer(help="The security log: watch, export, prune.", no_args_is_help=True)
@@ -29,19 +28,10 @@ _POLL = 1.0  # seconds
 Since = Annotated[str | None, typer.Option("--since", metavar="AGE", help="No older than this, e.g. 1h.")]
 
 
-def _age(text: str) -> float:
-    from stockade.conf import duration
-
-    try:
-        return duration(text)
-    except ValueError as error:
-        fail(str(error), WRONG_USE)
-
-
 def _filters(since: str | None) -> dict[str, Any]:
     from stockade.core import clock
 
-    return {} if since is None else {"since": clock.now() - _age(since)}
+    return {} if since is None else {"since": clock.now() - age(since)}
 
 
 def _short(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +60,7 @@ def tail(
             for document in store.export(after=after):
                 after = document["event.sequence"]
                 if format is Format.JSON:
-                    sys.stdout.write(orjson.dumps(document, default=str).decode() + "\n")
+                    sys.stdout.write(as_json(document) + "\n")
                 else:
                     listing([_short(document)], tuple(_COLUMNS), format, empty="", heading=False)
     except KeyboardInterrupt:
@@ -84,7 +74,7 @@ def export(since: Since = None) -> None:
     from stockade.events import store
 
     for document in store.export(**_filters(since)):
-        sys.stdout.write(orjson.dumps(document, default=str).decode() + "\n")
+        sys.stdout.write(as_json(document) + "\n")
 
 
 @app.command("prune")
@@ -97,5 +87,5 @@ def prune(
     load_project()
     from stockade.events import store
 
-    count = store.prune(None if older is None else _age(older))
+    count = store.prune(None if older is None else age(older))
     typer.echo(f"Deleted {count} event{'s' if count != 1 else ''}.")

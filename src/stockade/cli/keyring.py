@@ -1,4 +1,4 @@
-"""`stockade keyring`: list, rotate and retire signing keys, and print the public ones."""
+"""`stockade keyring`: list, rotate, retire and wrap signing keys, and print the public ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 from stockade.cli.output import FORMAT, WRONG_USE, Format, fail, listing
 from stockade.cli.project import load_project
 
-app = typer.Typer(help="The key ring: list, rotate, retire; the public keys.", no_args_is_help=True)
+app = typer.Typer(
+    help="The key ring: list, rotate, retire, wrap anew; the public keys.", no_args_is_help=True
+)
 _COLUMNS = ("kid", "algorithm", "state", "created_at", "signs_from", "verifies_until")
 
 
@@ -69,6 +71,18 @@ def retire(kid: Annotated[str, typer.Argument(metavar="KID")]) -> None:
     except LookupError as error:
         fail(str(error.args[0]))
     typer.echo(f"Retired {kid}.")
+
+
+@app.command("rewrap")
+def rewrap() -> None:
+    """Wrap every private key with the STOCKADE_KEY or SECRET_KEY of today; then the fallbacks may go."""
+    load_project()
+    from stockade import keyring
+
+    count = keyring.rewrap()
+    typer.echo(
+        f"Wrapped {count} key{'s' if count != 1 else ''} with the STOCKADE_KEY or SECRET_KEY of today."
+    )
 
 
 @app.command("jwks")

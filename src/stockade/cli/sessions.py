@@ -1,4 +1,4 @@
-"""`stockade sessions`: who is logged in where, and the end of it."""
+"""`stockade sessions`: who is logged in where, the end of it, and the removal of what is long over."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from stockade.cli.output import FORMAT, WRONG_USE, Format, fail, listing
+from stockade.cli.output import FORMAT, WRONG_USE, Format, age, fail, listing
 from stockade.cli.project import find_user, load_project
 
-app = typer.Typer(help="Sessions: list them and end them.", no_args_is_help=True)
+app = typer.Typer(help="Sessions: list them, end them, prune old ones.", no_args_is_help=True)
 _COLUMNS = (
     "id",
     "user",
@@ -82,3 +82,15 @@ def end_all(user: Annotated[str, typer.Option("--user", help="Username or primar
 
     count = end_sessions(user=find_user(user), reason="command")
     typer.echo(f"Ended {count} session{'s' if count != 1 else ''} of {user}.")
+
+
+@app.command("prune")
+def prune(
+    older: Annotated[str, typer.Option("--older", metavar="AGE", help="Over for longer than this.")] = "30d",
+) -> None:
+    """Delete sessions that are long over; meant for a timer. Until then they tell a stolen token from garbage."""
+    load_project()
+    from stockade.schemes import jwt
+
+    count = jwt.prune(age(older))
+    typer.echo(f"Deleted {count} session{'s' if count != 1 else ''}.")

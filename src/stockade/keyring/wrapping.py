@@ -77,8 +77,9 @@ class Wrapper:
             raise ConfigurationError(
                 "stockade.E070",
                 f"The signing key {kid} was wrapped with another STOCKADE_KEY or SECRET_KEY than is set now.",
-                "Put the previous value into STOCKADE_KEY_FALLBACKS or SECRET_KEY_FALLBACKS, then, in a shell, call "
-                f"keyring.rewrap(). If it is lost: keyring.retire({kid!r}, compromised=True), which ends its sessions.",
+                "Put the previous value into STOCKADE_KEY_FALLBACKS or SECRET_KEY_FALLBACKS, then run "
+                f"`stockade keyring rewrap`. If it is lost, in a shell: keyring.retire({kid!r}, compromised=True), "
+                "which ends its sessions.",
             )
         plain = sealer.open(wrapped, _bound(kid, algorithm))
         if plain is None:
