@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from rest_framework.test import APIRequestFactory, force_authenticate
 
+import stockade
 from stockade.demo.articles.models import Article
+from tests.pipeline import views
 from tests.pipeline.conftest import *  # noqa: F403 - the same project, users and tokens
 from tests.pipeline.conftest import MIDDLEWARE
 
@@ -57,3 +60,38 @@ def test_drafts_do_not_exist_and_nothing_leaves_or_stays_without_a_decision(
     assert client_of(bob).post(f"/articles/{draft.pk}/forgetful/").status_code == 500
     draft.refresh_from_db()
     assert draft.title == "Bob's draft"
+
+
+# -- views called directly, as unit tests do ---------------------------------------------------------------------------
+
+
+def call(view: Any, method: str = "get", user: Any = None, headers: Any = None, **kwargs: Any) -> Any:
+    request = getattr(APIRequestFactory(), method)("/anywhere/", **kwargs.pop("body", {}), headers=headers)
+    if user is not None:
+        force_authenticate(request, user)
+    return view(request, **kwargs)
+
+
+def test_a_view_called_with_a_request_of_the_factory_has_its_policy(alice: User, carol: User) -> None:
+    view = views.EditorsOnly.as_view()
+    assert call(view).status_code == 401
+    assert call(view, user=carol).status_code == 403
+    assert call(view, user=alice).status_code == 200
+    assert call(view, headers={"authorization": f"Bearer {stockade.issue(alice).access}"}).status_code == 200
+    assert call(view, headers={"authorization": "Bearer nonsense"}).status_code == 401
+    assert (
+        call(views.UndeclaredAPIView.as_view()).status_code == 200
+    )  # neither ours nor in its hands: W011 says so
+
+
+def test_so_it_is_with_objects(alice: User, bob: User) -> None:
+    draft = Article.objects.create(title="Bob's draft", body="secret", author=bob)
+    detail = views.Articles.as_view({"get": "retrieve", "delete": "destroy"})
+    listed = call(views.Articles.as_view({"get": "list"}), user=alice)
+    assert (listed.status_code, listed.data) == (200, [])
+    assert call(detail, user=alice, pk=draft.pk).status_code == 404
+    assert call(detail, "delete", user=alice, pk=draft.pk).status_code == 404
+    assert call(detail, user=bob, pk=draft.pk).data["title"] == "Bob's draft"
+    theirs = {"body": {"data": {"title": "x", "body": "y", "author": bob.pk}, "format": "json"}}
+    assert call(views.Articles.as_view({"post": "create"}), "post", alice, **theirs).status_code == 403
+    assert call(detail, "options", user=bob, pk=draft.pk).status_code == 200

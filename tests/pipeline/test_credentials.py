@@ -141,3 +141,12 @@ def test_a_token_spelled_in_many_ways_drives_nobody_out_of_a_workers_memory(
     registry = registries.current()
     assert registry is not None
     assert len(registry.engine.memory) == 1
+
+
+def test_a_traceback_does_not_show_what_was_presented(alice: User) -> None:
+    registry = registries.current()
+    assert registry is not None
+    access = stockade.issue(alice).access
+    presented = registry.engine.finder.find({"HTTP_AUTHORIZATION": f"Bearer {access}"})
+    assert access not in repr(presented)
+    assert access not in f"{presented} {[presented]}"

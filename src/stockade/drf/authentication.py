@@ -9,12 +9,15 @@ from rest_framework.request import Request
 
 from stockade.core.principal import Principal
 from stockade.pipeline import registry as registries
+from stockade.pipeline.delegated import Delegate
 from stockade.pipeline.exchange import Exchange
 from stockade.web.run import admit, begin, open_context
 
 
 def exchange_of(request: Request) -> Exchange | None:
     """The exchange of a DRF request; walks steps 1 to 4 now if no middleware has.
+
+    So it is where a view is called without URL and middleware, with a request of APIRequestFactory.
 
     Raises:
         Refusal: any of the steps says no.
@@ -25,13 +28,18 @@ def exchange_of(request: Request) -> Exchange | None:
         return found
     registry = registries.current()
     match = http.resolver_match
-    if registry is None or match is None:
+    if registry is None:
+        return None
+    target: Any = match.func if match is not None else _called(request)
+    if target is None:
         return None
     if "stockade_context" not in http.__dict__:
         open_context(registry, http)
-    exchange = begin(registry, http, match.func)
+    exchange = begin(registry, http, target)
     if exchange is None:
         return None
+    if match is None:
+        exchange.delegated = registry.declared(target)
     engine = registry.engine
     if exchange.key and exchange.entry is None:
         engine.verify(exchange)
@@ -39,6 +47,12 @@ def exchange_of(request: Request) -> Exchange | None:
         engine.reload(exchange)
     admit(registry, http, exchange)
     return exchange
+
+
+def _called(request: Request) -> Delegate | None:
+    """The view that DRF has made `request` for."""
+    view = (request.parser_context or {}).get("view")
+    return None if view is None else Delegate.of(view)
 
 
 class StockadeAuthentication(BaseAuthentication):

@@ -20,6 +20,18 @@ class Delegate(NamedTuple):
     cls: type[Any]
     routes: tuple[tuple[str, str], ...] | None
 
+    @classmethod
+    def of(cls, view: Any) -> Delegate:
+        """Of the instance that is about to run.
+
+        Raises:
+            Undeclared: its policy was given to `as_view`: nobody but its callback knows it whole.
+        """
+        if "policy" in vars(view):
+            raise Undeclared(reason="delegated")
+        actions = getattr(view, "action_map", None)
+        return cls(type(view), tuple(actions.items()) if actions else None)
+
     @property
     def actions(self) -> dict[str, str] | None:
         """As DRF's callbacks have it."""
@@ -36,7 +48,7 @@ def enter(exchange: Exchange, view: Any, method: str) -> None:
         method: of the request.
 
     Raises:
-        Undeclared: it has no rule for this, or its policy was given to `as_view` or about objects without PolicyMixin.
+        Undeclared: it has no rule for this, or one about objects without PolicyMixin; or see `Delegate.of`.
         MethodNotAllowed, Unauthenticated, Forbidden, InsufficientScope, TooMany: as for any view.
     """
     leaf = exchange.leaf
@@ -45,10 +57,7 @@ def enter(exchange: Exchange, view: Any, method: str) -> None:
     registry = registries.current()
     if registry is None:
         return
-    if "policy" in vars(view):  # of `as_view(policy=...)`: nobody but its callback knows it whole
-        raise Undeclared(reason="delegated")
-    actions = getattr(view, "action_map", None)
-    declared = registry.declared(Delegate(type(view), tuple(actions.items()) if actions else None))
+    declared = registry.declared(Delegate.of(view))
     inner = declared.leaves.get(method)
     if inner is None:
         raise MethodNotAllowed(tuple(declared.leaves))

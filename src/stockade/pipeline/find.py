@@ -21,6 +21,9 @@ class Presented(NamedTuple):
     scheme: Scheme
     value: str
 
+    def __repr__(self) -> str:
+        return f"Presented({self.scheme.name})"  # not the secret: tracebacks and debuggers show local variables
+
 
 class Finder:
     """Reads the credential from the headers, by the schemes that are enabled.
