@@ -42,7 +42,10 @@ class Client:
     def __enter__(self) -> Client:
         ours, theirs = socket.socketpair()
         # Without hash randomisation two workers lay out their dicts alike, which makes their times more alike too.
-        paths = [*filter(None, [self.row.source]), str(ROOT)]
+        paths = [
+            self.row.source or str(ROOT / "src"),
+            str(ROOT),
+        ]  # what stands beside the bench, however installed
         environ = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(paths)}
         # Stockade's security log goes there, as well as what a worker says before it can answer.
         self._log = self.place.folder / "worker.log"
