@@ -18,6 +18,7 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
+from rest_framework.serializers import CharField, ListSerializer
 from rest_framework.views import APIView, exception_handler
 from rest_framework.viewsets import ModelViewSet, ViewSet
 
@@ -171,6 +172,43 @@ def by_hand(request: HttpRequest, pk: str) -> HttpResponse:
     return HttpResponse(found.body)
 
 
+class BulkSerializer(ListSerializer[Any]):
+    def update(self, instance: Any, validated_data: Any) -> list[Article]:
+        by_key = {str(one.pk): one for one in instance}
+        return [self.child.update(by_key[row.pop("key")], row) for row in validated_data]  # type: ignore[union-attr]
+
+
+class KeyedSerializer(ArticleSerializer):
+    key = CharField(write_only=True, required=False)
+
+    class Meta(ArticleSerializer.Meta):
+        fields = ("key", *ArticleSerializer.Meta.fields)  # type: ignore[assignment]
+        list_serializer_class = BulkSerializer
+
+
+class Past(PolicyMixin, ModelViewSet[Article]):
+    """Fetches what it changes past the policy, one or many; only what comes of it goes through a serializer."""
+
+    queryset = Article.objects.all()
+    serializer_class = KeyedSerializer
+    policy = Owner("author")
+
+    @action(detail=False, methods=["put"])
+    def many(self, request: Request) -> Response:
+        rows: Any = request.data
+        found = Article.objects.filter(pk__in=[row["key"] for row in rows])
+        return self._write(self.get_serializer(found, data=rows, many=True, partial=True))
+
+    @action(detail=True, methods=["put"])
+    def one(self, request: Request, pk: Any) -> Response:
+        return self._write(self.get_serializer(Article.objects.get(pk=pk), data=request.data, partial=True))
+
+    def _write(self, serializer: Any) -> Response:
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        return Response(serializer.data)
+
+
 class Kept(Drafts):
     """What a project had before, untouched: nothing of `stockade.drf.defaults()`."""
 
@@ -191,6 +229,7 @@ class WhoAmI(APIView):
 
 router = SimpleRouter()
 router.register("kept", Kept, basename="kept")
+router.register("past", Past, basename="past")
 router.register("ownlookup", OwnLookup, basename="ownlookup")
 router.register("mapped", Mapped, basename="mapped")
 router.register("secretive", Secretive, basename="secretive")

@@ -175,6 +175,24 @@ def test_that_an_object_is_visible_does_not_decide_what_may_be_done(
     assert client_of(alice).get(f"/ownlookup/{article.pk}/").status_code == 200
 
 
+@pytest.mark.parametrize("way", ["one", "many"])
+def test_another_users_object_does_not_become_hers_by_a_write_that_says_so(
+    way: str, draft: Article, alice: User, bob: User, client_of: Callable[..., Client]
+) -> None:
+    def write(caller: User, **fields: Any) -> int:
+        path, data = f"/past/{draft.pk}/one/", fields
+        body: Any = data if way == "one" else [{"key": str(draft.pk), **data}]
+        path = path if way == "one" else "/past/many/"
+        return client_of(caller).put(path, body, content_type="application/json").status_code
+
+    assert write(alice, author=alice.pk) == 404
+    draft.refresh_from_db()
+    assert draft.author == bob
+    assert write(bob, title="Better") == 200
+    draft.refresh_from_db()
+    assert draft.title == "Better"
+
+
 def test_a_service_is_no_user_and_no_error() -> None:
     with as_principal(service="robot"):
         assert Client().get("/gateway/plain/").status_code == 200

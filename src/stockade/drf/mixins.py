@@ -140,7 +140,7 @@ def _written(model: type[Model] | None) -> str:
 
 
 def _checked(serializer: BaseSerializer[Any], exchange: Exchange) -> Callable[..., Any]:
-    """Its `save`, followed by the question whether what it made is the caller's to make; a no undoes it.
+    """Its `save`, between the questions whether what it changes and what it makes is the caller's; a no undoes it.
 
     In a transaction of its own: an object that was read from another database than the view's is written there.
     """
@@ -150,13 +150,23 @@ def _checked(serializer: BaseSerializer[Any], exchange: Exchange) -> Callable[..
         instance = serializer.instance
         known = instance._state.db if isinstance(instance, Model) else None
         with transaction.atomic(using=known or _written(_model_of_serializer(serializer))):
+            for one in _several(instance):
+                exchange.authorize_old_state(one)
             made = save(**kwargs)
-            for one in made if isinstance(made, list | tuple) else [made]:
-                if isinstance(one, Model):
-                    exchange.authorize_new_state(one)
+            for one in _several(made):
+                exchange.authorize_new_state(one)
         return made
 
     return saved
+
+
+def _several(found: Any) -> list[Model]:
+    """The objects that a serializer has or has made: one, or with ``many=True`` several."""
+    if isinstance(found, Model):
+        return [found]
+    return (
+        [one for one in found if isinstance(one, Model)] if isinstance(found, list | tuple | QuerySet) else []
+    )
 
 
 def _model_of_serializer(serializer: Any) -> type[Model] | None:

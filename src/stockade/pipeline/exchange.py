@@ -80,6 +80,17 @@ class Exchange:
         if refusal is not None:
             raise refusal
 
+    def authorize_old_state(self, obj: Model) -> None:
+        """Refuse unless the caller may do this to a stored object as it is, before a write makes something else of it.
+
+        Costs nothing where it was just asked. Else whoever may write the new state could make another's object hers.
+
+        Raises:
+            NotVisible, Forbidden, InsufficientScope, Unauthenticated: see `authorize`.
+        """
+        if not obj._state.adding and (self.mediator is None or self.mediator.last is not obj):
+            self.authorize(obj)
+
     def authorize_new_state(self, obj: Model, leaf: Leaf | None = None) -> None:
         """Refuse unless what a write has made of `obj` is still within the rule; asked inside the write's transaction.
 

@@ -14,16 +14,18 @@ class Mediator:
         needed: whether a decision has to name an object.
     """
 
-    __slots__ = ("_asked", "_filtered", "needed")
+    __slots__ = ("_asked", "_filtered", "last", "needed")
 
     def __init__(self, needed: bool = True) -> None:
         self.needed = needed
         self._asked = 0
+        self.last: Any = None  # what was asked about last
         self._filtered: type[Model] | None = None
 
     def asked(self, obj: Any) -> None:
         """The policy was asked about `obj`."""
         self._asked += 1
+        self.last = obj
 
     def filtered(self, model: type[Model]) -> None:
         """A queryset of `model` was filtered by the policy."""
