@@ -15,7 +15,7 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 import stockade
 from stockade import keyring
 from stockade.core import clock
-from stockade.core.errors import InvalidCredential, Unavailable
+from stockade.core.errors import InvalidCredential, TooMany, Unavailable
 from stockade.models import Session, SigningKey
 from stockade.schemes.jwt import (
     JWTScheme,
@@ -300,6 +300,55 @@ def test_a_stolen_token_is_not_revived_by_a_longer_setting(
     assert refused(pair.refresh) == "expired"
 
 
+def test_an_access_token_does_not_outlive_its_idle_session(
+    alice: Any, configure: Callable[..., None], later: Callable[[float], None]
+) -> None:
+    """Its owner does not see the session any more then, and could not end it."""
+    configure(JWT={"ACCESS_LIFETIME": "1h", "REFRESH_IDLE": "10m"})
+    for access_token in (issue(alice).access, redeem(issue(alice).refresh).access):
+        claims = forge.claims_of(access_token)
+        assert claims["exp"] - claims["iat"] <= 600
+    later(601)
+    assert live(alice.pk) == []
+
+
+def test_a_session_may_be_refreshed_no_more_than_its_limit(
+    pair: Pair, configure: Callable[..., None], alice: Any, later: Callable[[float], None]
+) -> None:
+    """Each time writes a row and an event that nothing else bounds: one account could fill the disk."""
+    configure(LIMITS={"session_refresh": "5/min"})
+    for _ in range(5):
+        pair = redeem(pair.refresh)
+    for call in (redeem, check, revoke):
+        with pytest.raises(TooMany) as caught:
+            call(pair.refresh)
+        assert caught.value.limit == "session_refresh"
+    assert row(pair).ended_at is None
+    assert redeem(issue(alice).refresh)  # another session of the same user
+    later(60.1)
+    assert redeem(pair.refresh)
+
+
+def test_a_dead_token_costs_the_database_no_more_than_its_limit(
+    pair: Pair, configure: Callable[..., None], django_assert_num_queries: Any
+) -> None:
+    """It is not charged to its address, where a thousand honest clients may wake up with a token that has expired."""
+    configure(LIMITS={"session_refresh": "3/min"})
+    stockade.end_sessions(ids=[pair.session])
+    for _ in range(3):
+        assert refused(pair.refresh) == "ended"
+    with django_assert_num_queries(0), pytest.raises(TooMany):
+        redeem(pair.refresh)
+
+
+def test_garbage_takes_no_place_of_a_session(pair: Pair, configure: Callable[..., None]) -> None:
+    """Else anyone who knows a session's id could keep its owner from refreshing."""
+    configure(LIMITS={"session_refresh": "3/min"})
+    for _ in range(10):
+        assert refused(_tampered(pair, mac="A" * 43)) == "refresh_mac"
+    assert redeem(pair.refresh)
+
+
 def test_an_ended_session_is_over(pair: Pair) -> None:
     stockade.end_sessions(ids=[pair.session])
     assert refused(pair.refresh) == "ended"
@@ -355,13 +404,41 @@ def test_checking_changes_nothing_and_says_what_redeeming_would(
 ) -> None:
     check(pair.refresh)
     second = redeem(pair.refresh)
-    with pytest.raises(InvalidCredential):
+    check(second.refresh)
+    later(11)
+    with pytest.raises(InvalidCredential) as caught:
         check(pair.refresh)
+    assert caught.value.reason == "refresh_superseded"
     check(second.refresh)
     assert row(pair).ended_at is None
     later(8 * 86400)
     with pytest.raises(InvalidCredential):
         check(second.refresh)
+
+
+def test_a_thief_who_watches_a_token_by_checking_it_learns_of_its_use_too_late(
+    pair: Pair, later: Callable[[float], None]
+) -> None:
+    """Told at once, he would redeem his copy within the leeway, and share the lineage for as long as it lives."""
+    stolen = pair.refresh
+    check(stolen)
+    honest = redeem(pair.refresh)
+    while True:
+        try:
+            check(stolen)
+        except InvalidCredential:
+            break
+        later(1)
+    assert refused(stolen) == "refresh_reuse"
+    assert refused(honest.refresh) == "ended"
+
+
+def test_a_superseded_token_whose_successor_was_used_holds_no_more(pair: Pair) -> None:
+    redeem(redeem(pair.refresh).refresh)
+    with pytest.raises(InvalidCredential) as caught:
+        check(pair.refresh)
+    assert caught.value.reason == "refresh_superseded"
+    assert row(pair).ended_at is None
 
 
 def test_the_list_has_what_is_live_and_is_bounded(alice: Any, make_user: Callable[..., Any]) -> None:

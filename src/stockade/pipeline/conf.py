@@ -15,6 +15,7 @@ DEFAULT_LIMITS = {
     "login": "5/min",
     "login_address": "30/min",
     "failed_auth": "30/min",
+    "session_refresh": "60/min",
 }
 
 

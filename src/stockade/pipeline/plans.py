@@ -13,9 +13,6 @@ from stockade.gate.protocol import Charge, Limit
 from stockade.gate.rates import parse as parse_rate
 from stockade.pipeline.declared import Leaf
 
-ATTEMPTS = frozenset(
-    {"login", "login_address", "failed_auth"}
-)  # count failures only; charged where they happen
 _ANON_CACHE = 20_000
 
 

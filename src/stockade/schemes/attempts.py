@@ -15,6 +15,7 @@ from stockade.gate.registry import get_gate
 from stockade.schemes.conf import AttemptSettings
 
 FAILED_AUTH = "failed_auth"
+SESSION_REFRESH = "session_refresh"
 # Not a guess: it was made here and held once. Its holder is not charged for it.
 HONEST = frozenset({"expired", "ended", "inactive", "gone", "password_changed"})
 
@@ -74,6 +75,21 @@ def reserve(wanted: Iterable[tuple[str, str]]) -> Reservation:
     if verdict.refused >= 0:
         raise TooMany(max(1, math.ceil(verdict.wait / 1_000_000)), charges[verdict.refused].limit.name)
     return Reservation(gate, charges, verdict)
+
+
+def of_session(session: str) -> None:
+    """Take a place for a refresh token that was made here, before it costs SQL; it is not given back.
+
+    A refresh writes a row and an event, and one that has ended is forgiven by `failed_auth`: without this, one token
+    could fill the disk or keep the database busy.
+
+    Args:
+        session: the id in a token whose MAC holds, so that nobody else can use its places up.
+
+    Raises:
+        TooMany: it was shown too often. Unavailable: the state is away.
+    """
+    reserve([(SESSION_REFRESH, session)])
 
 
 @contextmanager

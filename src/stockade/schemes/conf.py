@@ -35,23 +35,29 @@ class SchemeSettings(Section):
     )  # fmt: skip
 
 
-_ATTEMPTS = {"login": "5/min", "login_address": "30/min", "failed_auth": "30/min"}
+_ATTEMPTS = {
+    "login": "5/min",
+    "login_address": "30/min",
+    "failed_auth": "30/min",
+    "session_refresh": "60/min",
+}
 
 
 def attempt_limits(value: Any) -> dict[str, Limit]:
-    """The limits of failed attempts among LIMITS; one that is not named has its default, one that is None is off."""
+    """The limits that schemes charge, among LIMITS; one that is not named has its default, one that is None is off."""
     given = {**_ATTEMPTS, **mapping(value)}
     return {name: parse_rate(name, given[name]) for name in _ATTEMPTS if given[name] is not None}
 
 
 @dataclass(frozen=True)
 class AttemptSettings(Section):
-    """The part of LIMITS that counts failures only; the rest of it is the pipeline's."""
+    """The part of LIMITS that schemes charge; the rest of it is the pipeline's."""
 
     limits: dict[str, Limit] = setting(
         "LIMITS", attempt_limits, _ATTEMPTS, id="stockade.E102",
         why="login: wrong passwords of one account; login_address: from one address; failed_auth: credentials from one "
-        "address that do not hold. A success costs nothing.",
+        "address that do not hold. A success costs nothing. session_refresh: how often one session's refresh token is "
+        "redeemed, checked or revoked, whatever comes of it.",
     )  # fmt: skip
 
 

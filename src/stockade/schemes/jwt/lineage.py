@@ -100,7 +100,7 @@ def next_pair(row: Row, session: uuid.UUID) -> tuple[Pair, Credential]:
         client=row.client,
         scopes=row.scopes,
         auth_time=row.auth_time.timestamp(),
-        until=row.expires_at.timestamp(),
+        until=min(row.expires_at, row.idle_expires_at).timestamp(),
         claims=row.claims,
     )
     token = refresh.make(session, row.generation, row.kid)

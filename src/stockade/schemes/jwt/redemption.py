@@ -12,7 +12,7 @@ from stockade.core.errors import InvalidCredential
 from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.models import Session
-from stockade.schemes import stamp
+from stockade.schemes import attempts, stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import refresh
 from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist, read_row
@@ -30,10 +30,11 @@ def redeem(token: object) -> Pair:
 
     Raises:
         InvalidCredential: it does not hold; what that ended is committed before this is raised.
+        TooMany: its session is refreshed too often.
         Unavailable: the database stays busy or away.
         RuntimeError: called within `transaction.atomic`, where a rollback would undo the end of a stolen session.
     """
-    shown = refresh.read(token)
+    shown = _read(token)
     signer = keyring.ring().signer().kid  # outside of the transaction: the first call of all makes a key
     outcome = persist(lambda: _redeem(shown, signer))
     if isinstance(outcome, str):
@@ -46,9 +47,10 @@ def revoke(token: object) -> None:
 
     Raises:
         InvalidCredential: it is no token of ours.
+        TooMany: its session's token is shown too often.
         Unavailable: the database stays busy or away.
     """
-    shown = refresh.read(token)
+    shown = _read(token)
 
     def end() -> None:
         ended = truth.end_sessions(ids=[shown.session], reason="revoked")
@@ -64,27 +66,32 @@ def revoke(token: object) -> None:
 
 
 def check(token: object) -> None:
-    """Whether a refresh token could be redeemed now; changes nothing.
+    """Whether a refresh token could be redeemed now, within the leeway included; changes nothing.
+
+    To say so before the leeway is over would tell a thief, who watches his copy this way, when to redeem it.
 
     Raises:
         InvalidCredential: it could not.
+        TooMany: its session's token is shown too often.
     """
-    shown = refresh.read(token)
+    shown = _read(token)
     row, user = read_row(shown.session)
-    now = clock.now_datetime()
-    reason = "gone"
-    if row is not None and user is not None:
-        reason = "" if (shown.generation, shown.kid) == (row.generation, row.kid) else "refresh_superseded"
-        if row.ended_at is not None:
-            reason = "ended"
-        elif row.idle_expires_at <= now or row.expires_at <= now:
-            reason = "expired"
-        elif not user.active:
-            reason = "inactive"
-        elif not stamp.matches(row.stamp, row.subject, user.password):
-            reason = "password_changed"
+    if row is None or user is None:
+        raise InvalidCredential(reason="gone")
+    reason = _why_not(shown, row, clock.now_datetime(), load(JWTSettings).leeway)
+    if not reason and not user.active:
+        reason = "inactive"
+    if not reason and not stamp.matches(row.stamp, row.subject, user.password):
+        reason = "password_changed"
     if reason:
-        raise InvalidCredential(reason=reason)
+        # Nothing is ended here, so this is not told as the theft that redeeming it would be.
+        raise InvalidCredential(reason="refresh_superseded" if reason == "refresh_reuse" else reason)
+
+
+def _read(token: object) -> refresh.Refresh:
+    shown = refresh.read(token)
+    attempts.of_session(str(shown.session))
+    return shown
 
 
 def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
@@ -107,6 +114,8 @@ def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
         return "gone"
     if not won:
         reason = _why_not(shown, row, now, settings.leeway)
+        if not reason and shown.generation == row.generation:
+            reason = "refresh_changing"  # it was over and is not any more; it was not won all the same
         if reason == "refresh_reuse":
             _end(shown.session, "refresh_reuse")
             emit(
@@ -127,13 +136,14 @@ def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
 
 
 def _why_not(shown: refresh.Refresh, row: Row, now: datetime.datetime, leeway: float) -> str:
-    """Why the UPDATE found nothing; "" where the leeway forgives."""
+    """Why a token cannot be redeemed; "" where it is the current one, or the leeway forgives."""
     if row.ended_at is not None:
         return "ended"
     if row.idle_expires_at <= now or row.expires_at <= now:
         return "expired"
     if shown.generation == row.generation:
-        return "refresh_kid"  # a good MAC of this generation by another key: never made here
+        # A good MAC of this generation by another key: never made here.
+        return "" if shown.kid == row.kid else "refresh_kid"
     if shown.generation > row.generation:
         return "refresh_future"  # the database was restored from a backup: old rows, newer tokens
     # The row still stands at the successor, so that one is unused. Both directions: a clock that was set back by more
