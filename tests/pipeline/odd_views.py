@@ -172,6 +172,28 @@ def by_hand(request: HttpRequest, pk: str) -> HttpResponse:
     return HttpResponse(found.body)
 
 
+@protect(policy={"GET": Public(), "POST": Role("Admins")})
+def counter(request: HttpRequest) -> HttpResponse:
+    """As functions are mostly written: what is not GET must be POST."""
+    if request.method == "GET":
+        return HttpResponse("zero")
+    return HttpResponse("counted by " + str(request.method))
+
+
+@protect(policy={"GET, HEAD, OPTIONS": Public()})
+def frank(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("read")
+
+
+@protect(policy=Owner("author"))
+def careless(request: HttpRequest, pk: str) -> HttpResponse:
+    """Asks for the methods that it thought of."""
+    found = Article.objects.get(pk=pk)
+    if request.method == "GET":
+        request.stockade.authorize(found)  # type: ignore[attr-defined]
+    return HttpResponse(found.body)
+
+
 class BulkSerializer(ListSerializer[Any]):
     def update(self, instance: Any, validated_data: Any) -> list[Article]:
         by_key = {str(one.pk): one for one in instance}
@@ -245,4 +267,7 @@ urlpatterns = [
     path("page/<uuid:pk>/", page),
     path("by_hand/<uuid:pk>/", by_hand),
     path("whoami/", WhoAmI.as_view()),
+    path("counter/", counter),
+    path("frank/", frank),
+    path("careless/<uuid:pk>/", careless),
 ]

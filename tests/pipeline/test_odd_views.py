@@ -121,6 +121,31 @@ def test_policy_mixin_behind_the_view_class_stops_the_start_because_it_would_gua
     assert not read(Further.as_view(routes), {}).unguarded
 
 
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "TRACE"])
+def test_what_a_function_does_for_everything_but_get_is_not_to_be_had_by_another_method(
+    method: str, anonymous: Client
+) -> None:
+    assert anonymous.get("/counter/").content == b"zero"
+    assert anonymous.post("/counter/").status_code == 401
+    response = anonymous.generic(method, "/counter/")
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET, POST")
+
+
+def test_a_function_answers_the_methods_that_it_names(anonymous: Client) -> None:
+    assert [anonymous.generic(m, "/frank/").status_code for m in ("GET", "HEAD", "OPTIONS", "POST")] == [
+        200, 200, 200, 405,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "POST"])
+def test_a_method_that_a_function_did_not_think_of_is_mediated_too(
+    method: str, draft: Article, alice: User, client_of: Callable[..., Client]
+) -> None:
+    response = client_of(alice).generic(method, f"/careless/{draft.pk}/")
+    assert response.status_code == 500
+    assert b"secret" not in response.content
+
+
 # -- views that call views ---------------------------------------------------------------------------------------------
 
 

@@ -74,7 +74,8 @@ class Leaf:
         sees = visible is not None and visible.about_objects
         # What makes something new is asked about what it made, and only if its rule speaks of objects.
         speaks = rule is not None and (rule.about_objects or (sees and (self.safe or detail)))
-        self.mediated = speaks and method != "OPTIONS"
+        # A class answers OPTIONS by a method of its own, which describes it; a function by what it always does.
+        self.mediated = speaks and (method != "OPTIONS" or cls is None)
 
 
 class Declared:
@@ -135,6 +136,9 @@ def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
 
     leaves: dict[str, Leaf] = {}
     answered = {*by_method, "OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
+    if cls is None and isinstance(declared, Mapping) and "*" not in (keys := _names(declared)):
+        # One function for all methods: what it does for "everything but GET" must not be had by HEAD or OPTIONS.
+        answered &= keys
     for method in METHODS:
         if method not in answered:
             continue
@@ -171,8 +175,7 @@ def _refuse_two_policies(
     """`@action(policy=...)` is of its whole route: an entry for one of the route's actions would count for nothing."""
     if initkwargs.get("policy") is None or not isinstance(table, Mapping):
         return
-    named = {key.strip() for keys in table if isinstance(keys, str) for key in keys.split(",")}
-    if twice := sorted(named.intersection(actions.values())):
+    if twice := sorted(_names(table).intersection(actions.values())):
         raise ConfigurationError(
             "stockade.E214",
             f"{name} declares two policies for {', '.join(twice)}: by @action(policy=...) and in its own table.",
@@ -202,19 +205,18 @@ def _known_actions(cls: Any, actions: Mapping[str, str]) -> tuple[str, ...]:
     extra = [name for action in get_extra() for name in (action.__name__, *action.mapping.values())]
     # A route of `as_view({"get": "own_method"})` elsewhere names methods that nothing marks as actions.
     declared = [getattr(cls, name, None) for name in ("policy", "limits", "cost")]
-    named = [
-        key.strip()
-        for table in declared
-        if isinstance(table, Mapping)
-        for keys in table
-        for key in str(keys).split(",")
-    ]
+    named = [key for table in declared if isinstance(table, Mapping) for key in _names(table)]
     elsewhere = [
         key
         for key in named
         if key.isidentifier() and callable(getattr(cls, key, None)) and key not in cls.http_method_names
     ]
     return tuple(dict.fromkeys([*standard, *actions.values(), *extra, *elsewhere]))
+
+
+def _names(table: Mapping[Any, Any]) -> set[str]:
+    """The keys of a table, which may stand several in one: ``"list, retrieve"``."""
+    return {key.strip() for keys in table for key in str(keys).split(",")}
 
 
 def _keys(declared: Any, name: str, what: str, known: set[str]) -> Any:
@@ -224,14 +226,13 @@ def _keys(declared: Any, name: str, what: str, known: set[str]) -> Any:
         ConfigurationError: a key of it is no action or method of the view, and would limit nothing.
     """
     if isinstance(declared, Mapping):
-        for keys in declared:
-            for key in (part.strip() for part in str(keys).split(",")):
-                if key != "*" and key not in known:
-                    raise ConfigurationError(
-                        "stockade.E213",
-                        f"{name}: {what} has the key {key!r}.",
-                        f"It has: {', '.join(sorted(known))}, '*'.",
-                    )
+        for key in _names(declared):
+            if key != "*" and key not in known:
+                raise ConfigurationError(
+                    "stockade.E213",
+                    f"{name}: {what} has the key {key!r}.",
+                    f"It has: {', '.join(sorted(known))}, '*'.",
+                )
     return declared
 
 

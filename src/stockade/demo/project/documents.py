@@ -29,7 +29,7 @@ def document() -> dict[str, Any]:
     return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call, no-any-return]
 
 
-@protect(policy={"GET": Public()})
+@protect(policy={"GET, HEAD": Public()})
 def documentation(request: HttpRequest) -> HttpResponse:
     """Every operation: what it takes, what it answers, and how it refuses."""
     schema = document()
