@@ -18,6 +18,7 @@ from django.test import AsyncClient, Client, RequestFactory
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 
 import stockade
+from stockade.web.translate import refusal_of
 from tests.pipeline import views
 
 EIGHT = [
@@ -276,6 +277,27 @@ def test_a_null_in_the_path_reaches_no_view(anonymous: Client) -> None:
 def test_a_value_that_no_database_takes_is_a_400(way: str, value: str, anonymous: Client) -> None:
     response = anonymous.get(f"/lookup/{way}/?value={value}")
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize("way", ["drf", "plain"])
+def test_a_query_that_is_too_much_for_sqlite_is_a_400(
+    way: str, anonymous: Client, database_vendor: str
+) -> None:
+    response = anonymous.get(f"/lookup/{way}/?value=many")
+    assert response.status_code == (400 if database_vendor == "sqlite" else 200)
+
+
+def test_what_postgresql_calls_too_much_is_a_400() -> None:
+    class TooComplexError(Exception):
+        sqlstate = "54001"
+
+    found = OperationalError("stack depth limit exceeded")
+    found.__cause__ = TooComplexError()
+    refusal = refusal_of(found)
+    assert refusal is not None
+    assert refusal.status == 400
+    found.__cause__ = None
+    assert refusal_of(found) is None
 
 
 def test_a_bug_of_the_projects_own_stays_a_500(anonymous: Client) -> None:

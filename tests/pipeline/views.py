@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import View
@@ -207,7 +208,11 @@ def titles(request: HttpRequest) -> HttpResponse:
 
 def _look_up(value: str) -> None:
     if value.isdigit():
-        User.objects.raw("SELECT * FROM auth_user WHERE id = %s", [int(value)])[:1]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT CAST(%s AS bigint)", [int(value)])
+    elif value == "many":
+        raw = " OR ".join(["a.title = 'x'"] * 20_000)  # PostgreSQL flattens them; SQLite and its stack do not
+        list(Article.objects.raw(f"SELECT * FROM {Article._meta.db_table} AS a WHERE {raw}"))
     else:
         Article.objects.filter(pk=value).exists()
 

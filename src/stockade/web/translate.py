@@ -5,10 +5,15 @@ from __future__ import annotations
 from types import TracebackType
 
 from django.core.exceptions import ValidationError
-from django.db import DataError
+from django.db import DatabaseError, DataError
 
 from stockade.core.errors import BadRequest, InvalidCredential, Refusal
 from stockade.schemes.deferral import is_gone
+
+_SQLITE_LIMITS = (
+    "Expression tree is too large", "LIKE or GLOB pattern too complex", "datatype mismatch", "parser stack overflow",
+    "string or blob too big", "too many SQL variables", "too many terms in compound SELECT",
+)  # fmt: skip
 
 
 def refusal_of(error: Exception) -> Refusal | None:
@@ -27,9 +32,21 @@ def refusal_of(error: Exception) -> Refusal | None:
     if isinstance(error, ValidationError):
         fields = error.message_dict if hasattr(error, "error_dict") else {"non_field_errors": error.messages}
         return BadRequest("The input is not valid.", code="invalid", errors=fields)
+    if isinstance(error, DatabaseError) and _asks_too_much(error):
+        return BadRequest("The request asks for too much at once.", code="too_much")
     if isinstance(error, RecursionError) and _in_json(error.__traceback__):
         return BadRequest("The JSON is nested too deeply.", code="parse_error")
     return None
+
+
+def _asks_too_much(error: DatabaseError) -> bool:
+    """Whether a query was refused for its size: a thousand words in ``?search=``, a limit beyond every integer.
+
+    SQLite says so in words alone (https://sqlite.org/limits.html), PostgreSQL by the class 54 of its codes.
+    """
+    if str(error).startswith(_SQLITE_LIMITS):
+        return True
+    return str(getattr(error.__cause__, "sqlstate", "")).startswith("54")
 
 
 def _in_json(traceback: TracebackType | None) -> bool:
