@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
@@ -91,3 +92,65 @@ def test_what_is_no_login_by_name_and_password_passes(admin: User) -> None:
     assert backend.LoginLimits().authenticate(None, username="admin", password="x") is None
     assert backend.LoginLimits().get_user(admin.pk) is None
     assert not hasattr(request, "_stockade_attempt")
+
+
+class ByMail(ModelBackend):
+    """Takes an address where others take a name, as allauth does."""
+
+    def authenticate(self, request: Any, email: Any = None, password: Any = None, **fields: Any) -> Any:
+        user = User.objects.filter(email=email).first()
+        return user if user is not None and user.check_password(password) else None
+
+
+def test_guessing_by_e_mail_address_is_limited(project: Any) -> None:
+    project.AUTHENTICATION_BACKENDS = [
+        "stockade.schemes.backend.LoginLimits",
+        "tests.schemes.test_backend.ByMail",
+    ]
+    User.objects.create_user("alice", "alice@example.com", PASSWORD)
+
+    def guess(password: str) -> Any:
+        request = RequestFactory().post("/", REMOTE_ADDR="192.0.2.1")
+        return authenticate(request, email="alice@example.com", password=password)
+
+    for _ in range(5):
+        assert guess("wrong") is None
+    with pytest.raises(TooMany):
+        guess(PASSWORD)
+
+
+def test_a_login_to_the_admin_is_in_the_log(admin: User, log: Callable[..., Any]) -> None:
+    assert sign_in(PASSWORD).status_code == 302
+    (event,) = log("LOGIN_SUCCESS")
+    assert (event.subject, event.account, event.address) == (str(admin.pk), "admin", "192.0.2.1")
+    sign_in("wrong")
+    assert len(log("LOGIN_SUCCESS")) == 1
+
+
+def test_a_stranger_does_not_lock_the_administrator_out_of_an_address_that_is_known(admin: User) -> None:
+    """Who only ever uses the admin is known by it, too: else five wrong passwords a minute would close it for good."""
+    assert sign_in(PASSWORD, "192.0.2.7").status_code == 302
+    for number in range(5):
+        sign_in("wrong", f"198.51.100.{number}")
+    assert sign_in(PASSWORD, "203.0.113.1").status_code == 429
+    assert sign_in(PASSWORD, "192.0.2.7").status_code == 302
+
+
+def test_a_stranger_does_not_lock_the_administrator_out_of_a_browser_that_is_known(admin: User) -> None:
+    browser = Client()
+    form = {"username": "admin", "password": PASSWORD}
+    answer = browser.post(ADMIN, form, REMOTE_ADDR="192.0.2.7", secure=True)
+    cookie = answer.cookies["__Host-stockade-device"]
+    assert (cookie["httponly"], cookie["secure"], cookie["samesite"]) == (True, True, "Strict")
+    browser.cookies.pop("sessionid")
+    for number in range(5):
+        sign_in("wrong", f"198.51.100.{number}")
+    assert browser.post(ADMIN, form, REMOTE_ADDR="203.0.113.1", secure=True).status_code == 302
+    assert Client().post(ADMIN, form, REMOTE_ADDR="203.0.113.2", secure=True).status_code == 429
+
+
+def test_a_failed_login_to_the_admin_makes_nothing_known(admin: User) -> None:
+    assert "stockade" not in " ".join(sign_in("wrong", "192.0.2.7").cookies)
+    for number in range(5):
+        sign_in("wrong", f"198.51.100.{number}")
+    assert sign_in(PASSWORD, "192.0.2.7").status_code == 429

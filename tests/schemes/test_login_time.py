@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.contrib.auth.models import User
 
 from stockade.core.errors import LoginFailed
 from stockade.schemes import login
-from stockade.schemes.evening import Evener, kind_of
+from stockade.schemes.evening import Evener, Ledger, kind_of
 from stockade.schemes.passwords import Argon2
 from tests.schemes.conftest import PASSWORD
 
@@ -121,11 +122,55 @@ def test_other_parameters_of_argon2_are_another_kind(make_user: Callable[..., An
 def test_what_is_kept_to_verify_against_is_no_ones_hash() -> None:
     evener = Evener()
     encoded = make_password(PASSWORD, hasher="fast")
-    evener.even_out("x", encoded)
+    evener.even_out("x", encoded, Ledger())
     (kept,) = evener._kinds.values()
     assert kept != encoded
     assert kind_of(kept) == kind_of(encoded)
     assert not Fast().verify(PASSWORD, kept)
+
+
+class ByMail(ModelBackend):
+    """A second backend that verifies passwords, of names that are addresses."""
+
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **fields: Any) -> Any:
+        user = User.objects.filter(email=username).first()
+        if user is None:
+            User().set_password(password)
+            return None
+        return user if user.check_password(password) else None
+
+
+class Again(ModelBackend):
+    """A second backend that finds the same users by the same name, as allauth's does."""
+
+
+class Lazy(ModelBackend):
+    """A second backend that hashes nothing for a name that it does not know."""
+
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **fields: Any) -> Any:
+        user = User.objects.filter(username=username).first()
+        return user if user is not None and user.check_password(password) else None
+
+
+@pytest.mark.parametrize("backends", [["Again"], ["ByMail"], ["Lazy"], ["Again", "ByMail", "Lazy"]])
+@pytest.mark.parametrize("old", [False, True])
+def test_several_backends_do_the_same_work_for_every_kind_of_failure(
+    old: bool, backends: list[str], make_user: Callable[..., Any], project: Any
+) -> None:
+    """Each of them verifies against the stored hash if the account exists: two old hashes instead of one."""
+    project.AUTHENTICATION_BACKENDS = [
+        "django.contrib.auth.backends.ModelBackend",
+        *(f"tests.schemes.test_login_time.{name}" for name in backends),
+    ]
+    kinds = users(make_user, old=old)
+    for name, password in kinds.values():
+        fail(name, password)  # what only the first failures of a process have to learn
+    done: dict[str, list[str]] = {}
+    for kind, (name, password) in kinds.items():
+        work.clear()
+        fail(name, password)
+        done[kind] = sorted(work)
+    assert len({tuple(found) for found in done.values()}) == 1, done
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -160,7 +205,7 @@ def slower(these: list[float], those: list[float]) -> float:
 
 def test_the_statistics_see_what_an_attacker_would(make_user: Callable[..., Any], monkeypatch: Any) -> None:
     """The control of the test above: without evening out, accounts with old hashes stand out."""
-    monkeypatch.setattr(Evener, "even_out", lambda self, password, encoded: None)
+    monkeypatch.setattr(Evener, "even_out", lambda *_: None)
     kinds = users(make_user, old=True)
     took: dict[str, list[float]] = {"unknown": [], "hash of another hasher": []}
     for _ in range(30):

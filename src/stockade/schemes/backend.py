@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 
-from stockade.schemes import accounts, login
-from stockade.schemes.evening import evener
+from stockade.events import emit
+from stockade.events.catalogue import Event
+from stockade.schemes import accounts, client, devices, login
+from stockade.schemes.evening import Ledger, count_from_now, count_no_more, evener
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
 
 ATTRIBUTE = "_stockade_attempt"
 _DUMMY = "no password"
+
+
+@dataclass(frozen=True, slots=True)
+class _LoggedIn:
+    """On a request instead of its attempt: whose browser is to be known by a cookie."""
+
+    name: str
 
 
 class LoginLimits:
@@ -40,25 +51,38 @@ class LoginLimits:
             TooMany: the account or the address has failed too often.
             Unavailable: the state is away.
         """
-        name = username if username is not None else fields.get(accounts.username_field())
+        # By e-mail address too, as other backends take it: else the same password could be guessed at uncounted.
+        given = (username, fields.get(accounts.username_field()), fields.get("email"))
+        name = next((one for one in given if one is not None), None)
         if request is None or password is None or not isinstance(name, str) or login.in_progress():
             return
         settle(request)
         evener().prepare()
         request = _plain(request)
-        setattr(request, ATTRIBUTE, login.begin(name[: accounts.MAX_NAME], request))
+        attempt = login.begin(name[: accounts.MAX_NAME], request)
+        setattr(request, ATTRIBUTE, (attempt, count_from_now()))
 
     def get_user(self, user_id: Any) -> None:
         """No user is this backend's."""
         return
 
 
-def settle(request: Any) -> None:
+def settle(request: Any, response: HttpResponseBase | None = None) -> None:
     """At the end of a request: an attempt that nobody said had failed has not, and is not charged.
 
     DRF's BasicAuthentication verifies a password with every request and never logs in.
+
+    Args:
+        request: on which an attempt may have been left.
+        response: gets the cookie of a browser that has logged in.
     """
-    attempt = _take(request)
+    done = getattr(_plain(request), ATTRIBUTE, None)
+    if isinstance(done, _LoggedIn):
+        delattr(_plain(request), ATTRIBUTE)
+        if response is not None:
+            devices.set_cookie(request, response, done.name)
+        return
+    attempt, _ = _take(request)
     if attempt is not None:
         attempt.succeeded()
 
@@ -68,24 +92,33 @@ def _plain(request: Any) -> Any:
     return getattr(request, "_request", request)
 
 
-def _take(request: Any) -> login.Attempt | None:
+def _take(request: Any) -> tuple[login.Attempt, Ledger] | tuple[None, None]:
+    """The attempt of a request, which is then nobody else's to end, and what was hashed for it."""
     request = _plain(request)
-    attempt: login.Attempt | None = getattr(request, ATTRIBUTE, None)
-    if attempt is not None:
-        delattr(request, ATTRIBUTE)
-    return attempt
+    found: tuple[login.Attempt, Ledger] | _LoggedIn | None = getattr(request, ATTRIBUTE, None)
+    if found is None or isinstance(found, _LoggedIn):
+        return None, None
+    delattr(request, ATTRIBUTE)
+    count_no_more()
+    return found
 
 
 def _succeeded(sender: Any, request: Any, user: Any, **rest: Any) -> None:
-    settle(request)
+    attempt, _ = _take(request)
+    if attempt is None:  # no login by name and password
+        return
+    attempt.succeeded()
+    emit(Event.LOGIN_SUCCESS, account=attempt.account, subject=str(user.pk))
+    devices.remember(attempt.account, client.of(request).address)
+    setattr(_plain(request), ATTRIBUTE, _LoggedIn(attempt.account))
 
 
 def _failed(sender: Any, credentials: Any, request: Any = None, **rest: Any) -> None:
-    attempt = _take(request)
-    if attempt is not None:
+    attempt, spent = _take(request)
+    if attempt is not None and spent is not None:
         existing = accounts.find(attempt.account)
         try:
             # The signal hides the password; any text costs the same to hash.
-            evener().even_out(_DUMMY, getattr(existing, "password", None))
+            evener().even_out(_DUMMY, getattr(existing, "password", None), spent)
         finally:
             attempt.failed(str(existing.pk) if existing is not None else "")

@@ -1,19 +1,27 @@
 """Evens out what a failed login costs, so that its time does not tell whether the account exists.
 
 Django hashes once for an unknown account, with the preferred hasher. An account whose stored hash is of another hasher
-(before its upgrade at the next login) costs that one instead, and the difference names the accounts that exist. So
-every failure costs the same list: the preferred hasher once, and each other kind of hash that is in use once.
+(before its upgrade at the next login) costs that one instead, and the difference names the accounts that exist. With
+several backends it costs that many times over, or an account that exists costs more than one that does not. So what a
+login has hashed is counted, and every failure costs the same list in the end: each kind of hash that is in use, as
+often as any of them was ever used in one login.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import (
     BasePasswordHasher,
     get_hasher,
+    get_hashers,
     identify_hasher,
     is_password_usable,
     make_password,
@@ -25,6 +33,7 @@ from stockade.schemes.shape import shape_of
 # Hashers of one algorithm even out their own older parameters (`harden_runtime`), except these, where Django cannot.
 _UNHARDENED = frozenset({"argon2", "scrypt"})
 _MOST = 2  # kinds beside the preferred one; more would make a failed login an attack on the server
+_OFTEN = 4  # times that one kind is run for one login at most, for the same reason
 _SAMPLE = 50
 _NOT_COST = frozenset({"salt", "hash", "checksum", "params"})
 
@@ -61,6 +70,71 @@ def _parameters(hasher: BasePasswordHasher, encoded: str) -> Kind:
     return (str(hasher.algorithm), *cost)
 
 
+# -- what a login has hashed -----------------------------------------------------------------------------------------
+
+
+class Ledger(Counter[Kind]):
+    """How often each kind of hash was run."""
+
+    inside = False  # a verification encodes, which is one run and not two
+
+
+_ledger: ContextVar[Ledger | None] = ContextVar("stockade_hashes", default=None)
+_WATCHED = "_stockade_watched"
+
+
+@contextmanager
+def counted() -> Iterator[Ledger]:
+    """Count what is hashed in the block, by this thread or task."""
+    found = count_from_now()
+    try:
+        yield found
+    finally:
+        count_no_more()
+
+
+def count_from_now() -> Ledger:
+    """Begin to count; for callers whose block ends elsewhere."""
+    for hasher in get_hashers():
+        if _WATCHED not in hasher.__dict__:
+            hasher.__dict__[_WATCHED] = True
+            _watch(hasher, "verify", lambda password, encoded, *_, **__: kind_of(encoded))
+            _watch(hasher, "encode", lambda *_, **__: PREFERRED)
+            # What a cheaper hash of the preferred algorithm lacks to a whole one: together they are one run.
+            _watch(hasher, "harden_runtime", lambda *_, **__: None)
+    found = Ledger()
+    _ledger.set(found)
+    return found
+
+
+def count_no_more() -> None:
+    """The end of `count_from_now`."""
+    _ledger.set(None)
+
+
+def _watch(hasher: BasePasswordHasher, name: str, kind_of_run: Callable[..., Kind | None]) -> None:
+    original = getattr(hasher, name)
+
+    @wraps(original)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        ledger = _ledger.get()
+        if ledger is None or ledger.inside:
+            return original(*args, **kwargs)
+        kind = kind_of_run(*args, **kwargs)
+        if kind is not None:
+            ledger[kind] += 1
+        ledger.inside = True
+        try:
+            return original(*args, **kwargs)
+        finally:
+            ledger.inside = False
+
+    hasher.__dict__[name] = method  # of this one instance, which Django keeps until PASSWORD_HASHERS changes
+
+
+# -- the rest of it --------------------------------------------------------------------------------------------------
+
+
 class Evener:
     """The kinds of hash that one process has seen in use, each with something to verify against.
 
@@ -69,6 +143,7 @@ class Evener:
 
     def __init__(self) -> None:
         self._kinds: dict[Kind, str] = {}
+        self._often = 1
         self._prepared = False
         self._lock = threading.Lock()
 
@@ -94,18 +169,20 @@ class Evener:
             self._kinds[kind] = _scrambled(encoded)
         return kind
 
-    def even_out(self, password: str, encoded: str | None) -> None:
+    def even_out(self, password: str, encoded: str | None, spent: Counter[Kind]) -> None:
         """Do what this failure has not cost yet.
 
         Args:
             password: that was tried.
             encoded: the account's stored hash; None where there is no such account.
+            spent: what was hashed until now.
         """
-        spent = self._learn(encoded)
-        if spent != PREFERRED:
+        self._learn(encoded)
+        self._often = min(_OFTEN, max((self._often, *spent.values())))
+        for _ in range(self._often - spent[PREFERRED]):
             make_password(password)
         for kind, dummy in list(self._kinds.items()):
-            if kind != spent:
+            for _ in range(self._often - spent[kind]):
                 identify_hasher(dummy).verify(password, dummy)
 
 

@@ -20,7 +20,7 @@ from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.schemes import accounts, attempts, client, devices
 from stockade.schemes.conf import LoginSettings
-from stockade.schemes.evening import evener
+from stockade.schemes.evening import counted, evener
 from stockade.schemes.jwt import Pair, issue
 from stockade.schemes.jwt.lineage import database
 from stockade.schemes.jwt.sessions import restamp
@@ -114,7 +114,7 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
         evener().prepare()
         existing = accounts.find(name)
         before = str(getattr(existing, "password", "") or "")
-        with _counting():
+        with _counting(), counted() as spent:
             user: Any = authenticate(request, **{accounts.username_field(): name, "password": password})
     except BaseException:
         attempt.cancelled()
@@ -124,7 +124,7 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
         _keep_sessions(user, existing, before, password)
         return user  # type: ignore[no-any-return]
     try:
-        evener().even_out(password, before)
+        evener().even_out(password, before, spent)
     finally:  # charged also if hashing is too busy for this: else a flood would make guessing free
         attempt.failed(str(existing.pk) if existing is not None else "")
     refusal = LoginFailed()

@@ -90,7 +90,7 @@ class Middleware:
             # A process_view after ours has made it another request than the one that was decided about.
             response = self._refuse(registry, exchange, Undecided(reason="method_changed"))
         if ATTRIBUTE in request.__dict__:
-            settle(request)  # a password that DRF's BasicAuthentication verified is no failed login
+            settle(request, response)
         finish(registry, request, exchange, context, response)
         return response
 
