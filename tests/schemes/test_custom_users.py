@@ -87,11 +87,70 @@ print("fine")
 """
 
 
-def test_everything_works_with_users_of_the_projects_own(tmp_path: Path) -> None:
+HIDING_MODELS = """
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+class Manager(BaseUserManager):
+    def get_queryset(self):
+        return super().get_queryset().filter(deleted_at=None)
+
+    def make(self, email, password):
+        user = self.model(email=email)
+        user.set_password(password)
+        user.save()
+        return user
+
+class Person(AbstractBaseUser):
+    email = models.EmailField(unique=True)
+    is_active = models.BooleanField(default=True)
+    deleted_at = models.DateTimeField(null=True)
+    USERNAME_FIELD = "email"
+    objects = Manager()
+"""
+HIDING_SCRIPT = """
+import json, django
+django.setup()
+from django.core.management import call_command
+call_command("makemigrations", "people", verbosity=0)
+call_command("migrate", verbosity=0)
+from django.test import Client
+from django.utils import timezone
+from people.models import Person
+
+def post(path, body, **headers):
+    return Client().post(path, json.dumps(body), content_type="application/json", **headers)
+
+person = Person.objects.make("ann@example.com", "correct horse")
+answer = post("/api/token/", {"email": "ann@example.com", "password": "correct horse"})
+refresh, bearer = answer.json()["refresh"], {"HTTP_AUTHORIZATION": "Bearer " + answer.json()["access"]}
+assert Client().get("/api/sessions/", **bearer).status_code == 200
+person.deleted_at = timezone.now()
+person.save()
+assert Client().get("/api/sessions/", **bearer).status_code == 401
+for path, body in (("", {"email": "ann@example.com", "password": "correct horse"}), ("refresh/", {"refresh": refresh}),
+                   ("verify/", {"token": refresh}), ("verify/", {"token": answer.json()["access"]})):
+    assert post("/api/token/" + path, body).status_code == 401, path
+person.deleted_at = None
+person.save()
+assert Client().get("/api/sessions/", **bearer).status_code == 200
+assert post("/api/token/refresh/", {"refresh": refresh}).status_code == 200
+print("fine")
+"""
+
+
+@pytest.mark.parametrize(
+    ("models_text", "script"),
+    [(MODELS, SCRIPT), (HIDING_MODELS, HIDING_SCRIPT)],
+    ids=["UUID and a rule", "deleted users are hidden by their manager"],
+)
+def test_everything_works_with_users_of_the_projects_own(
+    models_text: str, script: str, tmp_path: Path
+) -> None:
     (tmp_path / "people" / "migrations").mkdir(parents=True)
     for folder in ("people", "people/migrations"):
         (tmp_path / folder / "__init__.py").touch()
-    (tmp_path / "people" / "models.py").write_text(MODELS)
+    (tmp_path / "people" / "models.py").write_text(models_text)
     (tmp_path / "own_settings.py").write_text(SETTINGS)
     environment = {
         **os.environ,
@@ -99,7 +158,7 @@ def test_everything_works_with_users_of_the_projects_own(tmp_path: Path) -> None
         "DJANGO_SETTINGS_MODULE": "own_settings",
     }
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", script],
         env=environment,
         cwd=tmp_path,
         capture_output=True,

@@ -37,14 +37,15 @@ class Shape:
     _known: frozenset[str] = field(repr=False)
     _active: bool = field(repr=False)
     _rule: type[models.Model] | None = field(repr=False, default=None)
+    _hiding: type[models.Model] | None = field(repr=False, default=None)
 
     def read(self, values: Sequence[Any], pk: Any = None) -> UserState:
         """The state of the user whose columns these are.
 
         Args:
             values: in the order of `columns`; what follows is ignored.
-            pk: the user's primary key. Only models whose `is_active` is a property need it: one more query loads the
-                user and asks.
+            pk: the user's primary key. Only models whose `is_active` is a property, or whose default manager has a
+                `get_queryset` of its own, need it: one more query loads the user and asks.
         """
         left = iter(values)
         active = bool(next(left)) if "is_active" in self._known else self._active
@@ -52,6 +53,8 @@ class Shape:
         password = str(next(left)) if "password" in self._known else ""
         if self._rule is not None and pk is not None:
             active = _asked(self._rule, pk)
+        elif self._hiding is not None and pk is not None and active:
+            active = _asked(self._hiding, pk)
         return UserState(active, superuser, password)
 
 
@@ -70,12 +73,17 @@ def shape_of(model: type[models.Model], prefix: str = "") -> Shape:
     # is a rule of the project's own, which only an instance can answer.
     plain = getattr(model, "is_active", True)
     rule = model if "is_active" not in known and not isinstance(plain, bool) else None
-    return Shape(tuple(prefix + name for name in known), group, frozenset(known), plain is True, rule)
+    # A manager of the project's own may hide users: soft deletion, tenants. Whom it hides is nobody to Django's
+    # ModelBackend, at each request that comes by a session cookie; so it is here.
+    manager: Any = getattr(model, "_default_manager", None)  # an abstract model has none
+    own = manager is not None and type(manager).get_queryset is not models.Manager.get_queryset
+    columns = tuple(prefix + name for name in known)
+    return Shape(columns, group, frozenset(known), plain is True, rule, model if own else None)
 
 
 def _asked(model: type[models.Model], pk: Any) -> bool:
-    user: Any = model._base_manager.using(router.db_for_write(model)).filter(pk=pk).first()
-    return user is not None and bool(user.is_active)
+    user: Any = model._default_manager.using(router.db_for_write(model)).filter(pk=pk).first()
+    return user is not None and bool(getattr(user, "is_active", True))
 
 
 def _has(model: Any, name: str) -> bool:
