@@ -26,6 +26,7 @@ from tests.servers import child_environment
 NAMING = Naming("known", b"")
 REFUSAL = Record(Event.AUTHZ_FAIL, 1_700_000_000.0, "failure")
 CRITICAL = Record(Event.CREDENTIAL_EXPOSED, 1_700_000_000.0, "failure")
+SYSTEM = Record(Event.STATE_LOST, 1_700_000_000.0, "failure")
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -180,6 +181,25 @@ def test_a_database_that_is_away_loses_nothing_that_fits(writer, away):
 
 def begin_a_minute() -> None:
     clock.shift(60 - clock.ticks() / 1_000_000 % 60)
+
+
+def test_attack_a_flood_of_critical_refusals_fills_the_table_no_more_than_any_other(writer):
+    """A stranger writes `?token=eyJ...` as often as he likes, and before any limit is asked."""
+    begin_a_minute()
+    one = writer(rows=200)
+    for _ in range(2_000):
+        one.put(CRITICAL)
+    one.put(SYSTEM)
+    one.put(REFUSAL)
+    assert one.flush(20)
+    assert count(event="authn_credential_exposed") == 200
+    assert count(event="sys_state_lost") == 1  # what Stockade says of itself, no stranger can have it say
+    assert count(event="authz_fail") == 1  # the two budgets do not eat each other
+    assert sum(found["authn_credential_exposed"] for found in drops()) == 1_800
+    clock.shift(60)
+    one.put(CRITICAL)
+    assert one.flush(20)
+    assert count(event="authn_credential_exposed") == 201
 
 
 def test_attack_a_flood_fills_neither_the_disk_nor_the_table(writer):

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from stockade.core import clock
-from stockade.events.catalogue import Level
+from stockade.events.catalogue import Kind, Level
 from stockade.events.record import Record
 
 # An attacker who floods the queue with cheap refusals must not push out the events that matter.
@@ -29,7 +29,7 @@ class Backlog:
 
     Args:
         size: how many records may wait; a tenth of it is for critical ones only.
-        rows: how many records a minute are taken, critical ones apart; 0 for no bound.
+        rows: how many refusals a minute are taken, and as many critical ones apart from them; 0 for no bound.
         report: makes the record that reports drops, counted by event tag.
     """
 
@@ -40,7 +40,8 @@ class Backlog:
         self._queue: deque[Record | Marker] = deque()
         self._lost: Counter[str] = Counter()
         self._report_at = 0
-        self._minute, self._taken = 0, 0
+        self._minute = 0
+        self._taken: Counter[bool] = Counter()  # in this minute, by whether they are critical
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -53,21 +54,22 @@ class Backlog:
 
     def put(self, record: Record) -> None:
         """Take a record, or drop and count it."""
-        if record.event.level is Level.CRITICAL:
-            fits = len(self._queue) < self._size
-        else:
-            fits = len(self._queue) < self._open_to_all and not (self._rows and self._minute_is_full())
+        critical = record.event.level is Level.CRITICAL
+        fits = len(self._queue) < (self._size if critical else self._open_to_all)
+        if fits and self._rows and record.event.kind is not Kind.SYSTEM:
+            # Critical ones too: a stranger can show a token in the query string as often as he likes.
+            fits = not self._minute_is_full(critical)
         if fits:
             self._queue.append(record)
         else:
             self.drop([record])
 
-    def _minute_is_full(self) -> bool:
+    def _minute_is_full(self, critical: bool) -> bool:
         minute = clock.ticks() // _MINUTE
         if minute != self._minute:
-            self._minute, self._taken = minute, 0
-        self._taken += 1
-        return self._taken > self._rows
+            self._minute, self._taken = minute, Counter()
+        self._taken[critical] += 1
+        return self._taken[critical] > self._rows
 
     def mark(self) -> Marker:
         """Put a marker behind everything that waits now."""

@@ -19,7 +19,7 @@ def normalise(name: str) -> str:
     """The one spelling of a name: compatibility forms, case, and space around it do not make another account.
 
     Guessing `ALICE`, `alice ` and the name in full-width letters is guessing one account three times. By way of
-    capitals, because SQL compares those where a project looks names up by `iexact`: a dotless i has the capital of an i.
+    capitals, as SQL compares them where a project looks names up by `iexact`: a dotless i has the capital of an i.
     """
     folded = unicodedata.normalize("NFKC", name).upper().casefold()
     return unicodedata.normalize("NFKC", folded).strip()
