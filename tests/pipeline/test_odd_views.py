@@ -16,12 +16,14 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet, ViewSet
 
+import stockade
 from stockade.core.errors import ConfigurationError
 from stockade.demo.articles.models import Article
 from stockade.drf.mixins import PolicyMixin
 from stockade.pipeline.declared import read
 from stockade.policy import Nobody, Owner, Public
 from stockade.testing import as_principal
+from tests.pipeline.odd_views import Drafts
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +178,14 @@ def test_drafts_are_not_to_be_had_by_way_of_another_view(
     assert client_of(bob).delete(f"/drafts/{draft.pk}/").status_code == 204
 
 
+def test_nor_where_the_other_view_has_permission_classes_of_its_own(
+    draft: Article, alice: User, client_of: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Drafts, "permission_classes", [])
+    assert client_of(alice).get(f"/drafts/{draft.pk}/").status_code == 404
+    assert client_of(alice).delete(f"/drafts/{draft.pk}/").status_code == 404
+
+
 # -- mediation ---------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +249,13 @@ def test_force_authenticate_keeps_its_token(alice: User) -> None:
     client = APIClient()
     client.force_authenticate(alice, token="a token")
     assert client.get("/whoami/").json() == {"user": "alice", "auth": "a token"}
+
+
+def test_what_a_view_writes_into_its_caller_is_gone_with_the_request(alice: User) -> None:
+    access = stockade.issue(alice, claims={"list": ["one"]}).access
+    client = Client(headers={"authorization": f"Bearer {access}"})
+    answers = [client.get("/scribbler/").json() for _ in range(3)]
+    assert answers == [{"user": "alice", "scope": None, "list": ["one"], "super": False}] * 3
 
 
 # -- projects that keep their REST_FRAMEWORK ---------------------------------------------------------------------------
