@@ -22,9 +22,8 @@ class Presented(NamedTuple):
     value: str
 
     def __repr__(self) -> str:
-        return (
-            f"Presented({self.scheme.name})"  # not the secret: tracebacks and debuggers show local variables
-        )
+        # Not the secret: tracebacks and debuggers show local variables.
+        return f"Presented({self.scheme.name})"
 
 
 class Finder:
