@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -172,6 +173,21 @@ def by_hand(request: HttpRequest, pk: str) -> HttpResponse:
     return HttpResponse(found.body)
 
 
+class Scribbler(APIView):
+    """Writes into everything that it is given."""
+
+    policy = Authenticated()
+
+    def get(self, request: Request) -> Response:
+        auth: Any = request.auth
+        found = {"user": request.user.get_username(), "scope": auth.get("scope"), "list": list(auth["list"])}
+        auth.payload["scope"] = "everything"
+        auth["list"].append("everything")
+        request.user.username = "somebody else"
+        request.user.is_superuser = True
+        return Response({**found, "super": User.objects.get(pk=request.user.pk).is_superuser})
+
+
 @protect(policy={"GET": Public(), "POST": Role("Admins")})
 def counter(request: HttpRequest) -> HttpResponse:
     """As functions are mostly written: what is not GET must be POST."""
@@ -267,6 +283,7 @@ urlpatterns = [
     path("page/<uuid:pk>/", page),
     path("by_hand/<uuid:pk>/", by_hand),
     path("whoami/", WhoAmI.as_view()),
+    path("scribbler/", Scribbler.as_view()),
     path("counter/", counter),
     path("frank/", frank),
     path("careless/<uuid:pk>/", careless),

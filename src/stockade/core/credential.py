@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +43,10 @@ class Credential:
         Raises:
             KeyError: there is no such claim.
         """
-        return self.subject if claim == "user_id" and claim not in self.claims else self.claims[claim]
+        if claim == "user_id" and claim not in self.claims:
+            return self.subject
+        found = self.claims[claim]
+        return deepcopy(found) if isinstance(found, dict | list) else found
 
     def get(self, claim: str, default: Any = None) -> Any:
         """A verified claim, or `default`."""
@@ -56,8 +60,8 @@ class Credential:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """Every verified claim."""
-        return self.claims
+        """Every verified claim, in a copy: a worker keeps the credential for the requests that follow."""
+        return deepcopy(self.claims)
 
     @property
     def scope(self) -> str:
