@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from threading import Lock
 from typing import Any
@@ -11,6 +12,11 @@ from stockade.core.errors import InvalidCredential
 from stockade.core.principal import Principal
 from stockade.pipeline.plans import Plan
 from stockade.schemes.protocol import Scheme
+from stockade.schemes.users import recipe
+
+
+def no_user(_: Any) -> None:
+    """Of a caller who is no user."""
 
 
 class Entry:
@@ -23,8 +29,8 @@ class Entry:
     """
 
     __slots__ = (
-        "credential", "epochs", "expires", "fresh_until", "keys", "plan", "plans", "principal", "refusal", "scheme",
-        "world",
+        "credential", "epochs", "expires", "fresh_until", "keys", "make_user", "plan", "plans", "principal", "refusal",
+        "scheme", "user_of", "world",
     )  # fmt: skip
 
     def __init__(self, scheme: Scheme, credential: Credential, keys: tuple[bytes, ...]) -> None:
@@ -39,6 +45,9 @@ class Entry:
         self.refusal: str = (
             ""  # why it does not hold any more; kept, so that a replayed dead token costs no SQL
         )
+        # `make_user(user_of)` is an instance for one request, see `users.recipe`.
+        self.make_user: Callable[[Any], Any] = no_user
+        self.user_of: Any = None
         self.plan: Plan | None = None  # of the view that was called last, which is most often called next
         self.plans: dict[Any, Plan] | None = None  # of all views, from the second on
 
@@ -53,6 +62,8 @@ class Entry:
             fresh_until: tick after which SQL is asked again; 0 keeps nothing beyond this request.
         """
         self.principal, self.refusal, self.plan, self.plans = principal, refusal, None, None
+        if principal is not None and principal.user is not None:
+            self.make_user, self.user_of = recipe(principal.user)
         # Most never move: one tuple for all of them.
         self.epochs = _UNMOVED.get(epochs, epochs)
         self.world = world

@@ -7,6 +7,7 @@ write: else a request that began before a deactivation would undo it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -20,7 +21,7 @@ from stockade import conf
 from stockade.schemes.deferral import Trusted, TrustedInactive, install, load, trust_of, withdraw
 from stockade.schemes.shape import shape_of
 
-__all__ = ["TrustedUser", "UserFacts", "aload", "load", "read_user", "renewed", "trusted_user"]
+__all__ = ["TrustedUser", "UserFacts", "aload", "load", "read_user", "recipe", "renewed", "trusted_user"]
 
 M = TypeVar("M", bound=models.Model)
 
@@ -93,19 +94,44 @@ def renewed(user: M) -> M:
 
     Anything but a trusted instance is returned as it is.
     """
+    make, of = recipe(user)
+    return cast(M, make(of))
+
+
+def recipe(user: models.Model) -> tuple[Callable[[Any], Any], Any]:
+    """How to make what `renewed` gives, as a function and its argument.
+
+    The function is the same for all users that are alike. A worker that keeps thousands of callers reads so one
+    number of each, where `user` itself is half a dozen objects, each of which has to be fetched from main memory.
+    """
     trust = trust_of(user)
     if trust is None:
-        return user
-    model = type(user)
+        return _same, user
+    return _maker(type(user), trust.active, trust.db), user.pk
+
+
+def _same(user: Any) -> Any:
+    return user
+
+
+@lru_cache(maxsize=64)
+def _maker(model: type[models.Model], is_active: bool, alias: str) -> Callable[[Any], Any]:
     plan = install(model)
-    if not plan.plain or _somebody_watches(model):
-        return cast(M, TrustedUser(model, user.pk, trust.active, trust.db)())
-    fresh = model.__new__(model)
-    own = fresh.__dict__
-    own["_state"] = state = TrustedInactive() if not trust.active else Trusted()
-    state.db = trust.db
-    own[plan.keys[0]] = user.__dict__[plan.keys[0]]
-    return fresh
+    new, state, key = model.__new__, Trusted if is_active else TrustedInactive, plan.keys[0]
+    plain = plan.plain
+
+    def make(pk: Any) -> Any:
+        if not plain or ((pre_init.receivers or post_init.receivers) and _somebody_watches(model)):
+            return TrustedUser(model, pk, is_active, alias)()
+        user = new(model)
+        trust = state()
+        trust.db = alias
+        own = user.__dict__
+        own["_state"] = trust
+        own[key] = pk
+        return user
+
+    return make
 
 
 async def aload(user: models.Model) -> None:
@@ -114,11 +140,7 @@ async def aload(user: models.Model) -> None:
 
 
 def _somebody_watches(model: type[models.Model]) -> bool:
-    # Hardly any project has receivers of either; the first look is for those.
-    return bool(
-        (pre_init.receivers and pre_init.has_listeners(model))
-        or (post_init.receivers and post_init.has_listeners(model))
-    )
+    return any(signal.receivers and signal.has_listeners(model) for signal in (pre_init, post_init))
 
 
 @lru_cache(maxsize=64)

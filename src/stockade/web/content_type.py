@@ -46,6 +46,9 @@ def install() -> None:
         return
 
     def careful(self: HttpRequest, meta: Mapping[str, Any]) -> None:
+        if not meta.get("CONTENT_TYPE"):
+            original(self, meta)
+            return
         if len(_asked) > _ODD_NAMES:
             _forget_odd_names()
         try:

@@ -17,6 +17,7 @@ from stockade.core.principal import Principal
 from stockade.events.bus import state as events
 from stockade.pipeline import forced
 from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.memory import Entry
 from stockade.pipeline.record import record_success
 from stockade.pipeline.registry import Registry
 from stockade.schemes.users import renewed
@@ -88,7 +89,7 @@ def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
     registry.engine.decide(exchange)
     principal = exchange.principal
     exchange.context.principal = principal
-    adopt(request, principal)
+    adopt(request, principal, exchange.entry)
     # By the setting, for a subscriber or in a test. Where nobody wants them, this look is all that they cost.
     if not events.quiet:
         record_success(exchange)
@@ -98,14 +99,18 @@ async def _answer(user: Any) -> Any:
     return user
 
 
-def adopt(request: HttpRequest, principal: Principal) -> None:
+def adopt(request: HttpRequest, principal: Principal, entry: Entry | None) -> None:
     """Make `principal` the caller for Django and, whatever its views' authentication_classes say, for DRF.
 
     DRF reads `_force_auth_user` from the HttpRequest before it looks at any authenticator of its own.
     """
     # A worker keeps the principal, so each request gets an instance of its own to read and to change.
-    known = principal.user if principal.is_authenticated else None  # a service is no user
-    user: Any = AnonymousUser() if known is None else renewed(known)
+    known: Any = None
+    if entry is not None:
+        known = entry.make_user(entry.user_of)
+    elif principal.user is not None and principal.is_authenticated:  # put there by a test
+        known = renewed(principal.user)
+    user: Any = AnonymousUser() if known is None else known  # a service is no user
     state = request.__dict__
     if principal.is_authenticated:
         # Django's site-wide cache answers before any view is known: what a token opened would stay open after it ended.
