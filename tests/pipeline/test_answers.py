@@ -267,6 +267,14 @@ def test_made_up_charsets_do_not_fill_the_memory(anonymous: Client) -> None:
     assert len(encodings._cache) <= 1001  # type: ignore[attr-defined]
 
 
+def test_nor_do_those_of_accept_headers(configure: Callable[..., None], anonymous: Client) -> None:
+    configure(LIMITS={})
+    for number in range(1100):
+        accept = f"text/html; x*=odd-{number}'en'%41, */*"
+        assert anonymous.get("/articles/", headers={"accept": accept}).status_code == 200
+    assert len(encodings._cache) <= 1002  # type: ignore[attr-defined]
+
+
 def test_a_null_in_the_path_reaches_no_view(anonymous: Client) -> None:
     assert anonymous.get("/articles/%00/").status_code == 400
     assert views.reached == []

@@ -46,11 +46,11 @@ def install() -> None:
         return
 
     def careful(self: HttpRequest, meta: Mapping[str, Any]) -> None:
+        if len(_asked) > _ODD_NAMES:  # at every request: DRF asks for what an Accept header names
+            _forget_odd_names()
         if not meta.get("CONTENT_TYPE"):
             original(self, meta)
             return
-        if len(_asked) > _ODD_NAMES:
-            _forget_odd_names()
         try:
             original(self, meta)
             if self.encoding is None or _harmless(self.encoding):
