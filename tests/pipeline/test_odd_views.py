@@ -23,6 +23,7 @@ from stockade.drf.mixins import PolicyMixin
 from stockade.pipeline.declared import read
 from stockade.policy import Nobody, Owner, Public
 from stockade.testing import as_principal
+from stockade.web.problem import PROBLEM
 from tests.pipeline.odd_views import Drafts
 
 
@@ -144,8 +145,8 @@ def test_a_method_that_a_function_did_not_think_of_is_mediated_too(
     method: str, draft: Article, alice: User, client_of: Callable[..., Client]
 ) -> None:
     response = client_of(alice).generic(method, f"/careless/{draft.pk}/")
-    assert response.status_code == 500
     assert b"secret" not in response.content
+    assert (response.status_code, response.headers["Content-Type"]) == (500, PROBLEM)
 
 
 # -- views that call views ---------------------------------------------------------------------------------------------
