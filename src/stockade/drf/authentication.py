@@ -11,6 +11,7 @@ from stockade.core.principal import Principal
 from stockade.pipeline import registry as registries
 from stockade.pipeline.delegated import Delegate
 from stockade.pipeline.exchange import Exchange
+from stockade.schemes.hiding import hide
 from stockade.web.run import admit, begin, open_context
 
 
@@ -35,16 +36,20 @@ def exchange_of(request: Request) -> Exchange | None:
         return None
     if "stockade_context" not in http.__dict__:
         open_context(registry, http)
-    exchange = begin(registry, http, target)
-    if exchange is None:
-        return None
-    if match is None:
-        exchange.delegated = registry.declared(target)
-    engine = registry.engine
-    if exchange.key and exchange.entry is None:
-        engine.verify(exchange)
-    if engine.pass_gate(exchange):
-        engine.reload(exchange)
+    try:
+        exchange = begin(registry, http, target)
+        if exchange is None:
+            return None
+        if match is None:
+            exchange.delegated = registry.declared(target)
+        engine = registry.engine
+        if exchange.key and exchange.entry is None:
+            engine.verify(exchange)
+        if engine.pass_gate(exchange):
+            engine.reload(exchange)
+    except Exception as error:
+        hide(error)  # its frames held the credential
+        raise
     admit(registry, http, exchange)
     return exchange
 

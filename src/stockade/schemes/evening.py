@@ -26,6 +26,7 @@ from django.contrib.auth.hashers import (
     is_password_usable,
     make_password,
 )
+from django.views.decorators.debug import sensitive_variables
 
 from stockade.conf import on_change
 from stockade.schemes.shape import shape_of
@@ -113,23 +114,23 @@ def count_no_more() -> None:
 
 
 def _watch(hasher: BasePasswordHasher, name: str, kind_of_run: Callable[..., Kind | None]) -> None:
-    original = getattr(hasher, name)
-
-    @wraps(original)
+    @wraps(getattr(hasher, name))  # and `sensitive_variables`: its arguments are passwords
     def method(*args: Any, **kwargs: Any) -> Any:
+        original = getattr(type(hasher), name)
         ledger = _ledger.get()
         if ledger is None or ledger.inside:
-            return original(*args, **kwargs)
+            return original(hasher, *args, **kwargs)
         kind = kind_of_run(*args, **kwargs)
         if kind is not None:
             ledger[kind] += 1
         ledger.inside = True
         try:
-            return original(*args, **kwargs)
+            return original(hasher, *args, **kwargs)
         finally:
             ledger.inside = False
 
-    hasher.__dict__[name] = method  # of this one instance, which Django keeps until PASSWORD_HASHERS changes
+    # Of this one instance, which Django keeps until PASSWORD_HASHERS changes.
+    hasher.__dict__[name] = sensitive_variables()(method)
 
 
 # -- the rest of it --------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from stockade.events.catalogue import Event
 from stockade.schemes import accounts, attempts, client, devices
 from stockade.schemes.conf import LoginSettings
 from stockade.schemes.evening import counted, evener
+from stockade.schemes.hiding import hide
 from stockade.schemes.jwt import Pair, issue
 from stockade.schemes.jwt.lineage import database
 from stockade.schemes.jwt.sessions import restamp
@@ -91,7 +92,7 @@ def _counting() -> Iterator[None]:
         _counted.reset(token)
 
 
-@sensitive_variables("password")
+@sensitive_variables()
 def verify(name: object, password: object, request: HttpRequest | None = None) -> AbstractBaseUser:
     """The active user with this name and password, as Django's AUTHENTICATION_BACKENDS say.
 
@@ -116,8 +117,9 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
         before = str(getattr(existing, "password", "") or "")
         with _counting(), counted() as spent:
             user: Any = authenticate(request, **{accounts.username_field(): name, "password": password})
-    except BaseException:
+    except BaseException as error:
         attempt.cancelled()
+        hide(error)  # its frames held the credential
         raise
     if user is not None and user.is_active:
         attempt.succeeded()
@@ -132,7 +134,7 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
     raise refusal
 
 
-@sensitive_variables("password")
+@sensitive_variables()
 def _keep_sessions(user: Any, existing: Any, before: str, password: str) -> None:
     """A hash that was only renewed at this login (another hasher, new parameters) is no changed password.
 
@@ -159,7 +161,7 @@ class LoggedIn:
     name: str
 
 
-@sensitive_variables("password")
+@sensitive_variables()
 def obtain(name: object, password: object, request: HttpRequest | None = None) -> LoggedIn:
     """Verify a password and open a session.
 

@@ -20,6 +20,7 @@ from stockade.pipeline.record import record, told
 from stockade.pipeline.registry import Registry
 from stockade.pipeline.start import refuse_to_start
 from stockade.schemes.backend import ATTRIBUTE, settle
+from stockade.schemes.hiding import hide
 from stockade.web.answer import finish
 from stockade.web.content_type import install
 from stockade.web.problem import respond
@@ -120,14 +121,18 @@ class Middleware:
             return None
         exchange = None
         try:
-            exchange = begin(registry, request, view)
-            if exchange is None:
-                return None
-            engine = registry.engine
-            if exchange.key and exchange.entry is None:
-                engine.verify(exchange)
-            if engine.pass_gate(exchange):
-                engine.reload(exchange)
+            try:
+                exchange = begin(registry, request, view)
+                if exchange is None:
+                    return None
+                engine = registry.engine
+                if exchange.key and exchange.entry is None:
+                    engine.verify(exchange)
+                if engine.pass_gate(exchange):
+                    engine.reload(exchange)
+            except Exception as error:
+                hide(error)  # its frames held the credential
+                raise
             admit(registry, request, exchange)
         except Refusal as refusal:
             return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
@@ -149,21 +154,25 @@ class Middleware:
         exchange = None
         engine = registry.engine
         try:
-            # Only what may ask SQL leaves the event loop; the gate's call is shorter than a thread's switch.
-            if engine.remembers(request.META):
-                exchange = begin(registry, request, view)
-            else:
-                exchange = await sync_to_async(begin)(registry, request, view)
-            if exchange is None:
-                return None
-            if exchange.key and exchange.entry is None:
-                await sync_to_async(engine.verify)(exchange)
             try:
-                moved = engine.pass_gate(exchange)
-            except NeedsThread:
-                moved = await sync_to_async(engine.pass_gate)(exchange)
-            if moved:
-                await sync_to_async(engine.reload)(exchange)
+                # Only what may ask SQL leaves the event loop; the gate's call is shorter than a thread's switch.
+                if engine.remembers(request.META):
+                    exchange = begin(registry, request, view)
+                else:
+                    exchange = await sync_to_async(begin)(registry, request, view)
+                if exchange is None:
+                    return None
+                if exchange.key and exchange.entry is None:
+                    await sync_to_async(engine.verify)(exchange)
+                try:
+                    moved = engine.pass_gate(exchange)
+                except NeedsThread:
+                    moved = await sync_to_async(engine.pass_gate)(exchange)
+                if moved:
+                    await sync_to_async(engine.reload)(exchange)
+            except Exception as error:
+                hide(error)  # its frames held the credential
+                raise
             leaf = exchange.leaf
             if leaf is not None and leaf.rule is not None and leaf.rule.may_query:
                 await sync_to_async(admit)(registry, request, exchange)

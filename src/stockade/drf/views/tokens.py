@@ -85,7 +85,7 @@ class TokenObtainPairView(TokenView):
 
     serializer_class = ObtainSerializer
 
-    @sensitive_variables("fields")
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Verify the password and open a session."""
         fields = self.read(request)
@@ -101,7 +101,7 @@ class TokenRefreshView(TokenView):
 
     serializer_class = RefreshSerializer
 
-    @sensitive_variables("token")
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Redeem the refresh token for the next pair."""
         token = self.read(request)["refresh"]
@@ -113,7 +113,7 @@ class TokenVerifyView(TokenView):
 
     serializer_class = VerifySerializer
 
-    @sensitive_variables("token")
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Prove the token, and that its session and user still hold."""
         token = self.read(request)["token"]
@@ -126,7 +126,7 @@ class TokenRevokeView(TokenView):
 
     serializer_class = RevokeSerializer
 
-    @sensitive_variables("token")
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         """End the session of the refresh token."""
         token = self.read(request)["refresh"]
