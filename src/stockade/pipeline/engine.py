@@ -160,7 +160,8 @@ class Engine:
             if verdict.refused >= 0:
                 raise self._too_many(plan.charges, verdict)
             return False
-        if entry.expires <= clock.now():
+        stale = entry.fresh_until <= clock.ticks()
+        if stale and entry.expires <= clock.now():
             self.memory.drop(exchange.key)
             raise dead("expired")
         known = entry.plan
@@ -173,7 +174,7 @@ class Engine:
         exchange.verdict = verdict
         if verdict.refused >= 0:
             raise self._too_many(known.charges, verdict)
-        if verdict.epochs != entry.epochs or verdict.world != entry.world or entry.fresh_until < verdict.at:
+        if stale or verdict.epochs != entry.epochs or verdict.world != entry.world:
             return True
         principal = entry.principal
         if principal is None:
@@ -218,7 +219,8 @@ class Engine:
         except InvalidCredential as error:
             principal, refusal = None, error.reason
         # Under change nothing is kept: `fresh_until` in the past makes the next request ask again.
-        until = 0 if dirty else verdict.at + self._max_age
+        left = (entry.expires - clock.now()) * 1_000_000
+        until = 0 if dirty else verdict.at + int(min(self._max_age, left))
         entry.learn(principal, refusal, verdict.epochs, verdict.world, until)
 
     # -- step 4 ------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from stockade.schemes.users import read_user
 # An environ value that came over the network is a string, so an instance of Principal can only have been put there by
 # code of this process: `stockade.testing` does.
 TESTING_KEY = "stockade.testing.principal"
-_NO_SCOPE: dict[str, object] = {}
 
 
 def principal_of(request: HttpRequest) -> Principal | None:
@@ -18,14 +17,13 @@ def principal_of(request: HttpRequest) -> Principal | None:
 
     Two ways: `stockade.testing` puts a Principal into the environ, DRF's `force_authenticate` a user on the request.
     """
+    state = request.__dict__
     given = request.META.get(TESTING_KEY)
-    if given is None:
-        given = getattr(request, "scope", _NO_SCOPE).get(
-            TESTING_KEY
-        )  # ASGI: META is made from the scope's headers
-    if isinstance(given, Principal):
+    if given is None and "scope" in state:  # ASGI: META is made from the scope's headers
+        given = state["scope"].get(TESTING_KEY)
+    if given is not None and isinstance(given, Principal):
         return given
-    user = request.__dict__.get("_force_auth_user")
+    user = state.get("_force_auth_user")
     if user is None:
         return None
     if not user.is_authenticated:

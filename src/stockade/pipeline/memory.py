@@ -59,7 +59,8 @@ class Entry:
         Once, before others see the entry: what is remembered later is another entry.
 
         Args:
-            fresh_until: tick after which SQL is asked again; 0 keeps nothing beyond this request.
+            fresh_until: tick from which on SQL is asked again, or the credential has expired; 0 keeps nothing beyond
+                this request.
         """
         self.principal, self.refusal, self.plan, self.plans = principal, refusal, None, None
         if principal is not None and principal.user is not None:
