@@ -59,6 +59,12 @@ class SessionAdmin(ReadOnly):
         count = end_sessions(ids=list(queryset.values_list("pk", flat=True)), reason="admin")
         self.message_user(request, f"Ended {count} sessions.")
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not here, but with their user: else nobody who has ever logged in could be deleted in the admin."""
+        match = request.resolver_match
+        elsewhere = match is not None and not (match.url_name or "").startswith("stockade_session_")
+        return elsewhere and self.has_end_permission(request)
+
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Who may delete sessions may end them."""
         return request.user.has_perm("stockade.delete_session")
