@@ -92,6 +92,18 @@ def test_an_expired_token_is_refused_though_this_worker_has_seen_it(
     assert client.get("/private/").status_code == 401
 
 
+def test_an_expired_token_is_refused_however_long_a_worker_may_remember_its_user(
+    configure: Callable[..., None], alice: User, client_of: Callable[..., Client]
+) -> None:
+    configure(PRINCIPAL_MAX_AGE="1h")
+    client = client_of(alice)
+    assert client.get("/private/").status_code == 200
+    clock.shift(299)
+    assert client.get("/private/").status_code == 200
+    clock.shift(2)
+    assert client.get("/private/").status_code == 401
+
+
 def test_a_seen_token_is_not_accepted_under_another_keyword(
     alice: User, client_of: Callable[..., Client]
 ) -> None:
