@@ -117,7 +117,7 @@ def refreshes(
                 tell(f"{race.row.title}: refresh race {turn + 1} of {repeat}")
                 at = time.monotonic() + LEAD
                 for client in clients:
-                    client.send("redeem", token, race.refresh, at)
+                    client.send("redeem", turn, token, race.refresh, at)
                 answers: list[Answer] = [client.receive() for client in clients]
                 fine = [json.loads(answer.body)["refresh"] for answer in answers if answer.status == 200]
                 outcome.distinct.append(len(set(fine)))

@@ -138,7 +138,7 @@ def show_steps(steps: list[Step], console: Console) -> None:
 def steps_markdown(row: Row, steps: list[Step]) -> str:
     """Where the time of a request goes, as Markdown."""
     lines = [f"| `{s.name.replace(':', '.')}` | {s.calls:g} | {s.whole:.1f} | {s.own:.1f} |" for s in steps]
-    head = [f"| step of *{row.title}* | calls | whole µs | own µs |", "| --- | ---: | ---: | ---: |"]
+    head = [f"| step of {row.title} | calls | whole µs | own µs |", "| --- | ---: | ---: | ---: |"]
     return "\n".join([*head, *lines]) + "\n"
 
 

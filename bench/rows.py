@@ -88,6 +88,14 @@ ROWS: tuple[Row, ...] = (
     Row("stockade-lmdb", "**Stockade, everything on, `lmdb://`**", "stockade", LMDB),
     Row("stockade-lmdb-cold", "the same, every credential new", "stockade", LMDB, cold=True, sql=1),
     Row(
+        "bare-defaults",
+        "bare DRF with its default authenticators",
+        "bare",
+        {"authenticators": True},
+        warmup=500,
+        extra=True,
+    ),
+    Row(
         "stockade-lmdb-stock",
         "Stockade, `lmdb://`, the four stock middlewares kept",
         "stockade",

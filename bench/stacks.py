@@ -72,7 +72,10 @@ class Bare:
     """AllowAny."""
 
     def settings(self, row: Row, place: Place) -> dict[str, Any]:
-        return {"ROOT_URLCONF": "bench.sites.bare"}
+        kept = REST_FRAMEWORK
+        if row.options.get("authenticators"):
+            kept = {name: value for name, value in kept.items() if name != "DEFAULT_AUTHENTICATION_CLASSES"}
+        return {"ROOT_URLCONF": "bench.sites.bare", "REST_FRAMEWORK": kept}
 
     def issue(self, users: list[Any]) -> list[Issued]:
         # As long as the others' headers, so that the environ is alike.

@@ -135,13 +135,13 @@ class Worker:
             sum(_together(threads, at, lambda: Counter(self._status(index) for _ in range(times))), Counter())
         )
 
-    def redeem(self, refresh: str, path: str, at: float) -> Answer:
-        """Redeem a refresh token at monotonic time `at`."""
+    def redeem(self, index: int, refresh: str, path: str, at: float) -> Answer:
+        """Redeem a refresh token from a caller's address at monotonic time `at`."""
         import json
 
         def once() -> Answer:
             return self._call(
-                {**self._environ(0, authorized=False), "PATH_INFO": path},
+                {**self._environ(index, authorized=False), "PATH_INFO": path},
                 json.dumps({"refresh": refresh}).encode(),
             )
 
