@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 
 import stockade
 from stockade import keyring
+from stockade.core import clock
 from stockade.keyring import store
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,6 +30,21 @@ def test_a_worker_that_has_not_heard_of_a_revoked_key_does_not_take_its_tokens(
         for _ in range(2):
             answer = anonymous.get("/private/", headers={"authorization": f"Bearer {token}"})
             assert answer.status_code == 401
+
+
+def test_a_token_that_a_worker_remembers_ends_with_its_key_as_it_does_elsewhere(
+    alice: User, anonymous: Client, configure: Callable[..., None]
+) -> None:
+    """Tokens lived for a day; now for five minutes, and the key is rotated. On other workers the old ones are over."""
+    configure(JWT={"ACCESS_LIFETIME": "1d"})
+    bearer = {"authorization": f"Bearer {stockade.issue(alice).access}"}
+    assert anonymous.get("/private/", headers=bearer).status_code == 200
+    keyring.rotate(now=True, lifetime=300)
+    assert anonymous.get("/private/", headers=bearer).status_code == 200
+    clock.shift(299)
+    assert anonymous.get("/private/", headers=bearer).status_code == 200
+    clock.shift(2)
+    assert anonymous.get("/private/", headers=bearer).status_code == 401
 
 
 def test_nor_its_refresh_tokens(alice: User, anonymous: Client, project: Any) -> None:

@@ -86,11 +86,12 @@ class Ring:
         source: asked for what this ring lacks.
 
     Attributes:
-        version: changes whenever a key or a state does; the same in all processes that see the same.
+        version: changes whenever a key, a state or the end of a key does; the same in all processes that see the same.
         since, until: seconds since the epoch between which this picture holds.
     """
 
     __slots__ = (
+        "_ends",
         "_entries",
         "_macs",
         "_signer",
@@ -119,7 +120,8 @@ class Ring:
         moments = [t for e in self._entries for t in (e.signs_from, e.verifies_until or FOREVER)]
         self.since = max((t for t in moments if t <= now), default=-FOREVER)
         self.until = min((t for t in moments if t > now), default=FOREVER)
-        listed = "".join(f"{kid} {state}\n" for kid, state in sorted(self._states.items()))
+        self._ends = {e.kid: e.verifies_until for e in self._entries if e.verifies_until is not None}
+        listed = "".join(f"{kid} {state} {self.end(kid)}\n" for kid, state in sorted(self._states.items()))
         self.version = int.from_bytes(hashlib.sha256(listed.encode()).digest()[:8], "big")
 
     def __repr__(self) -> str:
@@ -155,6 +157,10 @@ class Ring:
             return None
         found = self._verifiers.get(kid)
         return self._source.again(self)._verifiers.get(kid) if found is None and plausible(kid) else found
+
+    def end(self, kid: str) -> float:
+        """When a key verifies nothing any more, in seconds since the epoch; inf while nobody knows."""
+        return self._ends.get(kid, FOREVER)
 
     def mac(self, kid: str, purpose: bytes, message: bytes) -> bytes | None:
         """HMAC-SHA256 of `message` by the MAC secret of `kid`; None if that key is revoked or unknown.

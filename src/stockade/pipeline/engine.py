@@ -190,19 +190,20 @@ class Engine:
         """
         entry, verdict = exchange.entry, exchange.verdict
         assert entry is not None and verdict is not None  # noqa: S101, PT018 - after `pass_gate`
+        credential = entry.credential
         if verdict.world != entry.world:
             # Keys may have gone: prove it again under the ring as it is now.
             truth.follow(self.gate, verdict.world)
             presented = self.finder.find(exchange.meta)
             assert presented is not None  # noqa: S101 - the same headers gave one before
             try:
-                presented.scheme.verify(presented.value, exchange.meta)
+                credential = presented.scheme.verify(presented.value, exchange.meta)
             except InvalidCredential:
                 self.memory.drop(exchange.key)
                 raise
         # A new entry, never a changed one: other threads may be looking at this one, or be reading it again under an
         # older verdict, and a mixture of two readings would keep a right that was taken away.
-        fresh = Entry(entry.scheme, entry.credential, entry.keys)
+        fresh = Entry(entry.scheme, credential, entry.keys)
         self._learn(fresh, verdict)
         exchange.entry = self.memory.renew(exchange.key, fresh)
         if fresh.principal is None:

@@ -23,7 +23,7 @@ class _Heads:
 
     def __init__(self) -> None:
         self.version: object = None
-        self.found: dict[str, tuple[Any, Any]] = {}
+        self.found: dict[str, tuple[Any, Any, float]] = {}
 
 
 _heads = _Heads()
@@ -35,8 +35,8 @@ def _forget() -> None:
     _heads = _Heads()
 
 
-def _verifier(header: str) -> tuple[Any, Any]:
-    """The algorithm and the key for an encoded header.
+def _verifier(header: str) -> tuple[Any, Any, float]:
+    """The algorithm and the key for an encoded header, and when that key verifies nothing any more.
 
     Raises:
         InvalidCredential: the header is refused, or names no key of the ring, or not that key's algorithm.
@@ -58,11 +58,11 @@ def _verifier(header: str) -> tuple[Any, Any]:
     # The key decides, never the token: HS256 with a public key as its secret ends here (RFC 8725 section 3.1).
     if alg != algorithm:
         refuse("wrong_alg")
-    pair = (algorithms.MODELS[algorithm], key)
+    found = (algorithms.MODELS[algorithm], key, ring.end(kid))
     # One header a key is kept, as `sign` writes it: other spellings (spaces, order) could be without number.
     if header == algorithms.header(kid, algorithm):
-        heads.found[header] = pair
-    return pair
+        heads.found[header] = found
+    return found
 
 
 def verify(value: object) -> Credential:
@@ -75,7 +75,7 @@ def verify(value: object) -> Credential:
         InvalidCredential: it does not hold. Nothing else is raised, whatever `value` is.
     """
     header, payload, signature = compact.split(value)
-    algorithm, key = _verifier(header)
+    algorithm, key, end = _verifier(header)
     proof = compact.decode(signature)
     try:
         holds = algorithm.verify(f"{header}.{payload}".encode("ascii"), proof, key)
@@ -83,10 +83,11 @@ def verify(value: object) -> Credential:
         refuse("signature")
     if not holds:
         refuse("signature")
-    return _credential(compact.claims(compact.decode(payload)))
+    # Whoever remembers the credential keeps it no longer than its key.
+    return _credential(compact.claims(compact.decode(payload)), end)
 
 
-def _credential(claims: dict[str, Any]) -> Credential:
+def _credential(claims: dict[str, Any], end: float) -> Credential:
     settings = load(JWTSettings)
     if claims.get("iss") != settings.issuer:
         refuse("wrong_iss")
@@ -118,7 +119,7 @@ def _credential(claims: dict[str, Any]) -> Credential:
         _text(claims, "client_id"),
         None if scope is None else frozenset(scope.split()),
         issued,
-        expires,
+        min(expires, end),
         _date(claims, "auth_time"),
         "",
         claims,
