@@ -114,6 +114,43 @@ def test_what_ends_a_session_ends_it_in_every_worker(server: servers.Server, ali
     assert many(server, "/private/", token) == {401}
 
 
+ANOTHER = """
+import django
+django.setup()
+from django.contrib.auth.models import Group, User
+alice = User.objects.get(username="alice")
+{change}
+"""
+
+
+def another_process(change: str) -> None:
+    """As `manage.py shell`, a management command or a Celery worker of the same host."""
+    done = subprocess.run(
+        [sys.executable, "-c", ANOTHER.format(change=change)],
+        env=servers.child_environment({"DJANGO_SETTINGS_MODULE": "tests.pipeline.served"}),
+        cwd=servers.ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        ("alice.set_password('another one'); alice.save()", 200, 401),
+        ("Group.objects.get(name='Editors').user_set.clear()", 200, 403),
+        ("Group.objects.filter(name='Editors').delete()", 200, 403),
+        ("alice.delete()", 200, 401),
+    ],
+)
+def test_what_another_process_changes_bites_in_every_worker(
+    server: servers.Server, alice: User, change: str, before: int, after: int
+) -> None:
+    token = stockade.issue(alice).access
+    assert many(server, "/editors/", token) == {before}
+    another_process(change)
+    assert many(server, "/editors/", token) == {after}
+
+
 def test_a_retired_session_stays_dead_when_the_state_is_lost_and_workers_die(
     server: servers.Server, alice: User
 ) -> None:

@@ -92,6 +92,17 @@ def test_who_is_known_under_another_name_field_logs_in_by_it(alice: Any, monkeyp
     assert login.verify("alice@example.com", PASSWORD, request()) == alice
 
 
+@pytest.mark.parametrize("name", ["x", "1e3", "\u0663x", "1" * 400])
+def test_a_name_that_cannot_be_one_is_a_bad_request_where_names_are_numbers(
+    name: str, alice: Any, monkeypatch: Any
+) -> None:
+    """Django's own lookup raises ValueError for them, which would be a 500."""
+    monkeypatch.setattr(User, "USERNAME_FIELD", "id")
+    assert login.verify(str(alice.pk), PASSWORD, request()) == alice
+    with pytest.raises((BadRequest, LoginFailed)):
+        login.verify(name, PASSWORD, request())
+
+
 def test_the_projects_own_backends_decide(alice: Any, project: Any) -> None:
     project.AUTHENTICATION_BACKENDS = ["tests.schemes.test_login.OnlyBob"]
     wrong("alice")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.utils.crypto import salted_hmac
 
 from stockade.core.errors import BadRequest
@@ -66,9 +67,21 @@ def check(name: object, password: object, longest: int) -> tuple[str, str]:
         problem = _problem(value, most)
         if problem:
             errors[field] = [problem]
+    if not errors and not _can_be_a_name(str(name)):
+        errors[username_field()] = ["Not a valid value."]
     if errors or not isinstance(name, str) or not isinstance(password, str):
         raise BadRequest("Some fields are invalid.", code="invalid", errors=errors)
     return name.strip(), password
+
+
+def _can_be_a_name(name: str) -> bool:
+    """Whether USERNAME_FIELD can hold it: where that is a number or a UUID, a lookup of anything else is an error."""
+    field: Any = get_user_model()._meta.get_field(username_field())
+    try:
+        field.to_python(name.strip())
+    except (ValidationError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def _problem(value: object, most: int) -> str:
