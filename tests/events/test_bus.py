@@ -123,6 +123,17 @@ def test_a_memory_sink_is_bounded():
     NullSink().write(list(sink.records))
 
 
+def test_a_project_that_keeps_its_mail_in_memory_is_not_under_test(monkeypatch):
+    """A staging site does. Its refusals would never reach the table, and two processes could serve with memory://."""
+    from django.core import mail
+    from django.test import utils
+
+    mail.get_connection("django.core.mail.backends.locmem.EmailBackend")
+    assert hasattr(mail, "outbox")
+    monkeypatch.delattr(utils._TestState, "saved_data")
+    assert not under_test()
+
+
 def test_under_test_no_thread_is_started(configure):
     assert under_test()
     bus = configure(SINKS=["database"])

@@ -198,8 +198,11 @@ def stats() -> Stats:
 
 
 def under_test() -> bool:
-    """Whether Django's test environment is set up (it gives the mail module an outbox)."""
-    return hasattr(sys.modules.get("django.core.mail"), "outbox")
+    """Whether Django's test environment is set up. (That there is a `mail.outbox` says less: any site may keep its
+    mail in memory.)
+    """
+    state = getattr(sys.modules.get("django.test.utils"), "_TestState", None)
+    return hasattr(state, "saved_data")
 
 
 def _import(name: str) -> Sink:
