@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,6 +89,19 @@ def test_all_sessions_of_a_user_are_ended(alice: User) -> None:
         stockade.issue(alice)
     assert run("sessions", "end-all", "--user", "alice").stdout == "Ended 3 sessions of alice.\n"
     assert run("sessions", "end-all", "--user", str(alice.pk)).stdout == f"Ended 0 sessions of {alice.pk}.\n"
+
+
+def test_it_is_said_when_the_process_that_serves_will_notice(
+    alice: User, project: Any, tmp_path: Path
+) -> None:
+    """An operator who ends a thief's session must not believe that it is over while it is not."""
+    stockade.issue(alice)
+    ended = run("sessions", "end-all", "--user", "alice")
+    assert "within 30 s" in ended.stderr
+    project.STOCKADE = {**project.STOCKADE, "STATE": f"lmdb://{tmp_path / 'state'}"}
+    stockade.issue(alice)
+    ended = run("sessions", "end", rows("sessions", "list")[0]["id"])
+    assert (ended.exit_code, ended.stderr) == (0, "")
 
 
 def test_what_is_not_there_is_said_and_told_apart_from_wrong_use(alice: User) -> None:

@@ -61,7 +61,7 @@ def list_sessions(
 
 @app.command("end")
 def end(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """End one session; its access tokens stop at once, in every worker of this host."""
+    """End one session; its access tokens stop at once, in every worker of this host (not with memory://)."""
     load_project()
     from stockade.truth import end_sessions
 
@@ -72,6 +72,7 @@ def end(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     if not end_sessions(ids=[session], reason="command"):
         fail(f"There is no live session {session}.")
     typer.echo(f"Ended {session}.")
+    _say_when()
 
 
 @app.command("end-all")
@@ -82,6 +83,18 @@ def end_all(user: Annotated[str, typer.Option("--user", help="Username or primar
 
     count = end_sessions(user=find_user(user), reason="command")
     typer.echo(f"Ended {count} session{'s' if count != 1 else ''} of {user}.")
+    _say_when()
+
+
+def _say_when() -> None:
+    """With ``memory://`` this process's state is not the one that serves: do not let an operator believe it is."""
+    from stockade import conf
+    from stockade.gate.registry import get_gate
+    from stockade.pipeline.conf import PipelineSettings
+
+    if get_gate().url == "memory://":
+        seconds = conf.load(PipelineSettings).principal_max_age
+        typer.echo(f'"STATE" is "memory://": the process that serves notices within {seconds:g} s.', err=True)
 
 
 @app.command("prune")
