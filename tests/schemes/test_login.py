@@ -367,6 +367,18 @@ def test_the_cookie_of_one_account_is_none_for_another(alice: Any, make_user: Ca
     limited("alice", cookies=cookie_for("mallory"))
 
 
+@pytest.mark.parametrize("mine", ["ALICE", "al\u0131ce", "\uff41lice"])
+def test_an_account_that_differs_in_case_buys_no_guesses(mine: str, alice: Any) -> None:
+    """To Django they are two accounts: registered and logged in to often enough, it would be a bunch of cookies."""
+    User.objects.create(username=mine, password=alice.password)
+    assert login.obtain(mine, PASSWORD, request("203.0.113.7"))
+    for number in range(5):
+        wrong("alice", address=f"198.51.100.{number}")
+    limited("alice", address="203.0.113.7", cookies=cookie_for(mine))
+    assert devices.standing("alice", "203.0.113.7", cookie_for(mine), True).known == ""
+    assert devices.standing(mine, "203.0.113.7", {}, True).known == "address"
+
+
 @pytest.mark.parametrize(
     "change",
     [

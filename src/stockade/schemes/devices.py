@@ -17,7 +17,7 @@ from stockade.conf import load
 from stockade.core import clock
 from stockade.core.address import limit_key as address_key
 from stockade.models import KnownAddress
-from stockade.schemes.accounts import account_key, digests, normalise
+from stockade.schemes.accounts import account_key, digests
 from stockade.schemes.conf import LoginSettings
 from stockade.schemes.jwt.compact import encode
 
@@ -111,7 +111,7 @@ def _device(cookie: str, name: str) -> str:
 
 
 def _mac(kid: str, nonce: str, issued: int, name: str) -> str:
-    message = f"{nonce}.{issued}.{normalise(name)}".encode("utf-8", "surrogatepass")
+    message = f"{nonce}.{issued}.{_exact(name)}".encode("utf-8", "surrogatepass")
     mac = keyring.ring().mac(kid, _PURPOSE, message)
     return "" if mac is None else encode(mac)
 
@@ -144,7 +144,16 @@ def remember(name: str, address: str) -> None:
 
 
 def _digests(name: str, address: str) -> list[str]:
-    return digests(f"{address_key(address)}\n{normalise(name)}", _SALT)
+    return digests(f"{address_key(address)}\n{_exact(name)}", _SALT)
+
+
+def _exact(name: str) -> str:
+    """The name that a device or an address is known for, as it was typed.
+
+    Failures are counted for all spellings of a name together; what is known is one of them. Else whoever may register
+    `ALICE` would be known for `alice`, as often as he logs in.
+    """
+    return name.strip()
 
 
 def cookies_of(request: Any) -> Mapping[str, str]:
