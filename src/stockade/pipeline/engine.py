@@ -57,6 +57,7 @@ class Engine:
         self.memory = Memory(settings.cache_size)
         self._world = _UNKNOWN  # the world's epoch when the key ring was last known to be of today
         self.proxies = TrustedProxies(settings.trusted_proxies)
+        self._until = 0
         self._max_age = round(settings.principal_max_age * 1_000_000)
 
     # -- step 1 ------------------------------------------------------------------------------------------------
@@ -222,7 +223,15 @@ class Engine:
         # Under change nothing is kept: `fresh_until` in the past makes the next request ask again.
         left = (entry.expires - clock.now()) * 1_000_000
         until = 0 if dirty else verdict.at + int(min(self._max_age, left))
-        entry.learn(principal, refusal, verdict.epochs, verdict.world, until)
+        entry.learn(principal, refusal, verdict.epochs, verdict.world, self._shared(until))
+
+    def _shared(self, until: int) -> int:
+        """`until` or some tick of the second before it: entries of one second share the number and its memory."""
+        last = self._until
+        if 0 <= until - last < 1_000_000:
+            return last
+        self._until = until
+        return until
 
     # -- step 4 ------------------------------------------------------------------------------------------------
 
