@@ -96,6 +96,22 @@ ROWS: tuple[Row, ...] = (
         extra=True,
     ),
     Row(
+        "stockade-memory-few",
+        "Stockade, `memory://`, 100 callers in turn",
+        "stockade",
+        {**MEMORY, "callers": 100},
+        warmup=100,
+        extra=True,
+    ),
+    Row(
+        "stockade-lmdb-few",
+        "Stockade, `lmdb://`, 100 callers in turn",
+        "stockade",
+        {**LMDB, "callers": 100},
+        warmup=100,
+        extra=True,
+    ),
+    Row(
         "stockade-lmdb-stock",
         "Stockade, `lmdb://`, the four stock middlewares kept",
         "stockade",

@@ -92,7 +92,7 @@ class Worker:
 
     def run(self, first: int, count: int) -> list[int]:
         """Time `count` requests of the principals from `first` on, each by its own clock, in nanoseconds."""
-        usable = len(self.sent) - SETTLE
+        usable = self._usable()
         for index in range(-SETTLE, 0):
             self._expect_fine(index)
         handler, start, clock, timings, bad = self.handler, self._start, CLOCKS[self.place.clock], [], 0
@@ -113,7 +113,7 @@ class Worker:
         """What requests do, counted in requests that nobody times."""
         from django.db import connection
 
-        usable, sql = len(self.sent) - SETTLE, 0
+        usable, sql = self._usable(), 0
 
         def counting(execute: Any, *args: Any) -> Any:
             nonlocal sql
@@ -158,7 +158,7 @@ class Worker:
         import pstats
 
         profiler, out = cProfile.Profile(), io.StringIO()
-        usable = len(self.sent) - SETTLE
+        usable = self._usable()
         profiler.enable()
         for index in range(first, first + count):
             self._expect_fine(index % usable)
@@ -174,7 +174,7 @@ class Worker:
 
         probes = Probes(PROBES)
         self.handler = get_wsgi_application()  # built anew, so that nothing keeps an unprobed method
-        usable = len(self.sent) - SETTLE
+        usable = self._usable()
         for index in range(200):
             self._expect_fine(index % usable)
         probes.clear()
@@ -183,6 +183,10 @@ class Worker:
         return probes.steps(count)
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _usable(self) -> int:
+        """How many callers take turns; the last ones are spared for settling in."""
+        return min(len(self.sent) - SETTLE, self.row.options.get("callers", len(self.sent)))
 
     def _environ(self, index: int, authorized: bool = True) -> dict[str, Any]:
         index %= len(self.issued)
