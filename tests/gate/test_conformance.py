@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from stockade.core.errors import Unavailable
-from stockade.gate import records
+from stockade.gate import host
 from stockade.gate.base import LocalGate
 from stockade.gate.keys import limit_key, limit_prefix, parse_limit_key, session_key, subject_key
-from stockade.gate.protocol import DIRTY, WORLD, Charge, Limit, Mark
+from stockade.gate.protocol import DIRTY, LISTS, WORLD, Charge, Limit, Mark
 from tests.gate.oracle import SECOND, Clock
 
 FEW = Limit("few", 3, 60 * SECOND)
@@ -321,7 +321,7 @@ def test_odd_and_huge_subjects_have_epochs_of_their_own(gate: LocalGate) -> None
     assert set(gate.ask(tuple(keys), ()).epochs) == {DIRTY}
 
 
-@pytest.mark.parametrize("key", [b"", b"x", WORLD, b"b", b"m" + ALICE, ALICE, b"l" * 501])
+@pytest.mark.parametrize("key", [b"", LISTS, WORLD, b"b", b"m" + ALICE, ALICE, b"l" * 501])
 def test_no_limit_can_be_written_over_an_epoch(gate: LocalGate, key: bytes) -> None:
     with pytest.raises(ValueError, match="key"):
         gate.ask((), (charge(DAILY), Charge(FEW, key)))
@@ -340,7 +340,7 @@ def test_no_limit_can_be_written_over_an_epoch_that_exists(gate: LocalGate) -> N
     assert verdict.marker
 
 
-@pytest.mark.parametrize("key", [b"", b"x", b"l", limit_key(FEW, "alice"), b"b", b"m", b"s" * 501])
+@pytest.mark.parametrize("key", [b"", b"xx", b"l", limit_key(FEW, "alice"), b"b", b"m", b"s" * 501])
 def test_no_epoch_can_be_written_over_a_limit(gate: LocalGate, key: bytes) -> None:
     with pytest.raises(ValueError, match="key"):
         gate.mark([ALICE, key], ONE)
@@ -403,6 +403,45 @@ def test_the_world_is_an_epoch_of_everyone(gate: LocalGate) -> None:
     gate.publish([(WORLD, 5)], ONE)
     verdict = gate.ask((WORLD,), ())
     assert (verdict.world, verdict.epochs, verdict.marker) == (5, (5,), marker)
+
+
+def test_every_verdict_tells_the_epoch_of_the_lists(gate: LocalGate) -> None:
+    gate.load([(LISTS, 4)], 7)
+    marker = gate.ask((), ()).marker
+    assert gate.ask((ALICE,), (charge(FEW),)).lists == 4
+    gate.mark([LISTS], ONE)
+    gate.mark([LISTS], TWO)
+    assert gate.ask((ALICE,), (charge(FEW),)).lists == DIRTY
+    gate.publish([(LISTS, 5)], ONE)
+    assert gate.ask((), ()).lists == DIRTY
+    gate.publish([(LISTS, 3)], TWO)
+    verdict = gate.ask((LISTS,), (charge(FEW),))
+    assert (verdict.lists, verdict.epochs, verdict.world, verdict.marker) == (5, (5,), 7, marker)
+    while gate.ask((), (charge(FEW),)).refused < 0:
+        pass
+    assert gate.ask((), (charge(FEW),)).lists == 5
+
+
+def test_a_change_of_the_lists_does_not_pass_for_a_loaded_state(gate: LocalGate) -> None:
+    gate.mark([LISTS], ONE)
+    assert (gate.ask((), ()).marker, gate.ask((), ()).lists) == (b"", DIRTY)
+    gate.publish([(LISTS, 3)], ONE)
+    assert (gate.ask((), ()).marker, gate.ask((), ()).lists) == (b"", 3)
+    gate.load([(LISTS, 2)], 1)
+    assert gate.ask((), ()).marker
+    assert (gate.ask((), ()).lists, gate.ask((), ()).world) == (3, 1)
+
+
+def test_a_mark_of_another_host_is_stale_by_its_age_alone(
+    gate: LocalGate, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(host, "id", lambda: b"another!")
+        gate.mark([ALICE], ONE)
+    monkeypatch.setattr(host, "started", lambda pid: 0)  # here no such process lives; there it may
+    assert gate.stale(10 * SECOND) == []
+    clock.now += 11 * SECOND
+    assert [each.token for each in gate.stale(10 * SECOND)] == [ONE]
 
 
 @pytest.mark.parametrize("token", [b"", b"1234567", b"123456789"])
@@ -500,11 +539,11 @@ def test_the_marks_of_a_dead_writer_are_stale_at_once(
 ) -> None:
     gate.mark([ALICE], ONE)
     assert gate.stale(60 * SECOND) == []
-    real = records.started
-    monkeypatch.setattr(records, "started", lambda pid: 0)
+    real = host.started
+    monkeypatch.setattr(host, "started", lambda pid: 0)
     assert [each.token for each in gate.stale(60 * SECOND)] == [ONE]
     # The pid is in use again, by a process that started later.
-    monkeypatch.setattr(records, "started", lambda pid: real(pid) + 1)
+    monkeypatch.setattr(host, "started", lambda pid: real(pid) + 1)
     assert [each.token for each in gate.stale(60 * SECOND)] == [ONE]
 
 

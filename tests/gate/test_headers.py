@@ -17,7 +17,7 @@ LIST = re.compile(rf"{MEMBER}(?:, {MEMBER})*")
 
 
 def verdict(remaining: tuple[int, ...], reset: tuple[int, ...]) -> Verdict:
-    return Verdict(-1, 0, remaining, reset, (), 0, b"", 0)
+    return Verdict(-1, 0, remaining, reset, (), 0, 0, b"", 0)
 
 
 def charges(*limits: Limit) -> tuple[Charge, ...]:

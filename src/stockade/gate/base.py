@@ -13,7 +13,7 @@ from stockade.core import clock
 from stockade.core.errors import Unavailable
 from stockade.gate import records, windows
 from stockade.gate.keys import LIMIT, SESSION, SUBJECT, check_epoch_key, check_limit_key
-from stockade.gate.protocol import WORLD, Charge, Mark, Usage, Verdict
+from stockade.gate.protocol import LISTS, WORLD, Charge, Mark, Usage, Verdict
 
 T = TypeVar("T")
 _BIRTH = b"b"  # names one life of the state, so that a load notices if it was wiped meanwhile
@@ -57,7 +57,7 @@ class LocalGate(ABC):
         self._ticks = ticks
         self._keep = {SUBJECT: max(keep_subject, DAY), SESSION: max(keep_session, DAY)}
         # Record of the world as last read, and what it says. One tuple, because threads replace it while others read.
-        self._world: tuple[bytes | None, bytes, int] = (None, b"", 0)
+        self._world: tuple[bytes | None, bytes, int, int] = (None, b"", 0, 0)
 
     # -- given by the storage ----------------------------------------------------------------------------------------
 
@@ -94,14 +94,15 @@ class LocalGate(ABC):
         for key in listed:
             check_epoch_key(key)
         pid = os.getpid()
-        start = records.own_start(pid)
 
         def work(txn: Txn) -> None:
             now = self._ticks()
             for key in listed:
                 before, value = _split(key, txn.get(key))
-                txn.put(key, before + records.marked(value, token, pid, start, now))
+                txn.put(key, before + records.marked(value, token, pid, now))
                 txn.put(_INDEX + key, b"")
+                if key == LISTS:
+                    _tell_lists(txn)
 
         self._write(work)
 
@@ -120,6 +121,8 @@ class LocalGate(ABC):
                 txn.put(key, before + value)
                 if len(value) == records.CLEAN:
                     txn.delete(_INDEX + key)
+                if key == LISTS:
+                    _tell_lists(txn)
 
         self._write(work)
 
@@ -128,18 +131,9 @@ class LocalGate(ABC):
         keys = [key[len(_INDEX) :] for key, _ in self._scan(_INDEX)]
         if not keys:
             return []
-        found: list[Mark] = []
-        now = self._ticks()
-        alive: dict[int, int] = {}
-        values = self._read(lambda txn: [txn.get(key) for key in keys])
-        for key, whole in zip(keys, values, strict=True):
-            value = _split(key, whole)[1]
-            for mark, pid, start in records.marks(key, value) if value is not None else ():
-                if pid not in alive:
-                    alive[pid] = records.started(pid)
-                if now - mark.at > older or alive[pid] != start:
-                    found.append(mark)
-        return found
+        values = self._read(lambda txn: [_split(key, txn.get(key))[1] for key in keys])
+        pairs = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
+        return records.stale(pairs, older, self._ticks())
 
     def load(self, epochs: Iterable[tuple[bytes, int]], world: int) -> None:
         """Fill an empty state from SQL (each set if greater), then write a new birth marker, last.
@@ -164,6 +158,8 @@ class LocalGate(ABC):
                 now = self._ticks()
                 for key, epoch in chunk:
                     txn.put(key, records.raised(txn.get(key), epoch, now))
+                    if key == LISTS:
+                        _tell_lists(txn)
 
             return work
 
@@ -178,18 +174,16 @@ class LocalGate(ABC):
         def finish(txn: Txn) -> None:
             if txn.get(_BIRTH) != birth:
                 raise Unavailable(reason="state: wiped while it was loaded")
-            marker, value = _split(WORLD, txn.get(WORLD))
-            if marker == records.NOT_LOADED:
-                marker = secrets.token_bytes(records.MARKER)
-            txn.put(WORLD, marker + records.raised(value, world, self._ticks()))
+            head, value = _split(WORLD, txn.get(WORLD))
+            if head.startswith(records.NOT_LOADED):
+                head = secrets.token_bytes(records.MARKER) + head[records.MARKER :]
+            txn.put(WORLD, head + records.raised(value, world, self._ticks()))
 
         self._write(finish)
 
-    def _see(self, value: bytes | None) -> tuple[bytes | None, bytes, int]:
+    def _see(self, value: bytes | None) -> tuple[bytes | None, bytes, int, int]:
         """Read the world's record and keep what it says: it hardly ever changes, and every request asks."""
-        marker = records.NOT_LOADED if value is None else value[: records.MARKER]
-        epoch = 0 if value is None else records.number(value[records.MARKER :])
-        self._world = (value, b"" if marker == records.NOT_LOADED else marker, epoch)
+        self._world = (value, *records.world(value))
         return self._world
 
     def _odd(self, key: bytes, value: bytes) -> int:
@@ -289,9 +283,16 @@ def refusal(
 
 
 def _split(key: bytes, value: bytes | None) -> tuple[bytes, bytes | None]:
-    """What stands before the epoch in a record (the marker, for the world) and the epoch itself."""
+    """What stands before the epoch in a record (for the world: the marker and the lists) and the epoch itself."""
     if key != WORLD:
         return b"", value
     if value is None:
-        return records.NOT_LOADED, None
-    return value[: records.MARKER], value[records.MARKER :]
+        return records.NEW_WORLD, None
+    return value[: records.HEAD], value[records.HEAD :]
+
+
+def _tell_lists(txn: Txn) -> None:
+    """Copy what readers see of the lists' epoch into the world's record, which every request reads anyway."""
+    head, value = _split(WORLD, txn.get(WORLD))
+    number = records.LISTED.pack(records.number(txn.get(LISTS)))
+    txn.put(WORLD, head[: records.MARKER] + number + (value or records.raised(None, 0, 0)))

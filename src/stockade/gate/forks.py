@@ -6,7 +6,7 @@ import os
 import weakref
 from typing import Protocol
 
-from stockade.gate import records
+from stockade.gate import host
 
 
 class Forked(Protocol):
@@ -46,6 +46,7 @@ def _parent() -> None:
 
 
 def _child() -> None:
-    records.own_start.cache_clear()
+    host.id.cache_clear()
+    host.own_start.cache_clear()
     for gate in list(_watched):
         gate.after_fork_child()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
-from stockade.gate.protocol import MAX_KEY, WORLD, Limit
+from stockade.gate.protocol import LISTS, MAX_KEY, WORLD, Limit
 
 LIMIT = b"l"
 SUBJECT = b"s"
@@ -64,7 +64,7 @@ def check_limit_key(key: bytes) -> None:
 
 def check_epoch_key(key: bytes) -> None:
     """ValueError unless `key` may name an epoch."""
-    if key != WORLD and (key[:1] not in (SUBJECT, SESSION) or len(key) > MAX_KEY):
+    if key not in (WORLD, LISTS) and (key[:1] not in (SUBJECT, SESSION) or len(key) > MAX_KEY):
         raise ValueError("This is no key of an epoch. Use `subject_key` or `session_key`.")
 
 

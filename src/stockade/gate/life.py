@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from stockade.core.errors import ConfigurationError, Unavailable
+from stockade.gate.host import boot_id, namespaces
 from stockade.gate.places import check_file
 
-VERSION = 1  # of the records: a state of another one is made anew
+VERSION = 2  # of the records: a state of another one is made anew
 _OPEN_TIMEOUT = 10.0
 
 
@@ -32,25 +33,6 @@ class About:
     boot: str
     namespaces: tuple[str, ...]
     map_size: int
-
-
-def boot_id() -> str:
-    """A name of this boot of the machine; off Linux, for development, one that never changes."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "unknown"
-
-
-def namespaces() -> tuple[str, ...]:
-    """The namespaces whose pids and ticks this process sees."""
-    found = []
-    for kind in ("pid", "time"):
-        try:
-            found.append(str(Path(f"/proc/self/ns/{kind}").readlink()))
-        except OSError:
-            continue
-    return tuple(found)
 
 
 class Stay:

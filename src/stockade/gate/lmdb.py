@@ -117,10 +117,10 @@ class LmdbGate(MappedGate):
         self._countdown -= 1
         if self._countdown < 0:
             self._tend()
-        seen, marker, everyone = self._world
+        seen, marker, everyone, lists = self._world
         if world != seen:  # type: ignore[possibly-undefined]  # every charge was taken, so the loop's `else` ran
-            _, marker, everyone = self._see(world)
-        return _new(Verdict, (-1, 0, tuple(left), tuple(resets), tuple(found), everyone, marker, now))  # type: ignore[possibly-undefined]
+            _, marker, everyone, lists = self._see(world)
+        return _new(Verdict, (-1, 0, tuple(left), tuple(resets), tuple(found), everyone, lists, marker, now))  # type: ignore[possibly-undefined]
 
     def _look(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict | None:
         """The verdict of an `ask` that changes nothing: without charges, or refused. None if it would be admitted.
@@ -153,13 +153,13 @@ class LmdbGate(MappedGate):
                     txn.abort()
         except lmdb.Error as error:
             raise self._failed(error) from error
-        seen, marker, everyone = self._world
+        seen, marker, everyone, lists = self._world
         if world != seen:
-            _, marker, everyone = self._see(world)
+            _, marker, everyone, lists = self._see(world)
         if refused is not None:
-            return Verdict(*refused, tuple(found), everyone, marker, now)
+            return Verdict(*refused, tuple(found), everyone, lists, marker, now)
         if not charges:
-            return _new(Verdict, (-1, 0, (), (), tuple(found), everyone, marker, now))
+            return _new(Verdict, (-1, 0, (), (), tuple(found), everyone, lists, marker, now))
         for charge in charges:
             self._refused.pop(charge.key, None)
         return None

@@ -79,12 +79,12 @@ class MemoryGate(LocalGate):
                 else:
                     found.append(_EPOCH(value)[0] if len(value) == _CLEAN else self._odd(key, value))
             world = get(WORLD)
-            seen, marker, everyone = self._world
+            seen, marker, everyone, lists = self._world
             if world != seen:
-                _, marker, everyone = self._see(world)
+                _, marker, everyone, lists = self._see(world)
         if refused is not None:
-            return Verdict(*refused, tuple(found), everyone, marker, now)
-        return _new(Verdict, (-1, 0, tuple(left), tuple(resets), tuple(found), everyone, marker, now))
+            return Verdict(*refused, tuple(found), everyone, lists, marker, now)
+        return _new(Verdict, (-1, 0, tuple(left), tuple(resets), tuple(found), everyone, lists, marker, now))
 
     def _undo(self, charges: tuple[Charge, ...], values: list[bytes | None]) -> None:
         """Put back what was there, last first, so that a key charged twice gets its first value."""

@@ -112,6 +112,7 @@ class Verdict(NamedTuple):
         reset: for each charge, microseconds until its oldest place comes free (0 if nothing is used).
         epochs: for each asked key its epoch, 0 if it never moved, DIRTY while a change is under way.
         world: the epoch of what concerns every subject (keys, groups); DIRTY while under change.
+        lists: the epoch of the lists of addresses and callers (bans); DIRTY while under change.
         marker: the birth marker, b"" while the state is not loaded yet.
         at: the tick at which it was charged; `refund` wants it back.
     """
@@ -122,6 +123,7 @@ class Verdict(NamedTuple):
     reset: tuple[int, ...]
     epochs: tuple[int, ...]
     world: int
+    lists: int
     marker: bytes
     at: int
 
@@ -191,3 +193,6 @@ class Gate(Protocol):
 
 
 WORLD = b"w"  # the epoch key of everything at once; `mark` and `publish` take it like any other
+LISTS = (
+    b"x"  # the epoch key of the lists; every verdict tells it, so that a change of them reads nobody again
+)

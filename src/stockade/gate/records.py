@@ -1,25 +1,30 @@
 """The bytes that a state keeps for an epoch, its dirty marks, and the birth marker beside the world's epoch.
 
 An epoch is 16 bytes: its number and the tick of its last publication. Marks follow it, so a reader sees from the
-length alone that it is under change. The world's record is an epoch behind a 16-byte birth marker: one read tells a
-request whether the state is loaded and whether anything that concerns everyone has moved.
+length alone that it is under change. The world's record is an epoch behind a 16-byte birth marker and the number of
+the lists' epoch: one read tells a request whether the state is loaded and whether anything that concerns everyone has
+moved.
 """
 
 from __future__ import annotations
 
-import os
 import struct
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Iterable
 
+from stockade.gate import host
 from stockade.gate.protocol import DIRTY, Mark
 
 EPOCH = struct.Struct("<QQ")  # number, tick of publication
-MARK = struct.Struct("<8sIQQ")  # token, pid and start time of the writer, tick
+MARK = struct.Struct("<8s8sIQQ")  # token; host, pid and start time of the writer; tick
 CLEAN = EPOCH.size
 MARKER = 16
 NOT_LOADED = bytes(MARKER)
-WORLD_CLEAN = MARKER + CLEAN
+LISTED = struct.Struct(
+    "<q"
+)  # the lists' epoch as readers see it, DIRTY too; it has a record of its own for its marks
+HEAD = MARKER + LISTED.size
+WORLD_CLEAN = HEAD + CLEAN
+NEW_WORLD = NOT_LOADED + LISTED.pack(0)
 
 _epoch = EPOCH.unpack_from
 
@@ -31,6 +36,18 @@ def number(value: bytes | None) -> int:
     return int(_epoch(value)[0]) if len(value) == CLEAN else DIRTY
 
 
+def world(value: bytes | None) -> tuple[bytes, int, int]:
+    """Birth marker (b"" while not loaded), the world's epoch and the lists', of the world's record."""
+    if value is None:
+        return b"", 0, 0
+    marker = value[:MARKER]
+    return (
+        b"" if marker == NOT_LOADED else marker,
+        number(value[HEAD:]),
+        int(LISTED.unpack_from(value, MARKER)[0]),
+    )
+
+
 def raised(value: bytes | None, epoch: int, now: int) -> bytes:
     """The record with `epoch` if that is greater; its marks stay. Republishing renews the tick."""
     if value is None:
@@ -38,9 +55,9 @@ def raised(value: bytes | None, epoch: int, now: int) -> bytes:
     return EPOCH.pack(max(epoch, _epoch(value)[0]), now) + value[CLEAN:]
 
 
-def marked(value: bytes | None, token: bytes, pid: int, start: int, now: int) -> bytes:
-    """The record with a mark of `token` (one for each token, however often it marks)."""
-    mark = MARK.pack(token, pid, start, now)
+def marked(value: bytes | None, token: bytes, pid: int, now: int) -> bytes:
+    """The record with a mark of `token` (one for each token, however often it marks), set by this host's `pid`."""
+    mark = MARK.pack(token, host.id(), pid, host.own_start(pid), now)
     return mark_taken(value or EPOCH.pack(0, now), token) + mark
 
 
@@ -53,44 +70,24 @@ def mark_taken(value: bytes, token: bytes) -> bytes:
     return value[:CLEAN] + b"".join(kept)
 
 
-def marks(key: bytes, value: bytes) -> list[tuple[Mark, int, int]]:
-    """Each mark with pid and start time of its writer."""
-    return [(Mark(key, token, at), pid, start) for token, pid, start, at in MARK.iter_unpack(value[CLEAN:])]
+def stale(records: Iterable[tuple[bytes, bytes]], older: int, now: int) -> list[Mark]:
+    """Marks older than `older` microseconds, and those whose writer is dead, as far as this host can tell.
+
+    Args:
+        records: epoch keys with their records, marks and all.
+    """
+    found: list[Mark] = []
+    alive: dict[int, int] = {}
+    here = host.id()
+    for key, value in records:
+        for token, writer, pid, start, at in MARK.iter_unpack(value[CLEAN:]):
+            if writer == here and pid not in alive:
+                alive[pid] = host.started(pid)
+            if now - at > older or (writer == here and alive[pid] != start):
+                found.append(Mark(key, token, at))
+    return found
 
 
 def published(value: bytes) -> int:
     """The tick of the last publication."""
     return int(_epoch(value)[1])
-
-
-def started(pid: int) -> int:
-    """When a process of this pid started, in the kernel's ticks since boot; 0 if none lives.
-
-    With the pid it names one process for good: pids are used again, a pid with its start time is not (proc(5), field
-    22 of stat; the name in field 2 may hold spaces and parentheses, so it is cut off first). A zombie is dead.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        if Path("/proc/self").is_dir():
-            return 0
-        return _alive(pid)
-    fields = stat.rpartition(b")")[2].split()
-    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-def _alive(pid: int) -> int:
-    """1 if the process lives, where there is no /proc (development only)."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return 0
-    except PermissionError:
-        pass
-    return 1
-
-
-@lru_cache(maxsize=4)
-def own_start(pid: int) -> int:
-    """`started` of this process, read once for each pid (a forked child has another)."""
-    return started(pid)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import connections, router
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Q, Value, When
 
 from stockade.core import clock
 from stockade.gate.keys import SESSION, SUBJECT, session_key, subject_key
-from stockade.gate.protocol import WORLD
+from stockade.gate.protocol import LISTS, WORLD
 from stockade.models import Epoch, Session
 
 Pair = tuple[bytes, int]
@@ -100,7 +100,9 @@ def recent(since: float) -> tuple[list[Pair], int]:
     """What a new state must know: epochs that moved and sessions that ended in the last `since` seconds; the world."""
     using = alias()
     moment = clock.now_datetime() - datetime.timedelta(seconds=since)
-    moved = Epoch.objects.using(using).filter(key__startswith=SUBJECT.decode(), changed_at__gte=moment)
+    moved = Epoch.objects.using(using).filter(
+        Q(key__startswith=SUBJECT.decode(), changed_at__gte=moment) | Q(pk=LISTS.decode())
+    )
     pairs = [(key.encode(), value) for key, value in moved.values_list("key", "value").iterator()]
     over, at = Session.objects.using(router.db_for_write(Session)).filter(ended_at__gte=moment), ended()
     pairs += [(session_key(str(id)), at) for id in over.order_by().values_list("pk", flat=True).iterator()]
