@@ -436,7 +436,7 @@ def test_a_mark_of_another_host_is_stale_by_its_age_alone(
     gate: LocalGate, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(host, "id", lambda: b"another!")
+        elsewhere.setattr(host, "id", lambda: b"away")
         gate.mark([ALICE], ONE)
     monkeypatch.setattr(host, "started", lambda pid: 0)  # here no such process lives; there it may
     assert gate.stale(10 * SECOND) == []

@@ -30,16 +30,17 @@ def namespaces() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def id() -> bytes:
-    """8 bytes that name this boot of this host and its PID namespace: only within these does a pid name a process."""
+    """4 bytes that name this boot of this host and its PID namespace: only within these does a pid name a process."""
     parts = (boot_id(), platform.node(), *namespaces())
-    return sha256("\0".join(parts).encode()).digest()[:8]
+    return sha256("\0".join(parts).encode()).digest()[:4]
 
 
 def started(pid: int) -> int:
     """When a process of this pid started, in the kernel's ticks since boot; 0 if none lives.
 
-    With the pid it names one process for good: pids are used again, a pid with its start time is not (proc(5), field
-    22 of stat; the name in field 2 may hold spaces and parentheses, so it is cut off first). A zombie is dead.
+    With the pid it names one process: pids are used again, a pid with its start time is not (proc(5), field
+    22 of stat, here its low 32 bits; the name in field 2 may hold spaces and parentheses, so it is cut off first). A
+    zombie is dead.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
@@ -48,7 +49,7 @@ def started(pid: int) -> int:
             return 0
         return _alive(pid)
     fields = stat.rpartition(b")")[2].split()
-    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+    return 0 if fields[0] in (b"Z", b"X") else int(fields[19]) & 0xFFFFFFFF
 
 
 def _alive(pid: int) -> int:

@@ -15,7 +15,7 @@ from stockade.gate import host
 from stockade.gate.protocol import DIRTY, Mark
 
 EPOCH = struct.Struct("<QQ")  # number, tick of publication
-MARK = struct.Struct("<8s8sIQQ")  # token; host, pid and start time of the writer; tick
+MARK = struct.Struct("<8s4sIIQ")  # token; host, pid and start time of the writer; tick
 CLEAN = EPOCH.size
 MARKER = 16
 NOT_LOADED = bytes(MARKER)
