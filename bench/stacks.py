@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+from bench import postgres_server
 from bench.rows import Place, Row
 
 SECRET_KEY = "the bench's own, long enough for HS256, and no secret"
@@ -42,8 +43,8 @@ class Stack(Protocol):
         ...
 
 
-def common(place: Place) -> dict[str, Any]:
-    """What all stacks share: a SQLite file in WAL mode on a connection that stays open (to the stock parts' favour)."""
+def common(row: Row, place: Place) -> dict[str, Any]:
+    """What all stacks share; their database's connection stays open (to the stock parts' favour)."""
     return {
         "SECRET_KEY": SECRET_KEY,
         "ALLOWED_HOSTS": ["bench.example"],
@@ -53,17 +54,25 @@ def common(place: Place) -> dict[str, Any]:
         "INSTALLED_APPS": APPS,
         "MIDDLEWARE": MIDDLEWARE,
         "REST_FRAMEWORK": REST_FRAMEWORK,
-        "DATABASES": {
-            "default": {
-                "ENGINE": "django.db.backends.sqlite3",
-                "NAME": str(place.folder / "bench.sqlite3"),
-                "CONN_MAX_AGE": None,
-                "OPTIONS": {
-                    "transaction_mode": "IMMEDIATE",
-                    "timeout": 20,
-                    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-                },
-            }
+        "DATABASES": {"default": {**_database(row, place), "CONN_MAX_AGE": None}},
+    }
+
+
+def _database(row: Row, place: Place) -> dict[str, Any]:
+    if row.options.get("database") == "postgres":
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": place.folder.name,
+            "HOST": place.postgres,
+            "USER": postgres_server.USER,
+        }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(place.folder / "bench.sqlite3"),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         },
     }
 
@@ -75,7 +84,7 @@ class Bare:
         kept = REST_FRAMEWORK
         if row.options.get("authenticators"):
             kept = {name: value for name, value in kept.items() if name != "DEFAULT_AUTHENTICATION_CLASSES"}
-        return {"ROOT_URLCONF": "bench.sites.bare", "REST_FRAMEWORK": kept}
+        return {"ROOT_URLCONF": "bench.sites.bare", "REST_FRAMEWORK": kept, "BENCH_REDIS": place.redis}
 
     def issue(self, users: list[Any]) -> list[Issued]:
         # As long as the others' headers, so that the environ is alike.

@@ -5,7 +5,6 @@ Started as ``python -m bench.worker FD`` by `bench.driver`; sleeps in `recv` whi
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import io
 import os
@@ -14,10 +13,11 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from bench import postgres_server, redis_server
 from bench.messages import Answer, Counts
 from bench.rows import Place, Row
 from bench.stacks import STACKS, Issued, common
@@ -37,7 +37,7 @@ class Worker:
         from django.conf import settings
 
         self.row, self.place, self.stack = row, place, STACKS[row.stack]
-        settings.configure(**{**common(place), **self.stack.settings(row, place)})
+        settings.configure(**{**common(row, place), **self.stack.settings(row, place)})
         import django
         from django.core.wsgi import get_wsgi_application
 
@@ -59,6 +59,8 @@ class Worker:
             from django.contrib.auth.models import User
             from django.core.management import call_command
 
+            if self.row.options.get("database") == "postgres":
+                postgres_server.create(self.place.postgres, self.place.folder.name)
             call_command("migrate", verbosity=0)
             User.objects.bulk_create(
                 [
@@ -120,10 +122,10 @@ class Worker:
             sql += 1
             return execute(*args)
 
-        with connection.execute_wrapper(counting), redis_trips() as trips:
+        with connection.execute_wrapper(counting), redis_server.observed(self.place.redis) as traffic:
             for index in range(first, first + count):
                 self._expect_fine(index % usable)
-        return Counts(count, sql, trips[0])
+        return Counts(count, sql, traffic.trips, traffic.calls)
 
     def answer(self, index: int = 0, body: bytes = b"", path: str = "/api/article/") -> Answer:
         """One answer as the client sees it."""
@@ -276,24 +278,6 @@ def _together(threads: int, at: float, what: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(threads) as pool:
         return [future.result() for future in [pool.submit(one) for _ in range(threads)]]
-
-
-@contextlib.contextmanager
-def redis_trips() -> Iterator[list[int]]:
-    """Count what redis-py sends, one for each write to the server."""
-    from unittest import mock
-
-    from redis.connection import AbstractConnection
-
-    trips = [0]
-    send: Callable[..., Any] = AbstractConnection.send_packed_command
-
-    def counting(self: Any, *args: Any, **options: Any) -> Any:
-        trips[0] += 1
-        return send(self, *args, **options)
-
-    with mock.patch.object(AbstractConnection, "send_packed_command", counting):
-        yield trips
 
 
 def main() -> None:

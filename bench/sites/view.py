@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from rest_framework.request import Request
@@ -16,6 +17,25 @@ class Article(APIView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return Response(DOCUMENT)
+
+
+class ArticleAfterGet(APIView):
+    """The same after one GET, as one writes it with redis-py: a client for the process, its pool, its defaults."""
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        if _client().get("bench:greeting") != b"hello":
+            raise RuntimeError("The Redis of this run lost what was put there.")
+        return Response(DOCUMENT)
+
+
+@functools.cache
+def _client() -> Any:
+    import redis
+    from django.conf import settings
+
+    client = redis.Redis.from_url(settings.BENCH_REDIS)
+    client.set("bench:greeting", "hello")
+    return client
 
 
 class Profile(APIView):

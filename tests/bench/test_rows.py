@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import driver, races, redis_server, rows, stats
+from bench import driver, postgres_server, races, redis_server, rows, stats
 from bench.rows import ROWS, Place
 
 PLAN = driver.Plan(sittings=1, rounds=2, requests=3)
@@ -17,14 +17,15 @@ PRINCIPALS = PLAN.rounds * PLAN.requests + driver.SPARE
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder: Path = tmp_path_factory.mktemp("bench")
-    with redis_server.running(folder) as url:
-        assert url, "a Redis server comes with the locked packages"
-        yield Place(folder, url, PRINCIPALS)
+    with redis_server.running(folder) as redis, postgres_server.running(folder) as postgres:
+        place = Place(folder, redis, postgres, PRINCIPALS)
+        assert place.servers == rows.SERVERS, "both servers come with the locked packages"
+        yield place
 
 
 @pytest.fixture(scope="module")
 def results(place: Place) -> dict[str, stats.Result]:
-    samples = driver.measure(rows.select([row.name for row in ROWS], redis=True), place, PLAN)
+    samples = driver.measure(rows.select([row.name for row in ROWS], rows.SERVERS), place, PLAN)
     return {result.row.name: result for result in stats.evaluate(samples, samples[0])}
 
 
@@ -38,8 +39,10 @@ def test_queries_and_state_trips_are_as_promised(row: rows.Row, results: dict[st
     assert (results[row.name].sql, results[row.name].trips) == (row.sql, row.trips)
 
 
-def test_rows_that_need_redis_are_left_out_without_it() -> None:
-    assert all(row.options.get("cache") != "redis" for row in rows.select([], redis=False))
+@pytest.mark.parametrize("missing", sorted(rows.SERVERS))
+def test_rows_whose_server_is_missing_are_left_out(missing: str) -> None:
+    assert any(missing in row.needs for row in rows.select([], rows.SERVERS))
+    assert not any(missing in row.needs for row in rows.select([], rows.SERVERS - {missing}))
 
 
 @pytest.mark.parametrize("race", races.RACES, ids=[race.row.name for race in races.RACES])
