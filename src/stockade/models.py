@@ -55,6 +55,9 @@ class Session(models.Model):
     claims = models.JSONField(default=dict, blank=True, help_text="Further claims of its access tokens.")
     generation = models.PositiveIntegerField(default=1)
     kid = models.CharField(max_length=64, help_text="The key that made the current refresh token.")
+    previous_kid = models.CharField(
+        max_length=64, blank=True, help_text="The key that made the one before; empty for the first."
+    )
     stamp = models.CharField(
         max_length=64, help_text="Keyed digest of the password hash: a changed password ends it."
     )

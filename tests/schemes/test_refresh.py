@@ -265,6 +265,34 @@ def test_a_thief_of_an_old_key_cannot_make_tokens_of_current_sessions(pair: Pair
     assert redeem(second.refresh)
 
 
+def test_a_thief_of_an_old_key_cannot_make_the_token_before_the_current_one(
+    pair: Pair, log: Callable[..., Any]
+) -> None:
+    """The leeway gives the successor to whoever shows the previous generation: under another key it is a forgery."""
+    old = pair.refresh.split(".")[3]
+    keyring.rotate(now=True)
+    second = redeem(pair.refresh)
+    third = redeem(second.refresh)
+    forged = refresh.make(uuid.UUID(pair.session), 2, old)
+    assert refused(forged) == "refresh_kid"
+    with pytest.raises(InvalidCredential):
+        check(forged)
+    # It was never made here, so it is no sign that the honest holder's was stolen.
+    assert log("TOKEN_REUSE") == []
+    assert redeem(second.refresh).refresh == third.refresh
+    assert redeem(third.refresh)
+
+
+def test_the_row_keeps_the_key_of_the_generation_before(pair: Pair) -> None:
+    assert row(pair).previous_kid == ""
+    old = pair.refresh.split(".")[3]
+    keyring.rotate(now=True)
+    second = redeem(pair.refresh)
+    assert row(pair).previous_kid == old
+    assert redeem(second.refresh)
+    assert row(pair).previous_kid == second.refresh.split(".")[3]
+
+
 def test_a_token_from_before_a_restored_backup_is_refused(pair: Pair) -> None:
     second = redeem(pair.refresh)
     third = redeem(second.refresh)

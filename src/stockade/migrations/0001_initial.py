@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('claims', models.JSONField(blank=True, default=dict, help_text='Further claims of its access tokens.')),
                 ('generation', models.PositiveIntegerField(default=1)),
                 ('kid', models.CharField(help_text='The key that made the current refresh token.', max_length=64)),
+                ('previous_kid', models.CharField(blank=True, help_text='The key that made the one before; empty for the first.', max_length=64)),
                 ('stamp', models.CharField(help_text='Keyed digest of the password hash: a changed password ends it.', max_length=64)),
                 ('created_at', models.DateTimeField()),
                 ('auth_time', models.DateTimeField()),

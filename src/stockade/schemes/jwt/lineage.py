@@ -19,10 +19,8 @@ from stockade.schemes.shape import UserState, shape_of
 
 T = TypeVar("T")
 
-_TRIES = 5
-_BUSY = "The service is busy. Try again shortly."
 COLUMNS = (
-    "user_id", "generation", "kid", "stamp", "client", "scopes", "claims", "auth_time", "rotated_at",
+    "user_id", "generation", "kid", "previous_kid", "stamp", "client", "scopes", "claims", "auth_time", "rotated_at",
     "idle_expires_at", "expires_at", "ended_at",
 )  # fmt: skip
 
@@ -51,6 +49,7 @@ class Row:
     user_id: Any
     generation: int
     kid: str
+    previous_kid: str
     stamp: str
     client: str
     scopes: str | None

@@ -106,6 +106,7 @@ def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
     ).update(
         generation=shown.generation + 1,
         kid=signer,
+        previous_kid=shown.kid,
         rotated_at=now,
         idle_expires_at=now + datetime.timedelta(seconds=settings.refresh_idle),
     )
@@ -146,11 +147,16 @@ def _why_not(shown: refresh.Refresh, row: Row, now: datetime.datetime, leeway: f
         return "" if shown.kid == row.kid else "refresh_kid"
     if shown.generation > row.generation:
         return "refresh_future"  # the database was restored from a backup: old rows, newer tokens
-    # The row still stands at the successor, so that one is unused. Both directions: a clock that was set back by more
-    # than the leeway does not stretch it.
-    age = (now - row.rotated_at).total_seconds()
-    if shown.generation == row.generation - 1 and -leeway <= age < leeway:
-        return ""
+    if shown.generation == row.generation - 1:
+        if (
+            shown.kid != row.previous_kid
+        ):  # nor this one: whoever has an old key would else get the successor for it
+            return "refresh_kid"
+        # The row still stands at the successor, so that one is unused. Both directions: a clock that was set back by
+        # more than the leeway does not stretch it.
+        age = (now - row.rotated_at).total_seconds()
+        if -leeway <= age < leeway:
+            return ""
     return "refresh_reuse"
 
 
