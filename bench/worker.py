@@ -17,10 +17,10 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from bench import postgres_server, redis_server
+from bench import postgres_server, redis_server, stacks
 from bench.messages import Answer, Counts
 from bench.rows import Place, Row
-from bench.stacks import STACKS, Issued, common
+from bench.stacks import STACKS, Issued
 from bench.steps import PROBES, Probes, Step
 
 # Untimed requests before each turn: another process has had the core, its caches and its branch predictors.
@@ -37,7 +37,7 @@ class Worker:
         from django.conf import settings
 
         self.row, self.place, self.stack = row, place, STACKS[row.stack]
-        settings.configure(**{**common(row, place), **self.stack.settings(row, place)})
+        settings.configure(**stacks.settings(row, place))
         import django
         from django.core.wsgi import get_wsgi_application
 

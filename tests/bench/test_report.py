@@ -1,12 +1,10 @@
-"""Ratios, intervals and the documents that show them."""
+"""Ratios and their intervals."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from bench import report, stats
+from bench import stats
 from bench.driver import Samples
 from bench.messages import Counts
 from bench.rows import GET, ROWS
@@ -44,18 +42,3 @@ def test_the_interval_covers_what_differs_between_sittings() -> None:
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 51), (0.99, 100), (1.0, 100)])
 def test_percentile(share: float, expected: int) -> None:
     assert stats.percentile(range(1, 101), share) == expected
-
-
-def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> None:
-    document = tmp_path / "README.md"
-    document.write_text("before\n<!-- bench -->\nold \\1\n<!-- /bench -->\nafter\n")
-    assert report.insert("new \\1\n", document)
-    assert document.read_text() == "before\n<!-- bench -->\nnew \\1\n<!-- /bench -->\nafter\n"
-
-
-def test_a_document_without_markers_is_left_alone(tmp_path: Path) -> None:
-    document = tmp_path / "README.md"
-    document.write_text("text\n")
-    assert not report.insert("new\n", document)
-    assert not report.insert("new\n", tmp_path / "missing.md")
-    assert document.read_text() == "text\n"

@@ -50,15 +50,3 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     local = [target for target in targets if not re.match(r"[a-z]+:", target)]
     assert [target for target in local if not (page.parent / target).exists()] == []
-
-
-def test_the_measurements_shown_are_the_measurements_made() -> None:
-    """`make bench` writes bench/results.md; the README and docs/performance.md repeat it between two comments."""
-    results = ROOT / "bench" / "results.md"
-    measured = results.read_text().strip() if results.exists() else ""
-    for page in (ROOT / "README.md", ROOT / "docs" / "performance.md"):
-        (shown,) = re.findall(r"<!-- bench -->\n(.*?)<!-- /bench -->", page.read_text(), re.DOTALL)
-        if measured:
-            assert shown.strip() == measured, (
-                f"{page.name} shows other figures: run `make bench` or scripts/include.py"
-            )
