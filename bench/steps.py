@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
+from bench.redis_server import Traffic
+
 # Each is "module:qualified name"; one that does not exist is passed over.
 PROBES = (
     "django.core.handlers.wsgi:WSGIHandler.__call__",
@@ -39,6 +41,11 @@ PROBES = (
     "stockade.pipeline.memory:Memory.get",
     "stockade.gate.memory:MemoryGate.ask",
     "stockade.gate.lmdb:LmdbGate.ask",
+    "stockade.gate.redis.gate:RedisGate.ask",
+    "stockade.gate.redis.asking:command",
+    "stockade.gate.redis.line:Line.call",
+    "stockade.gate.redis.asking:Reading.verdict",
+    "redis.client:Redis.execute_command",
     "stockade.gate.windows:charge",
     "stockade.schemes.users:renewed",
     "stockade.drf.permissions:PolicyPermission.has_permission",
@@ -52,6 +59,7 @@ PROBES = (
     "rest_framework.views:APIView.check_throttles",
     "rest_framework.views:APIView.finalize_response",
 )
+SCRIPT = "evalsha"
 _OVERHEAD_TRIES, _OVERHEAD_CALLS = 20, 2_000
 
 
@@ -62,6 +70,17 @@ class Step(NamedTuple):
     calls: float
     whole: float
     own: float
+
+
+def served(traffic: Traffic, requests: int) -> list[Step]:
+    """What the Redis did for the requests, by its own clock; a script's whole contains the commands that it calls."""
+    inside = {name: spent for name, spent in traffic.microseconds.items() if name != SCRIPT}
+    steps = []
+    for name, spent in sorted(traffic.microseconds.items(), key=lambda item: item[0] != SCRIPT):
+        own = spent - sum(inside.values()) if name == SCRIPT else spent
+        label = f"redis-server:{name.upper()}"
+        steps.append(Step(label, traffic.calls[name] / requests, spent / requests, own / requests))
+    return steps
 
 
 class Probes:

@@ -21,7 +21,7 @@ from bench import postgres_server, redis_server, stacks
 from bench.messages import Answer, Counts
 from bench.rows import Place, Row
 from bench.stacks import STACKS, Issued
-from bench.steps import PROBES, Probes, Step
+from bench.steps import PROBES, Probes, Step, served
 
 # Untimed requests before each turn: another process has had the core, its caches and its branch predictors.
 SETTLE = 10
@@ -180,9 +180,10 @@ class Worker:
         for index in range(200):
             self._expect_fine(index % usable)
         probes.clear()
-        for index in range(first, first + count):
-            self._expect_fine(index % usable)
-        return probes.steps(count)
+        with redis_server.observed(self.place.redis) as traffic:
+            for index in range(first, first + count):
+                self._expect_fine(index % usable)
+        return [*probes.steps(count), *served(traffic, count)]
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
