@@ -1,0 +1,196 @@
+"""One run: episodes of traffic and faults on a stage, each history checked; prints a report as JSON.
+
+Usage: ``python -m tests.faults.run --state lmdb --database sqlite [--seconds N] [--seed S] [--faults NAME,NAME]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.faults import faults as parts
+from tests.faults.checker import GRACE, Report, check
+from tests.faults.client import Connection
+from tests.faults.controls import Controls
+from tests.faults.faults import Fault
+from tests.faults.history import Fault as Entry, History, line, now
+from tests.faults.stage import Stage, database_of, set_up, workers
+from tests.faults.traffic import Traffic, both
+from tests.faults.world import Person, populate
+
+EPISODE = 60.0  # seconds after which a history is checked and people are new
+PER_SECOND = 8  # people for each second of an episode
+LIVES = 4  # threads that change things
+KIDS = 4  # keys that sign for the people of an episode; all but the last are retired as compromised
+SESSIONS = 5
+
+
+def episode(stage: Stage, table: dict[str, Fault], seconds: float, seed: int) -> tuple[History, Report]:
+    """Traffic for some seconds while every fault of `table` comes at least once, in random order."""
+    chance = random.Random(seed)
+    history = History(seed)
+    people = crowd(int(seconds * PER_SECOND))
+    traffic = Traffic(history, people, populate(LIVES, 1), stage.ports, chance)
+    client = traffic.client()
+    await_service(stage, history)
+    began = time.monotonic()
+    traffic.start()
+    try:
+        rounds = [name for name in table if not name.startswith("_")]
+        chance.shuffle(rounds)
+        kids = list({person.kid: None for person in people})[:-1]
+        every = max(1, len(rounds) // (len(kids) + 1))
+        number = 0
+        while number < len(rounds) or time.monotonic() - began < seconds:
+            name = rounds[number] if number < len(rounds) else chance.choice(rounds)
+            number += 1
+            time.sleep(chance.uniform(0.1, 0.4))
+            moment = now()
+            table[name](stage, chance)
+            history.faults.append(Entry(name, moment, now()))
+            await_service(stage, history)
+            if kids and number % every == 0:
+                retire(traffic, client, people, kids.pop())
+    finally:
+        traffic.stop()
+        client.close()
+    if "FAULTS_DEBUG" in os.environ:
+        z = min(r.began for r in history.requests)
+        for f in history.faults:
+            print(line(f, z), file=sys.stderr)
+        c = Counter(
+            (int((r.began - z) / 1e8), r.answer.code, r.answer.worker)
+            for r in history.requests
+            if r.answer.status in (0, 503)
+        )
+        for k, v in sorted(c.items()):
+            print(k, v, file=sys.stderr)
+        c = Counter((int((r.began - z) / 1e9), r.answer.worker) for r in history.requests)
+        for k, v in sorted(c.items()):
+            print(k, v, file=sys.stderr)
+    return history, check(history)
+
+
+def crowd(count: int) -> list[Person]:
+    """People for an episode, whose tokens several keys have signed; one after the other, as they live."""
+    from stockade import keyring
+
+    groups = []
+    for _ in range(KIDS):
+        keyring.rotate(now=True)
+        groups.append(populate(max(1, count // KIDS), SESSIONS))
+    return [person for group in zip(*groups, strict=True) for person in group]
+
+
+def retire(traffic: Traffic, client: Any, people: list[Person], kid: str) -> None:
+    """A key is compromised: all that it has signed ends."""
+    rights = [right for person in people if person.kid == kid for right in both(*person.credentials)]
+    traffic.retired.add(kid)
+    for _ in range(50):
+        answer = client.change(
+            "retire a key", rights, "POST", "/change/", body={"what": "retire", "kid": kid}
+        )
+        if answer.status == 204:
+            break
+        time.sleep(0.05)  # it is repeated until it is answered, as an operator would
+
+
+def await_service(stage: Stage, history: History) -> None:
+    """Wait until every server is ready several times in a row; five seconds after a part's return it must be."""
+    if not history.faults:
+        parts.wait_for(lambda: parts.complete(stage), "every worker")
+        stage.controls.begin()
+        stage.mortals()
+    deadline, well = now() + GRACE, 0
+    while well < 4:
+        for port, _ in stage.ports:
+            connection = Connection(port)
+            well = well + 1 if connection.ask("GET", "/readyz").status == 200 else 0
+            connection.close()
+        if now() > deadline:
+            last = history.faults[-1].name if history.faults else "the start"
+            history.notes.append(f"no full service within 5 s after {last}")
+            return
+        if not well:
+            time.sleep(0.02)  # the workers decide when
+
+
+@contextlib.contextmanager
+def state_of(folder: Path, kind: str) -> Iterator[tuple[str, dict[str, Fault], dict[str, Any]]]:
+    """A state: its URL, its own faults, and what they need."""
+    if kind == "lmdb":
+        yield f"lmdb://{folder / 'state'}", dict(parts.LMDB), {}
+    else:
+        raise ValueError(kind)
+
+
+def run(state: str, database: str, seconds: float, seed: int, only: list[str]) -> dict[str, Any]:
+    """All episodes; what came of them, as JSON takes it."""
+    total: Counter[str] = Counter()
+    answers: Counter[int] = Counter()
+    recovery: dict[str, list[float]] = defaultdict(list)
+    problems: list[str] = []
+    after = 0
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-faults-")))
+        settings, postgres = stack.enter_context(database_of(folder, database))
+        url, table, needs = stack.enter_context(state_of(folder, state))
+        table |= parts.COMMON | (parts.POSTGRES if postgres else {})
+        table = {name: table[name] for name in only} if only else table
+        stage = Stage(folder, Controls(folder / "controls"), settings, postgres, needs)
+        set_up(folder, settings, url)
+        stack.enter_context(workers(stage))
+        deadline = time.monotonic() + seconds
+        number = 0
+        while not problems and (number == 0 or time.monotonic() < deadline):
+            length = min(EPISODE, max(1.0, deadline - time.monotonic()))
+            history, report = episode(stage, table, length, seed + number)
+            number += 1
+            total.update(report.returned)
+            answers.update(report.answers)
+            after += report.after
+            for name, took in report.recovery:
+                recovery[name].append(took)
+            if report.violations:
+                problems.append(f"seed {history.seed}\n{report.text()}\n{stage.output()}")
+    return {
+        "seed": seed,
+        "episodes": number,
+        "problems": problems,
+        "revocations": sum(total.values()),
+        "by kind": dict(total),
+        "requests after their revocation": after,
+        "answers": {str(status): count for status, count in sorted(answers.items())},
+        "recovery in ms: times, median, worst": {
+            name: [len(took), round(sorted(took)[len(took) // 2]), round(max(took))]
+            for name, took in sorted(recovery.items())
+        },
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", default="lmdb")
+    parser.add_argument("--database", default="sqlite")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--faults", default="")
+    asked = parser.parse_args()
+    only = [name for name in asked.faults.split(",") if name]
+    found = run(asked.state, asked.database, asked.seconds, asked.seed, only)
+    print(json.dumps(found, indent=1))
+    return 1 if found["problems"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

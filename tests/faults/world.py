@@ -1,0 +1,64 @@
+"""Who calls: users with sessions, each with tokens as a login gives them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One session of one user, and its tokens."""
+
+    name: str
+    session: str
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user and her sessions.
+
+    Args:
+        kid: the key that signed all of them.
+    """
+
+    pk: int
+    name: str
+    kid: str
+    credentials: tuple[Credential, ...]
+
+
+def populate(count: int, sessions: int) -> list[Person]:
+    """New users, all of them in the role, each with live sessions. Needs Django and migrated tables."""
+    from django.contrib.auth.models import Group, User
+    from django.db import transaction
+
+    from tests.faults.project.views import ROLE
+
+    role, _ = Group.objects.get_or_create(name=ROLE)
+    prefix = f"u{next(_numbers)}-"
+    with transaction.atomic():
+        made = [User(username=f"{prefix}{number}", password="md5$salt$none") for number in range(count)]
+        User.objects.bulk_create(made)
+        users = list(User.objects.filter(username__startswith=prefix).order_by("pk"))
+        User.groups.through.objects.bulk_create(
+            [User.groups.through(user_id=user.pk, group_id=role.pk) for user in users]
+        )
+        return [_person(user, sessions) for user in users]
+
+
+def _person(user: Any, sessions: int) -> Person:
+    import stockade
+    from stockade import keyring
+
+    kid = keyring.ring().signer().kid
+    credentials = []
+    for number in range(sessions):
+        pair = stockade.issue(user)
+        credentials.append(Credential(f"{user.username}/{number}", pair.session, pair.access, pair.refresh))
+    return Person(user.pk, user.username, kid, tuple(credentials))
