@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
-__all__ = ["__version__", "end_sessions", "invalidate", "issue"]
+__all__ = ["__version__", "allow", "ban", "disallow", "end_sessions", "invalidate", "issue", "unban"]
 
 if TYPE_CHECKING:
     from stockade.schemes.jwt import issue
-    from stockade.truth import end_sessions, invalidate
+    from stockade.truth import allow, ban, disallow, end_sessions, invalidate, unban
 
 _WHERE = {
     "issue": "stockade.schemes.jwt",
-    "end_sessions": "stockade.truth",
-    "invalidate": "stockade.truth",
+    **dict.fromkeys(("allow", "ban", "disallow", "end_sessions", "invalidate", "unban"), "stockade.truth"),
 }
 
 

@@ -42,6 +42,40 @@ def _parse(text: str) -> Address | None:
     return found
 
 
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")  # RFC 4291 section 2.5.5.2
+
+
+def network(text: str) -> Network:
+    """The network that `text` names: ``192.0.2.7``, ``192.0.2.0/24``, ``2001:db8::/32``; IPv4-mapped IPv6 as IPv4.
+
+    Raises:
+        ValueError: it names none; the message says what to write.
+    """
+    written = text.strip()
+    if len(written) > _LONGEST or "%" in written:
+        raise ValueError(f"{text[:_LONGEST]!r} is no address. Write one such as 192.0.2.7 or 2001:db8::/32.")
+    try:
+        found = ipaddress.ip_network(written)
+    except ValueError:
+        raise ValueError(_why_no_network(written)) from None
+    if isinstance(found, ipaddress.IPv6Network) and found.subnet_of(_MAPPED):
+        return ipaddress.IPv4Network((int(found.network_address) & 0xFFFFFFFF, found.prefixlen - 96))
+    return found
+
+
+def spelled(network: Network) -> str:
+    """A network in its one spelling: a single address without its prefix length."""
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def _why_no_network(text: str) -> str:
+    try:
+        loose = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return f"{text!r} is no address and no CIDR block. Write one such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32."
+    return f"{text!r} names a network by an address inside of it. Write {loose} for the network."
+
+
 @lru_cache(maxsize=65536)
 def limit_key(text: str) -> str:
     """The key that limits use for an address: IPv4 whole, IPv6 by its /64 (one customer's network has 2**64)."""

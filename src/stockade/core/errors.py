@@ -57,6 +57,11 @@ class Refusal(StockadeError):
         self.recorded = False  # whether the security log has it
         super().__init__(f"{self.status} {self.code}")
 
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """What the security log says besides; the client is not told."""
+        return {}
+
     def problem(self, *, type_base: str = "about:blank") -> dict[str, object]:
         """The members of the problem document (RFC 9457 section 3.1), plus `code` and, for fields, `errors`."""
         document: dict[str, object] = {
@@ -151,6 +156,27 @@ class Undeclared(Forbidden):
     default_detail = "This endpoint is not open."
 
 
+class Banned(Forbidden):
+    """403: the address, the user or the session is banned, or the address is not among those that are let in.
+
+    Args:
+        entry: the id of the entry that says so; for the log only.
+        kind: what it names: ``address``, ``user`` or ``session``; for the log only.
+    """
+
+    default_code = "banned"
+    default_detail = "Access is refused."
+
+    def __init__(self, entry: str, kind: str) -> None:
+        super().__init__(reason=f"banned:{kind}")
+        self.entry, self.kind = entry, kind
+
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """Which entry fired."""
+        return {"entry": self.entry}
+
+
 class NotVisible(Refusal):
     """404: it does not exist, or not for this caller; the two look alike."""
 
@@ -195,6 +221,15 @@ class TooMany(Refusal):
             reason=f"limit:{limit}",
         )
         self.retry_after, self.limit = retry_after, limit
+
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """Which limit fired, and when it takes requests again."""
+        return {"limit": self.limit, "seconds": self.retry_after}
+
+    def problem(self, *, type_base: str = "about:blank") -> dict[str, object]:
+        """The problem document, with the name of the limit: of several a client must know which to wait for."""
+        return {**super().problem(type_base=type_base), "limit": self.limit}
 
 
 class Unavailable(Refusal):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stockade.conf import Section, duration, setting
+from stockade.conf import Section, boolean, duration, names, setting
+from stockade.core import address
 from stockade.gate.mapped import MAP_SIZE, MIN_MAP_SIZE, TIMEOUT
 
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -75,4 +76,37 @@ class GateSettings(Section):
         "31d",
         why="How long an ended session is kept when room is short: at least as long as its tokens may live.",
         id="stockade.E031",
+    )
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    return tuple(address.spelled(address.network(text)) for text in names(value))
+
+
+@dataclass(frozen=True)
+class AddressSettings(Section):
+    """Addresses that are refused or let in by the settings, beside the bans in the database."""
+
+    NAME = "ADDRESSES"
+
+    allow: tuple[str, ...] = setting(
+        "allow",
+        _networks,
+        [],
+        why="Addresses and CIDR blocks that no wider or equal ban keeps out.",
+        id="stockade.E032",
+    )
+    deny: tuple[str, ...] = setting(
+        "deny",
+        _networks,
+        [],
+        why="Addresses and CIDR blocks that are banned. Of entries that cover an address the most specific decides.",
+        id="stockade.E033",
+    )
+    only_allowed: bool = setting(
+        "only_allowed",
+        boolean,
+        False,
+        why="Refuse every address that no entry allows, here or in the database.",
+        id="stockade.E034",
     )

@@ -31,6 +31,7 @@ class Leaf:
         limited: whether LIMITS apply; not to probes and to views that count their own failures.
         ignores_credentials: the body is the credential, and a client that sends its expired access token along must
             still be able to renew it: the header is not read.
+        probe: asked by load balancers: bans and address lists do not apply.
         cls: the view's class; None of a function.
 
     Attributes:
@@ -42,7 +43,7 @@ class Leaf:
 
     __slots__ = (
         "action", "cls", "cost", "detail", "guarded", "ignores_credentials", "limited", "limits", "mediated", "method",
-        "names_object", "rule", "safe", "sight", "view", "visible",
+        "names_object", "probe", "rule", "safe", "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,7 @@ class Leaf:
         view: str,
         limited: bool,
         ignores_credentials: bool,
+        probe: bool,
         cls: type[Any] | None,
     ) -> None:
         self.method, self.action, self.view = method, action, view
@@ -69,6 +71,7 @@ class Leaf:
         self.guarded, self.detail = guarded, detail
         self.limited = limited
         self.ignores_credentials = ignores_credentials
+        self.probe = probe
         self.cls = cls
         self.names_object = not self.safe or (detail and visible is not None and visible is not rule)
         sees = visible is not None and visible.about_objects
@@ -81,10 +84,10 @@ class Leaf:
 class Declared:
     """Everything that one view callable declares."""
 
-    __slots__ = ("leaves", "name", "unguarded")
+    __slots__ = ("leaves", "name", "probe", "unguarded")
 
-    def __init__(self, name: str, leaves: dict[str, Leaf]) -> None:
-        self.name = name
+    def __init__(self, name: str, leaves: dict[str, Leaf], probe: bool) -> None:
+        self.name, self.probe = name, probe
         self.leaves = leaves
         # An object rule on a view that cannot ask about objects: refused rather than half enforced.
         self.unguarded = any(leaf.mediated and not leaf.guarded for leaf in leaves.values())
@@ -134,6 +137,7 @@ def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
     extra = _limits(_keys(own("limits"), name, "limits", counted), own("throttle_scope"), scopes, name)
     costs = _keys(own("cost"), name, "cost", counted)
 
+    probe = own("probe") is True
     leaves: dict[str, Leaf] = {}
     answered = {*by_method, "OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
     if cls is None and isinstance(declared, Mapping) and "*" not in (keys := _names(declared)):
@@ -154,11 +158,12 @@ def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
             guarded=guarded,
             detail=_is_detail(cls, initkwargs),
             view=name,
-            limited=own("limited") is not False,
-            ignores_credentials=bool(getattr(cls, "ignores_credentials", False)),
+            limited=own("limited") is not False and not probe,
+            ignores_credentials=probe or bool(getattr(cls, "ignores_credentials", False)),
+            probe=probe,
             cls=cls,
         )
-    return Declared(name, leaves)
+    return Declared(name, leaves, probe)
 
 
 def _name(of: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stockade import keyring, truth
@@ -11,8 +11,9 @@ from stockade.core import clock
 from stockade.core.address import TrustedProxies, limit_key as address_key
 from stockade.core.context import RequestContext
 from stockade.core.credential import Credential
-from stockade.core.errors import InvalidCredential, TooMany, Unavailable, Undeclared
-from stockade.core.principal import ANONYMOUS
+from stockade.core.database import aside, snapshot_is_old, write_database
+from stockade.core.errors import Banned, InvalidCredential, TooMany, Unavailable, Undeclared
+from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.gate.headers import retry_after
 from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
 from stockade.pipeline.conf import PipelineSettings
@@ -23,8 +24,12 @@ from stockade.pipeline.memory import Entry, Memory, dead
 from stockade.pipeline.plans import NOTHING, Plan, Plans
 from stockade.schemes import attempts
 from stockade.schemes.protocol import Scheme
+from stockade.truth import lists
+from stockade.truth.epochs import alias as truth_database
+from stockade.truth.lists import Asked
 
 _UNKNOWN = -2  # an epoch that no verdict has
+_NOBODY = Asked()
 
 
 class NeedsThread(Exception):
@@ -147,10 +152,13 @@ class Engine:
         """The one atomic call. Returns whether SQL must be asked (`reload`) before the policy.
 
         Raises:
-            TooMany: over a limit. InvalidCredential: expired or ended. Unavailable: the state is away.
+            Banned: address, user or session. TooMany: over a limit. InvalidCredential: expired or ended.
+            Unavailable: the state is away.
         """
         entry = exchange.entry
         leaf = exchange.leaf
+        if lists.current().guarded:
+            self._turn_away(self._asked(exchange))
         if entry is None:
             if exchange.principal is ANONYMOUS or leaf is None:
                 plan = self.plans.anonymous(leaf, address_key(exchange.context.address))
@@ -158,6 +166,9 @@ class Engine:
                 plan = self.plans.authenticated(leaf, exchange.principal)
             exchange.plan = plan
             exchange.verdict = verdict = self._ask((), plan.charges)
+            copy = lists.current()
+            if verdict.lists != copy.epoch or verdict.at >= copy.until or copy.guarded:
+                self._keep_out(self._asked(exchange), verdict, plan.charges)
             if verdict.refused >= 0:
                 raise self._too_many(plan.charges, verdict)
             return False
@@ -173,6 +184,9 @@ class Engine:
         if verdict.marker != self.memory.marker:
             verdict = self._again(entry.keys, known.charges, verdict)
         exchange.verdict = verdict
+        copy = lists.current()
+        if verdict.lists != copy.epoch or verdict.at >= copy.until or copy.guarded:
+            self._keep_out(self._asked(exchange), verdict, known.charges)
         if verdict.refused >= 0:
             raise self._too_many(known.charges, verdict)
         if stale or verdict.epochs != entry.epochs or verdict.world != entry.world:
@@ -217,13 +231,22 @@ class Engine:
         if dirty:
             truth.reconcile_soon()
         try:
-            principal, refusal = entry.scheme.load(entry.credential), ""
+            principal, refusal = self._load(entry), ""
         except InvalidCredential as error:
             principal, refusal = None, error.reason
         # Under change nothing is kept: `fresh_until` in the past makes the next request ask again.
         left = (entry.expires - clock.now()) * 1_000_000
         until = 0 if dirty else verdict.at + int(min(self._max_age, left))
         entry.learn(principal, refusal, verdict.epochs, verdict.world, self._shared(until))
+
+    @staticmethod
+    def _load(entry: Entry) -> Principal:
+        """The principal as SQL knows it now: not a replica, and not an older snapshot of a transaction at hand."""
+        with write_database():
+            # DRF's classes without the middleware, under ATOMIC_REQUESTS.
+            if snapshot_is_old(truth_database()):
+                return aside(lambda: entry.scheme.load(entry.credential))
+            return entry.scheme.load(entry.credential)
 
     def _shared(self, until: int) -> int:
         """`until` or some tick of the second before it: entries of one second share the number and its memory."""
@@ -232,6 +255,82 @@ class Engine:
             return last
         self._until = until
         return until
+
+    # -- bans, in step 3 and wherever there is none ------------------------------------------------------------
+
+    def turn_away(self, context: RequestContext) -> None:
+        """Refuse an address that this worker knows to be banned, before anything else of the request is looked at.
+
+        Raises:
+            Banned: so it is. NeedsThread: SQL must be asked, and this is an event loop.
+        """
+        self._turn_away(Asked(context.address))
+
+    def pass_lists(self, context: RequestContext, session_user: Callable[[], str] | None = None) -> None:
+        """Ask the lists alone: for views that guard themselves, and answers that no view gives.
+
+        Args:
+            session_user: the user of Django's own session, primary key as text, "" for nobody; asks SQL.
+
+        Raises:
+            Banned: address or user. NeedsThread: see `turn_away`.
+        """
+        try:
+            verdict = self.gate.ask((), ())
+        except Unavailable:  # whoever is to mend it must get in: the truth is asked instead of its copy
+            if in_event_loop():
+                raise NeedsThread from None
+            who = Asked(context.address, session_user() if session_user is not None else "")
+            found = lists.hit(lists.about(who), who)
+            if found is not None:
+                raise Banned(*found) from None
+            return
+        copy = lists.current()
+        if lists.stale(copy, verdict) or (copy.callers and session_user is not None):
+            if in_event_loop():
+                raise NeedsThread
+            who = Asked(context.address, session_user() if session_user is not None else "")
+            self._keep_out(who, verdict, ())
+        elif copy.guarded:
+            self._keep_out(Asked(context.address), verdict, ())
+
+    @staticmethod
+    def _asked(exchange: Exchange) -> Asked:
+        """Whom the lists are asked about. Nobody, for a probe."""
+        leaf = exchange.leaf
+        if leaf is not None and leaf.probe:
+            return _NOBODY
+        entry = exchange.entry
+        principal = exchange.principal if entry is None else entry.principal
+        if principal is None or principal is ANONYMOUS:
+            return Asked(exchange.context.address)
+        credential = principal.credential
+        return Asked(
+            exchange.context.address,
+            principal.subject if principal.kind is Kind.USER else "",
+            () if credential is None else (credential.session, credential.id),
+        )
+
+    def _turn_away(self, who: Asked) -> None:
+        """Refuse whom this worker's copy keeps out, before anything is charged, if it holds still."""
+        if lists.hit(lists.current(), who) is not None:
+            self._keep_out(who, self.gate.ask((), ()), ())
+
+    def _keep_out(self, who: Asked, verdict: Verdict, charges: tuple[Charge, ...]) -> None:
+        """Refuse whom the lists keep out under `verdict`; what it has charged is given back."""
+        try:
+            copy = lists.current()
+            if lists.stale(copy, verdict):
+                if in_event_loop():
+                    raise NeedsThread
+                copy = lists.under(verdict, who)
+            found = lists.hit(copy, who)
+            if found is not None:
+                raise Banned(*found)
+        except BaseException:
+            if charges and verdict.refused < 0:
+                self.gate.refund(charges, verdict.at)
+            raise
 
     # -- step 4 ------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ _EVENTS: tuple[tuple[type[Refusal], Event], ...] = (
     (errors.InvalidCredential, Event.AUTHN_FAIL),
     (errors.CsrfFailed, Event.CSRF_FAIL),
     (errors.Unauthenticated, Event.AUTHZ_FAIL),
+    (errors.Banned, Event.BANNED),
     (errors.Forbidden, Event.AUTHZ_FAIL),
     (errors.NotVisible, Event.AUTHZ_FAIL),
     (errors.TooMany, Event.LIMIT_EXCEEDED),
@@ -51,6 +52,7 @@ def record(exchange: Exchange | None, refusal: Refusal) -> None:
         status=refusal.status,
         principal=principal if principal is not None and principal.is_authenticated else None,
         credential=entry.credential if entry is not None else None,
+        details=refusal.facts,
     )
 
 

@@ -13,7 +13,7 @@ from stockade.conf import Section
 from stockade.core.errors import ConfigurationError
 from stockade.edge.headers import HeaderSettings
 from stockade.events.conf import EventSettings
-from stockade.gate.conf import GateSettings
+from stockade.gate.conf import AddressSettings, GateSettings
 from stockade.keyring.conf import KeyringSettings, wrapping_keys
 from stockade.pipeline import registry as registries
 from stockade.pipeline.conf import PipelineSettings
@@ -21,8 +21,8 @@ from stockade.pipeline.declared import Declared
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
 
 SECTIONS: tuple[type[Section], ...] = (
-    PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, KeyringSettings, EventSettings,
-    HeaderSettings,
+    PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
+    EventSettings, HeaderSettings,
 )  # fmt: skip
 MIDDLEWARE = "stockade.web.Middleware"
 
@@ -66,6 +66,20 @@ def settings_findings() -> Iterator[Finding]:
             yield Finding(
                 "stockade.E004", f"STOCKADE has no {name!r}.", f"Known: {', '.join(sorted(known))}."
             )
+
+
+def address_findings() -> Iterator[Finding]:
+    """Nobody at all let in is a mistake: with the first request the operators are out as well."""
+    try:
+        settings = conf.build(AddressSettings, conf.raw())
+    except ConfigurationError:
+        return  # said by `settings_findings`
+    if settings.only_allowed and not settings.allow:
+        yield Finding(
+            "stockade.E035",
+            'STOCKADE["ADDRESSES"] lets only allowed addresses in and allows none.',
+            'Name at least the address that you administer it from: "allow": ["192.0.2.7"].',
+        )
 
 
 def key_findings() -> Iterator[Finding]:
@@ -117,7 +131,7 @@ def findings() -> list[Finding]:
     if not conf.configured():
         return []
     try:
-        found = [*settings_findings(), *key_findings()]
+        found = [*settings_findings(), *address_findings(), *key_findings()]
         if not found:
             registries.current()
     except ConfigurationError as error:

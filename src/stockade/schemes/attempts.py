@@ -13,11 +13,12 @@ from stockade.gate.keys import limit_key
 from stockade.gate.protocol import Charge, Gate, Limit, Verdict
 from stockade.gate.registry import get_gate
 from stockade.schemes.conf import AttemptSettings
+from stockade.truth import lists
 
 FAILED_AUTH = "failed_auth"
 SESSION_REFRESH = "session_refresh"
 # Not a guess: it was made here and held once. Its holder is not charged for it.
-HONEST = frozenset({"expired", "ended", "inactive", "gone", "password_changed"})
+HONEST = frozenset({"banned", "expired", "ended", "inactive", "gone", "password_changed"})
 
 
 class Reservation:
@@ -55,23 +56,32 @@ class Reservation:
         )
 
 
-def reserve(wanted: Iterable[tuple[str, str]]) -> Reservation:
+def reserve(wanted: Iterable[tuple[str, str]], address: str = "") -> Reservation:
     """Take a place of each named limit, all or none.
 
     Args:
         wanted: names from LIMITS and whom they count; a limit that is off is left out.
+        address: the client's, where what follows is dear: a banned one pays nothing and gets nothing.
 
     Raises:
+        Banned: the address is.
         TooMany: one of them is used up; nothing was taken.
         Unavailable: the state is away, and nothing is verified without it.
     """
     limits = load(AttemptSettings).limits
     found: list[tuple[Limit, str]] = [(limits[name], whom) for name, whom in wanted if name in limits]
     charges = tuple(Charge(limit, limit_key(limit, whom)) for limit, whom in found)
-    if not charges:
+    if not charges and not address:
         return Reservation(None, (), None)
     gate = get_gate()
     verdict = gate.ask((), charges)
+    if address:
+        try:
+            lists.judge(verdict, lists.Asked(address))
+        except BaseException:
+            if charges and verdict.refused < 0:
+                gate.refund(charges, verdict.at)
+            raise
     if verdict.refused >= 0:
         raise TooMany(max(1, math.ceil(verdict.wait / 1_000_000)), charges[verdict.refused].limit.name)
     return Reservation(gate, charges, verdict)
@@ -100,10 +110,11 @@ def failed_auth(address: str) -> Iterator[None]:
         address: the client's; IPv6 counts by its /64.
 
     Raises:
-        TooMany: this address has shown too many that did not hold.
+        Banned: this address is.
+        TooMany: it has shown too many that did not hold.
         Unavailable: the state is away.
     """
-    place = reserve([(FAILED_AUTH, address_key(address))])
+    place = reserve([(FAILED_AUTH, address_key(address))], address)
     try:
         yield
     except InvalidCredential as error:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.core.exceptions import PermissionDenied
 
+from stockade.core.database import pin, unpin
+from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
-from stockade.schemes import accounts, client, devices, login
+from stockade.schemes import accounts, banned, client, devices, login
 from stockade.schemes.evening import Ledger, count_from_now, count_no_more, evener
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ class LoginLimits:
         """Begin an attempt for a login by name and password.
 
         Raises:
+            PermissionDenied: the user is banned.
+            Banned: the address is.
             TooMany: the account or the address has failed too often.
             Unavailable: the state is away.
         """
@@ -61,6 +66,10 @@ class LoginLimits:
         request = _plain(request)
         attempt = login.begin(name[: accounts.MAX_NAME], request)
         setattr(request, ATTRIBUTE, (attempt, count_from_now()))
+        pin()  # the backends after this one: a replica may hold an old password
+        attempt.ban = banned.of_user(accounts.find(attempt.account))
+        if attempt.ban is not None:
+            raise PermissionDenied  # ends like a wrong password: Django asks no further backend and says that it failed
 
     def get_user(self, user_id: Any) -> None:
         """No user is this backend's."""
@@ -100,6 +109,7 @@ def _take(request: Any) -> tuple[login.Attempt, Ledger] | tuple[None, None]:
         return None, None
     delattr(request, ATTRIBUTE)
     count_no_more()
+    unpin()
     return found
 
 
@@ -107,6 +117,13 @@ def _succeeded(sender: Any, request: Any, user: Any, **rest: Any) -> None:
     attempt, _ = _take(request)
     if attempt is None:  # no login by name and password
         return
+    attempt.ban = banned.of_user(user)
+    if attempt.ban is not None:  # found by another name than its own, as other backends do
+        attempt.failed(str(user.pk))
+        request.session.flush()
+        refusal = LoginFailed()
+        refusal.recorded = True
+        raise refusal
     attempt.succeeded()
     emit(Event.LOGIN_SUCCESS, account=attempt.account, subject=str(user.pk))
     devices.remember(attempt.account, client.of(request).address)

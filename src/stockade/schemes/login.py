@@ -18,7 +18,8 @@ from stockade.core.credential import Credential
 from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
-from stockade.schemes import accounts, attempts, client, devices
+from stockade.gate.lists import Hit
+from stockade.schemes import accounts, attempts, banned, client, devices
 from stockade.schemes.conf import LoginSettings
 from stockade.schemes.evening import counted, evener
 from stockade.schemes.hiding import hide
@@ -34,13 +35,18 @@ _counted: ContextVar[bool] = ContextVar("stockade_login_counted", default=False)
 
 
 class Attempt:
-    """One try at one account, with its places taken. End it by `succeeded`, `failed` or `cancelled`."""
+    """One try at one account, with its places taken. End it by `succeeded`, `failed` or `cancelled`.
 
-    __slots__ = ("_place", "account", "known")
+    ban: of the account's user, once it is known; the client is not told, neither of it nor whether the password was
+        right.
+    """
+
+    __slots__ = ("_place", "account", "ban", "known")
 
     def __init__(self, account: str, known: str, place: attempts.Reservation) -> None:
         self.account, self.known, self._place = account, known, place
 
+        self.ban: Hit | None = None
     def succeeded(self) -> None:
         """The password was right: nothing is charged."""
         self._place.refund()
@@ -53,7 +59,10 @@ class Attempt:
         Args:
             subject: the user's primary key as text, if the account exists.
         """
-        emit(Event.LOGIN_FAIL, reason="no_active_account", status=401, account=self.account, subject=subject)
+        emit(
+            Event.LOGIN_FAIL, reason="no_active_account" if self.ban is None else "banned", status=401,
+            account=self.account, subject=subject, details=None if self.ban is None else {"entry": self.ban.entry},
+        )  # fmt: skip
         for limit in self._place.exhausted():
             emit(
                 Event.LOGIN_LOCK, reason=f"limit:{limit}", account=self.account, subject=subject,
@@ -70,12 +79,13 @@ def begin(name: str, request: HttpRequest | None) -> Attempt:
 
     Raises:
         TooMany: the account or the address has failed too often.
+        Banned: the address is.
         Unavailable: the state is away.
     """
     where = client.of(request)
     secure = request is not None and request.is_secure()
     standing = devices.standing(name, where.address, devices.cookies_of(request), secure)
-    return Attempt(name, standing.known, attempts.reserve(standing.whom))
+    return Attempt(name, standing.known, attempts.reserve(standing.whom, where.address))
 
 
 def in_progress() -> bool:
@@ -121,10 +131,11 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
         attempt.cancelled()
         hide(error)  # its frames held the credential
         raise
-    if user is not None and user.is_active:
+    if user is not None and user.is_active and attempt.ban is None:
         attempt.succeeded()
         _keep_sessions(user, existing, before, password)
         return user  # type: ignore[no-any-return]
+        attempt.ban = banned.of_user(user if user is not None else existing)
     try:
         evener().even_out(password, before, spent)
     finally:  # charged also if hashing is too busy for this: else a flood would make guessing free

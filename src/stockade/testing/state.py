@@ -30,7 +30,12 @@ def reset() -> None:
     clock.unshift()
     bus.forget()
     # Only what was imported can have something to forget.
-    for name in ("stockade.keyring", "stockade.truth.loading", "stockade.truth.reconciler"):
+    for name in (
+        "stockade.keyring",
+        "stockade.truth.loading",
+        "stockade.truth.lists",
+        "stockade.truth.reconciler",
+    ):
         room: Any = sys.modules.get(name)
         if room is not None:
             room.forget()

@@ -1,5 +1,6 @@
 """SQL is the truth and the state its copy: changes are announced before they commit, and repaired if a writer dies."""
 
+from stockade.truth.bans import allow, ban, disallow, unban
 from stockade.truth.change import changing, invalidate
 from stockade.truth.loading import ensure_loaded, follow, on_world_change
 from stockade.truth.reconciler import reconcile, reconcile_soon
@@ -7,8 +8,11 @@ from stockade.truth.sessions import end_sessions
 from stockade.truth.signals import connect
 
 __all__ = [
+    "allow",
+    "ban",
     "changing",
     "connect",
+    "disallow",
     "end_sessions",
     "ensure_loaded",
     "follow",
@@ -16,4 +20,5 @@ __all__ = [
     "on_world_change",
     "reconcile",
     "reconcile_soon",
+    "unban",
 ]

@@ -17,8 +17,8 @@ from django.db.models.expressions import DatabaseDefault
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from stockade.conf import configured
-from stockade.gate.protocol import WORLD
-from stockade.models import Session, SigningKey
+from stockade.gate.protocol import LISTS, WORLD
+from stockade.models import ListEntry, Session, SigningKey
 from stockade.truth import epochs, telling
 from stockade.truth.change import in_transaction, of_epochs
 from stockade.truth.links import Link, links_of, role_models
@@ -41,6 +41,8 @@ def connect() -> None:
         for model in _family(base):
             _watch(model, _world_saves, _saved, _world_deletes, _deleted)
     _watch(Session, _session_saves, _saved, _session_deletes, _deleted)
+    for model in _family(ListEntry):
+        _watch(model, _entry_saves, _saved, _entry_deletes, _deleted)
     _links.clear()
     for link in links_of(user):
         _links[link.through] = link
@@ -281,6 +283,22 @@ def _end(instance: Session, using: str, tell: Later | None) -> None:
     if in_transaction(using):
         epochs.hold_sessions([instance.pk], using)
     keep(instance, ending([instance.pk], using).begin(), tell)
+
+
+# -- bans --------------------------------------------------------------------------------------------------------------
+
+
+def _entry_saves(instance: ListEntry, raw: bool, using: str, **_: Any) -> None:
+    if raw:  # a fixture's row does not pass `save`
+        instance.normalise()
+    if configured():
+        change = of_epochs([LISTS], using).begin()
+        keep(instance, change, telling.of_entry(instance, using))
+
+
+def _entry_deletes(instance: ListEntry, using: str, **_: Any) -> None:
+    if configured():
+        begin(instance, [LISTS], using, telling.of_entry_gone(instance, using))
 
 
 def _saved(instance: models.Model, **_: Any) -> None:

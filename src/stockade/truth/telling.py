@@ -10,9 +10,10 @@ from typing import Any
 from django.contrib.auth.hashers import get_hasher, identify_hasher, is_password_usable
 from django.db import models
 
+from stockade.core import clock
 from stockade.core.context import current
 from stockade.events import Event, emit
-from stockade.models import Session
+from stockade.models import ListEntry, Session
 from stockade.truth.links import Link, name_of
 
 MANY = 500  # users that have an event each when one change concerns several; above, one event counts them
@@ -177,3 +178,40 @@ def of_session(instance: Session, using: str, reason: str) -> Later:
     # Now: the instance of a deleted row has no key any more.
     session, subject = str(instance.pk), str(instance.user_id)
     return lambda: emit(Event.SESSION_ENDED, reason=reason, session=session, subject=subject, using=using)
+
+
+# -- bans --------------------------------------------------------------------------------------------------------------
+
+
+def of_entry(instance: ListEntry, using: str) -> Later:
+    """What to tell once a ban or an allowed address is saved."""
+    known = ListEntry.objects.using(using).filter(pk=instance.pk).exists()
+    # Later: the row has no key before it is there.
+    return lambda: _entry(Event.BAN_CHANGED if known else Event.BAN_CREATED, instance, instance.pk, using)
+
+
+def of_entry_gone(instance: ListEntry, using: str) -> Later:
+    """What to tell once one is deleted. One that had run out was no ban any more."""
+    pk = instance.pk  # the instance of a deleted row has none
+    over = instance.expires_at is not None and instance.expires_at <= clock.now_datetime()
+    return lambda: None if over else _entry(Event.BAN_REMOVED, instance, pk, using)
+
+
+def _entry(event: Event, entry: ListEntry, pk: Any, using: str) -> None:
+    details: dict[str, str | int] = {"entry": str(pk)}
+    if entry.kind == ListEntry.Kind.ADDRESS:
+        details["value"] = entry.value
+    if entry.reason:
+        details["why"] = entry.reason
+    if entry.expires_at is not None:
+        details["expires"] = entry.expires_at.isoformat(timespec="seconds")
+    if entry.created_by:
+        details["by"] = entry.created_by
+    emit(
+        event,
+        reason=f"{entry.verb}:{entry.kind}",
+        subject=entry.value if entry.kind == ListEntry.Kind.USER else "",
+        session=entry.value if entry.kind == ListEntry.Kind.SESSION else "",
+        details=details,
+        using=using,
+    )

@@ -25,6 +25,7 @@ def protect(
     limits: Rates | Mapping[str, Rates] | None = None,
     cost: int | Mapping[str, int] | None = None,
     limited: bool = True,
+    probe: bool = False,
 ) -> Callable[[View], View]:
     """Declare who may call a view, and how often.
 
@@ -35,13 +36,17 @@ def protect(
         visible: what the caller may see at all: 404 outside it, 403 inside it but outside `policy`.
         limits: a rate such as ``"10/min"``, several, or a dict from HTTP methods to them.
         cost: how many places one request takes of every limit.
-        limited: False where the named LIMITS do not apply, only `limits`; for probes.
+        limited: False where the named LIMITS do not apply, only `limits`.
+        probe: True for what load balancers ask: no named LIMITS, bans and address lists do not apply, and a credential
+            is not looked at.
 
     Example:
         >>> @protect(policy=Authenticated(), limits="10/min")
         ... def export(request): ...
     """
-    declared = {"policy": policy, "visible": visible, "limits": limits, "cost": cost, "limited": limited}
+    declared = {
+        "policy": policy, "visible": visible, "limits": limits, "cost": cost, "limited": limited, "probe": probe,
+    }  # fmt: skip
 
     def decorate(view: View) -> View:
         # An async view keeps its identity: Django's transactions are synchronous, so a missing decision withholds its

@@ -12,13 +12,13 @@ from stockade.policy import Public
 from stockade.web.decorators import protect
 
 
-@protect(policy=Public(), limited=False)
+@protect(policy=Public(), probe=True)
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 while the process answers at all; for a liveness probe, which restarts what fails it."""
     return JsonResponse({"status": "ok"})
 
 
-@protect(policy=Public(), limited=False)
+@protect(policy=Public(), probe=True)
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 while state and database answer, else 503 with which of them does not; for a readiness probe."""
     parts = {"state": _state(), "database": _database()}

@@ -73,14 +73,18 @@ class Middleware:
         if registry is None:
             return await self.get_response(request)  # type: ignore[no-any-return]
         context = open_context(registry, request)
-        return self._close(registry, request, context, await self.get_response(request))
+        response = await self.get_response(request)
+        try:
+            return self._close(registry, request, context, response)
+        except NeedsThread:
+            return await sync_to_async(self._close)(registry, request, context, response)
 
     def _close(
         self, registry: Registry, request: HttpRequest, context: RequestContext, response: HttpResponseBase
     ) -> HttpResponseBase:
         exchange: Exchange | None = request.__dict__.get("stockade")
         if exchange is None:
-            if response.status_code == 404 and request.resolver_match is None:
+            if request.resolver_match is None:
                 response = self._unresolved(registry, context, response)
         elif response.status_code >= 400:
             if not exchange.recorded and getattr(response, "exception", False):
@@ -98,17 +102,24 @@ class Middleware:
     def _unresolved(
         self, registry: Registry, context: RequestContext, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """No URL fits: limits and the query string are looked at all the same, and the answer is a problem document."""
+        """No URL fits: bans, limits and the query string are looked at all the same; a 404 is a problem document.
+
+        What another middleware has answered in our place (a redirect, a static file) is not for the banned either.
+        """
         from django.conf import settings
 
         exchange = None
         try:
+            if response.status_code != 404:
+                registry.engine.pass_lists(context)
+                return response
+            registry.engine.turn_away(context)
             registry.engine.finder.refuse_query(context.meta.get("QUERY_STRING") or "")
             registry.engine.pass_gate(exchange := Exchange(context, None))
         except Refusal as refusal:
             return self._refuse(registry, exchange, refusal)
-        except NeedsThread:  # the next request to a view loads the state
-            return self._refuse(registry, exchange, Unavailable(reason="state_loading"))
+        except (OperationalError, InterfaceError):
+            return self._refuse(registry, exchange, Unavailable(reason="database"))
         return response if settings.DEBUG else respond(registry, NotVisible())
 
     # -- before the view ---------------------------------------------------------------------------------------
@@ -156,9 +167,11 @@ class Middleware:
         try:
             try:
                 # Only what may ask SQL leaves the event loop; the gate's call is shorter than a thread's switch.
-                if engine.remembers(request.META):
+                try:
+                    if not engine.remembers(request.META):
+                        raise NeedsThread
                     exchange = begin(registry, request, view)
-                else:
+                except NeedsThread:
                     exchange = await sync_to_async(begin)(registry, request, view)
                 if exchange is None:
                     return None

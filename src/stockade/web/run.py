@@ -21,6 +21,7 @@ from stockade.pipeline.memory import Entry
 from stockade.pipeline.record import record_success
 from stockade.pipeline.registry import Registry
 from stockade.schemes.users import renewed
+from stockade.truth import lists
 from stockade.web.content_type import UNREADABLE
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -51,6 +52,7 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
     """Step 1: the exchange, its credential found; None for a view that EXEMPT leaves alone.
 
     Raises:
+        Banned: the address is, or the browser's user where EXEMPT leaves the view alone.
         MethodNotAllowed: the view does not answer this method. Undeclared: its object rule cannot be enforced.
         BadRequest: the Content-Type or the path is malformed. BadRequest, InvalidCredential: see `Engine.find`.
     """
@@ -59,12 +61,15 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
     if match is not None:
         context.route = match.route
         if registry.exempts and registry.exempt(match):
+            registry.engine.pass_lists(context, partial(_session_user, request))
             return None
+    declared = registry.declared(view)
+    if lists.current().guarded and not declared.probe:
+        registry.engine.turn_away(context)
     if UNREADABLE in request.__dict__:
         raise BadRequest("The Content-Type cannot be read.", code="content_type")
     if "\0" in request.path_info:  # PostgreSQL takes none in text
         raise BadRequest("The path must not contain NUL characters.", code="null_character")
-    declared = registry.declared(view)
     leaf = declared.leaves.get(request.method or "")
     if leaf is None:
         raise MethodNotAllowed(tuple(declared.leaves))
@@ -78,6 +83,12 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         exchange.principal = given
     request.stockade = exchange  # type: ignore[attr-defined]
     return exchange
+
+
+def _session_user(request: HttpRequest) -> str:
+    """The primary key of the user of Django's own session, for views that EXEMPT leaves alone. Asks SQL."""
+    user = getattr(request, "user", None)
+    return str(user.pk) if user is not None and user.is_authenticated else ""
 
 
 def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:

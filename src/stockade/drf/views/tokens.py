@@ -13,7 +13,7 @@ from stockade.core.errors import InvalidCredential
 from stockade.drf.serializers import StrictSerializer
 from stockade.drf.views.base import CredentialView, TextField
 from stockade.policy import Public
-from stockade.schemes import attempts, client, devices, jwt, login
+from stockade.schemes import attempts, banned, client, devices, jwt, login
 from stockade.schemes.jwt import JWTScheme, Pair, refresh
 
 if TYPE_CHECKING:
@@ -143,4 +143,6 @@ def _check(token: str) -> None:
         jwt.check(token)
     else:
         scheme = JWTScheme()
-        scheme.load(scheme.verify(token, {}))
+        credential = scheme.verify(token, {})
+        scheme.load(credential)
+        banned.refuse(credential.subject, credential.session, credential.id)

@@ -12,7 +12,7 @@ from stockade.core.errors import InvalidCredential
 from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.models import Session
-from stockade.schemes import attempts, stamp
+from stockade.schemes import attempts, banned, stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import refresh
 from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist, read_row
@@ -31,6 +31,7 @@ def redeem(token: object) -> Pair:
     Raises:
         InvalidCredential: it does not hold; what that ended is committed before this is raised.
         TooMany: its session is refreshed too often.
+        Banned: its user or session is.
         Unavailable: the database stays busy or away.
         RuntimeError: called within `transaction.atomic`, where a rollback would undo the end of a stolen session.
     """
@@ -71,7 +72,7 @@ def check(token: object) -> None:
     To say so before the leeway is over would tell a thief, who watches his copy this way, when to redeem it.
 
     Raises:
-        InvalidCredential: it could not.
+        InvalidCredential: it could not. Banned: its user or session is.
         TooMany: its session's token is shown too often.
     """
     shown = _read(token)
@@ -88,6 +89,8 @@ def check(token: object) -> None:
         raise InvalidCredential(reason="refresh_superseded" if reason == "refresh_reuse" else reason)
 
 
+    if not reason:
+        banned.refuse(row.subject, str(shown.session))
 def _read(token: object) -> refresh.Refresh:
     shown = refresh.read(token)
     attempts.of_session(str(shown.session))
@@ -133,6 +136,7 @@ def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
         return "password_changed"
     pair, credential = next_pair(row, shown.session)
     emit(Event.TOKEN_REFRESHED, credential=credential, reason="" if won else "leeway", using=alias)
+    banned.refuse(row.subject, str(shown.session))  # neither is this: a ban ends, and the session goes on
     return pair
 
 

@@ -18,7 +18,7 @@ from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.gate import keys
 from stockade.models import Session
-from stockade.schemes import client, stamp
+from stockade.schemes import banned, client, stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import signing
 from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist
@@ -62,7 +62,7 @@ def issue(
 
     Raises:
         ValueError: a claim or a scope is not to be written into a token, or the user is not saved.
-        LoginFailed: the user is inactive.
+        LoginFailed: the user is inactive. Banned: so he is.
     """
     extra = signing.checked(claims)
     bound = _scope_text(scopes)
@@ -72,6 +72,7 @@ def issue(
         raise LoginFailed(reason="inactive")
     where = client.of(request)
     settings = load(JWTSettings)
+    banned.refuse(str(user.pk))
     now = clock.now_datetime()
     subject = str(user.pk)
     session = Session(

@@ -1,0 +1,183 @@
+"""The ban and allow lists as a worker keeps them: compiled once, asked at every request, without any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from stockade.core import address
+from stockade.core.address import Network
+
+NEVER = float("inf")  # when what does not expire ends
+_ANSWERS = 65_536  # addresses whose answer is kept; 16 MB at most
+UNLISTED = "only_allowed"  # the entry of an address that is refused because no entry allows it
+STATIC = "settings"  # the entry of what ADDRESSES in the settings says
+
+
+class Entry(NamedTuple):
+    """One line of a list.
+
+    Args:
+        id: how the log names it: its primary key, or `STATIC`.
+        allow: False for a ban.
+        kind: ``address``, ``user`` or ``session``.
+        value: an address or CIDR block; a user's primary key; an id of a session or a credential.
+        expires: seconds since the epoch, `NEVER` if it does not.
+    """
+
+    id: str
+    allow: bool
+    kind: str
+    value: str
+    expires: float = NEVER
+
+
+class Hit(NamedTuple):
+    """Why somebody is refused.
+
+    Args:
+        entry: the id of the ban that fired.
+        kind: what it names: ``address``, ``user`` or ``session``.
+    """
+
+    entry: str
+    kind: str
+
+
+class _Found(NamedTuple):
+    """What the lists say of one address, and until when."""
+
+    hit: Hit | None
+    until: float
+
+
+class _Table:
+    """The networks of one IP version by length, longest first: of those that cover an address the longest decides.
+
+    Args:
+        bits: of an address.
+    """
+
+    __slots__ = ("_bits", "_levels")
+
+    def __init__(self, bits: int, rows: Iterable[tuple[int, int, Entry]]) -> None:
+        self._bits = bits
+        levels: dict[int, dict[int, tuple[Entry, ...]]] = {}
+        for length, start, entry in rows:
+            level = levels.setdefault(length, {})
+            key = start >> (bits - length)
+            known = level.get(key)
+            level[key] = (entry,) if known is None else (*known, entry)
+        self._levels = [(bits - length, levels[length]) for length in sorted(levels, reverse=True)]
+
+    def decide(self, number: int, now: float) -> Entry | None:
+        """The entry that decides about an address: the most specific that has not expired, an allowing one first."""
+        for shift, level in self._levels:
+            entries = level.get(number >> shift)
+            if entries is not None:
+                live = [entry for entry in entries if entry.expires > now]
+                if live:
+                    return max(live, key=lambda entry: (entry.allow, entry.expires))
+        return None
+
+
+class Lists:
+    """Everything that is banned or allowed, as it was read under one epoch. Never changed: a new reading is a new one.
+
+    Args:
+        entries: in any order; one that names no address is left out, and `broken` counts it.
+        only_allowed: whether an address that no entry allows is refused.
+        epoch: of the verdict under which they were read; -2 is no verdict's.
+        until: the tick from which on they are too old to be believed.
+
+    Attributes:
+        guarded: whether there is anything to ask; False costs a request one look.
+        callers: whether any user, session or credential is banned.
+        size: how many entries there are.
+    """
+
+    __slots__ = (
+        "_answers", "_only", "_sessions", "_tables", "_users", "broken", "callers", "epoch", "guarded", "size", "until",
+    )  # fmt: skip
+
+    def __init__(
+        self, entries: Iterable[Entry] = (), *, only_allowed: bool = False, epoch: int = -2, until: int = 0
+    ) -> None:
+        rows: dict[int, list[tuple[int, int, Entry]]] = {4: [], 6: []}
+        self._users: dict[str, Entry] = {}
+        self._sessions: dict[str, Entry] = {}
+        self._only = only_allowed
+        self._answers: dict[str, _Found] = {}
+        self.epoch, self.until = epoch, until
+        self.broken = self.size = 0
+        for entry in entries:
+            self.size += 1
+            if entry.kind == "address":
+                network = _network(entry.value)
+                if network is None:
+                    self.broken += 1
+                else:
+                    rows[network.version].append((network.prefixlen, int(network.network_address), entry))
+            elif not entry.allow:
+                people = self._users if entry.kind == "user" else self._sessions
+                known = people.get(entry.value)
+                if known is None or known.expires < entry.expires:
+                    people[entry.value] = entry
+        self._tables = {4: _Table(32, rows[4]), 6: _Table(128, rows[6])}
+        self.callers = bool(self._users or self._sessions)
+        self.guarded = bool(self.callers or only_allowed or rows[4] or rows[6])
+
+    def of_address(self, text: str, now: float) -> Hit | None:
+        """Why requests from this address are refused; None if they are not.
+
+        Args:
+            text: as `TrustedProxies.client` gives it; what is no address is on no list.
+            now: seconds since the epoch.
+        """
+        found = self._answers.get(text)
+        if found is None or found.until <= now:
+            found = self._judge(text, now)
+            if len(self._answers) >= _ANSWERS:
+                self._answers.clear()
+            self._answers[text] = found
+        return found.hit
+
+    def _judge(self, text: str, now: float) -> _Found:
+        ip = address.parse(text)
+        entry = None if ip is None else self._tables[ip.version].decide(int(ip), now)
+        if entry is None:
+            return _Found(Hit(UNLISTED, "address") if self._only else None, NEVER)
+        # A shorter network is of no interest before this one has expired.
+        return _Found(None if entry.allow else Hit(entry.id, "address"), entry.expires)
+
+    def of_user(self, subject: str, now: float) -> Hit | None:
+        """The ban of a user, by primary key as text."""
+        entry = self._users.get(subject)
+        return Hit(entry.id, "user") if entry is not None and entry.expires > now else None
+
+    def of_sessions(self, ids: Iterable[str], now: float) -> Hit | None:
+        """The ban of a session or a credential by one of its ids."""
+        for id in ids:
+            entry = self._sessions.get(id)
+            if entry is not None and entry.expires > now:
+                return Hit(entry.id, "session")
+        return None
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return address.network(text)
+    except ValueError:
+        return None
+
+
+def covering(text: str) -> list[str]:
+    """Every spelling that an entry about this address may have, itself included: 33 of IPv4, 129 of IPv6."""
+    ip = address.parse(text)
+    if ip is None:
+        return []
+    bits, number = ip.max_prefixlen, int(ip)
+    make = type(ip)
+    found = [str(ip)]
+    found += [f"{make(number >> (bits - length) << (bits - length))}/{length}" for length in range(bits)]
+    return found

@@ -1,0 +1,32 @@
+"""Bans of users and sessions, for whoever knows by other means than a request's credential whom it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stockade.gate.lists import Hit
+from stockade.gate.registry import get_gate
+from stockade.truth import lists
+
+
+def of_user(user: Any) -> Hit | None:
+    """The ban of a user; None for nobody. Asks the state in any case, so that an account that exists takes no longer.
+
+    Raises:
+        Unavailable: the state is away.
+    """
+    subject = "" if user is None else str(user.pk)
+    return lists.find(get_gate().ask((), ()), lists.Asked(subject=subject))
+
+
+def refuse(subject: str, *sessions: str) -> None:
+    """Refuse a user or one of these ids if banned.
+
+    Args:
+        subject: the user's primary key as text.
+        sessions: ids of the session and the credential.
+
+    Raises:
+        Banned: one of them is. Unavailable: the state is away.
+    """
+    lists.judge(get_gate().ask((), ()), lists.Asked("", subject, sessions))

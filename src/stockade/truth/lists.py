@@ -1,0 +1,226 @@
+"""This worker's copy of the ban and allow lists: read again when their epoch moves, asked of SQL while they change."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from django.db import DatabaseError, connections, router
+from django.db.models import Q, QuerySet
+
+from stockade.conf import load, on_change
+from stockade.core import clock
+from stockade.core.database import aside, snapshot_is_old
+from stockade.core.errors import Banned
+from stockade.gate.conf import AddressSettings
+from stockade.gate.lists import NEVER, STATIC, Entry, Hit, Lists, covering
+from stockade.gate.protocol import DIRTY, Verdict
+from stockade.models import ListEntry
+from stockade.truth.loading import on_world_change
+from stockade.truth.reconciler import reconcile_soon
+
+_log = logging.getLogger("stockade.truth")
+# What sends no signal (`QuerySet.update`, raw SQL, memory:// in another process) bites within 30 seconds: a copy is
+# read again after 20, and a long one, which is read aside, is believed for 10 more meanwhile.
+_SOFT = 20_000_000  # microseconds
+_HARD = 10_000_000
+LONG = 5_000  # entries; reading more takes so long that a request does not wait for it
+
+_current = Lists()
+_lock = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+class Asked(NamedTuple):
+    """Who is asked about.
+
+    Args:
+        address: the client's.
+        subject: of a user, its primary key as text; "" for anybody else.
+        sessions: ids of the session and the credential.
+    """
+
+    address: str = ""
+    subject: str = ""
+    sessions: tuple[str, ...] = ()
+
+
+def current() -> Lists:
+    """The copy of this worker, as it is."""
+    return _current
+
+
+def stale(lists: Lists, verdict: Verdict) -> bool:
+    """Whether `under` must be asked before `lists` may answer for `verdict`."""
+    # An empty state says nothing about what has moved.
+    return verdict.lists != lists.epoch or verdict.at >= lists.until or not verdict.marker
+
+
+def under(verdict: Verdict, who: Asked) -> Lists:
+    """Lists that answer about `who` as SQL does now. May ask SQL: not in an event loop.
+
+    Args:
+        verdict: of the gate, asked for before this.
+
+    Raises:
+        django.db.DatabaseError: SQL must be asked and does not answer; nobody is let in then.
+    """
+    lists = _current
+    if verdict.lists == DIRTY:
+        reconcile_soon()
+        return about(who)
+    if not verdict.marker:
+        return about(who)
+    if verdict.at < lists.until and verdict.lists <= lists.epoch:
+        return lists  # read by another thread, under this epoch or a later one
+    if lists.size > LONG:
+        _read_aside(verdict)
+        if verdict.lists == lists.epoch and verdict.at < lists.until + _HARD:
+            return lists
+        return about(who)
+    if not _lock.acquire(blocking=False):
+        return about(who)
+    try:
+        return _now(lambda: _read(verdict))
+    finally:
+        _lock.release()
+
+
+def hit(lists: Lists, who: Asked) -> Hit | None:
+    """Why `who` is refused; None if not."""
+    if not lists.guarded:
+        return None
+    now = clock.now()
+    found = lists.of_address(who.address, now) if who.address else None
+    if found is None and lists.callers:
+        found = lists.of_user(who.subject, now) or lists.of_sessions(who.sessions, now)
+    return found
+
+
+def find(verdict: Verdict, who: Asked) -> Hit | None:
+    """Why `who` is refused under a verdict that was asked for just now. May ask SQL, see `under`.
+
+    Raises:
+        django.db.DatabaseError: as `under`.
+    """
+    lists = _current
+    return hit(under(verdict, who) if stale(lists, verdict) else lists, who)
+
+
+def judge(verdict: Verdict, who: Asked) -> None:
+    """Refuse `who` if the lists say so; see `find`.
+
+    Raises:
+        Banned: they do.
+    """
+    found = find(verdict, who)
+    if found is not None:
+        raise Banned(*found)
+
+
+def forget() -> None:
+    """Drop the copy: the settings or the state are others now, or a test wants a clean start."""
+    global _current
+    _current = Lists()
+
+
+def join(timeout: float = 10.0) -> None:
+    """Wait for a reading aside, if one is under way; for tests."""
+    thread = _thread
+    if thread is not None:
+        thread.join(timeout)
+
+
+on_change(forget)
+on_world_change(forget)
+
+
+# -- SQL ---------------------------------------------------------------------------------------------------------------
+
+
+def _read(verdict: Verdict) -> Lists:
+    """The whole table, with the lock held. Begun after the verdict: so it has what the epoch promises, or more."""
+    global _current
+    settings = load(AddressSettings)
+    rows = ListEntry.objects.using(_database())
+    lists = Lists(
+        [*_static(settings), *_entries(rows.order_by())],
+        only_allowed=settings.only_allowed,
+        epoch=verdict.lists,
+        until=verdict.at + _SOFT,
+    )
+    if lists.broken:
+        _log.warning("%d entries of the ban list name no address and refuse nobody.", lists.broken)
+    _current = lists
+    return lists
+
+
+def about(who: Asked) -> Lists:
+    """What SQL says about one caller, by the index: while the lists change or are read, or the state is away."""
+    return _now(lambda: _ask(who))
+
+
+def _now(call: Callable[[], Lists]) -> Lists:
+    """Ask SQL as it is now: in an older snapshot a new ban would not be there."""
+    return aside(call) if snapshot_is_old(_database()) else call()
+
+
+def _database() -> str:
+    return router.db_for_write(ListEntry)
+
+
+def _ask(who: Asked) -> Lists:
+    settings = load(AddressSettings)
+    wanted = Q(kind=ListEntry.Kind.ADDRESS, value__in=covering(who.address))
+    if who.subject:
+        wanted |= Q(kind=ListEntry.Kind.USER, value=who.subject)
+    if who.sessions:
+        wanted |= Q(kind=ListEntry.Kind.SESSION, value__in=who.sessions)
+    rows = ListEntry.objects.using(_database()).filter(wanted)
+    return Lists([*_static(settings), *_entries(rows.order_by())], only_allowed=settings.only_allowed)
+
+
+def _entries(rows: QuerySet[ListEntry]) -> Iterable[Entry]:
+    now = clock.now_datetime()
+    columns = ("pk", "verb", "kind", "value", "expires_at")
+    live = rows.filter(Q(expires_at=None) | Q(expires_at__gt=now))
+    for pk, verb, kind, value, expires in live.values_list(*columns).iterator():
+        end = NEVER if expires is None else expires.timestamp()
+        yield Entry(str(pk), verb == ListEntry.Verb.ALLOW, kind, value, end)
+
+
+def _static(settings: AddressSettings) -> Iterable[Entry]:
+    for value in settings.allow:
+        yield Entry(STATIC, True, "address", value)
+    for value in settings.deny:
+        yield Entry(STATIC, False, "address", value)
+
+
+def _read_aside(verdict: Verdict) -> None:
+    """Have a thread read a long list; requests ask SQL about themselves until it has."""
+    global _thread
+    if not _lock.acquire(blocking=False):
+        return
+
+    def work() -> None:
+        try:
+            _read(verdict)
+        except DatabaseError as error:
+            _log.warning("the ban list could not be read: %s", type(error).__name__)
+        finally:
+            _lock.release()
+            connections.close_all()
+
+    _thread = threading.Thread(target=work, name="stockade-lists", daemon=True)
+    _thread.start()
+
+
+def _after_fork() -> None:
+    global _lock, _thread
+    _lock, _thread = threading.Lock(), None
+
+
+os.register_at_fork(after_in_child=_after_fork)
