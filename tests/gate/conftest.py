@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from stockade.gate import places
 from stockade.gate.base import LocalGate
 from stockade.gate.lmdb import LmdbGate
 from stockade.gate.memory import MemoryGate
+from stockade.gate.redis.address import parse
+from stockade.gate.redis.gate import RedisGate
 from tests.gate.oracle import Clock
+from tests.state_servers import Server, redis_server
 
 MAP = 16 << 20
+SERVERS = ("redis", "valkey")
 
 
 @pytest.fixture(scope="session")
@@ -41,14 +46,26 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "lmdb"])
+@pytest.fixture(params=["memory", "lmdb", "redis", "valkey"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Every state; a further one joins the conformance suite here."""
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def servers(disk: Path) -> Iterator[dict[str, Server]]:
+    """One server of each kind; a test begins with an empty state."""
+    with ExitStack() as stack:
+        yield {
+            kind: stack.enter_context(redis_server(kind, folder=Path(tempfile.mkdtemp(dir=disk))))
+            for kind in SERVERS
+        }
+
+
 @pytest.fixture
-def make_gate(kind: str, folder: Path, clock: Clock) -> Iterator[Callable[..., LocalGate]]:
+def make_gate(
+    kind: str, folder: Path, clock: Clock, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., LocalGate]]:
     """Makes gates of the kind under test over one and the same place; they are closed at the end."""
     made: list[LocalGate] = []
 
@@ -56,6 +73,10 @@ def make_gate(kind: str, folder: Path, clock: Clock) -> Iterator[Callable[..., L
         gate: LocalGate
         if kind == "memory":
             gate = MemoryGate(ticks=clock, **options)
+        elif kind in SERVERS:
+            gate = RedisGate(parse(request.getfixturevalue("servers")[kind].url), ticks=clock, **options)
+            if not made:
+                gate.reset()
         else:
             gate = LmdbGate(folder / "state", ticks=clock, **{"map_size": MAP, **options})
         made.append(gate)

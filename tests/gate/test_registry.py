@@ -39,9 +39,8 @@ def state(url: str, folder: Path) -> Any:
 @pytest.mark.parametrize(
     ("url", "advice"),
     [
-        ("redis://localhost", "later release"),
-        ("rediss://localhost", "later release"),
-        ("redis+sentinel://localhost", "later release"),
+        ("redis://", "host is missing"),
+        ("redis+sentinel://localhost", "service is missing"),
         ("", "names no state"),
         ("memory", "names no state"),
         ("memory:///path", "Nothing follows"),

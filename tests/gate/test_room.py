@@ -22,6 +22,12 @@ def use(gate: LocalGate, who: str) -> bool:
     return gate.ask((), (Charge(MINUTE, limit_key(MINUTE, who)),)).refused < 0
 
 
+@pytest.fixture(params=["memory", "lmdb"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The states that look after their room themselves; of Redis see `test_redis`."""
+    return str(request.param)
+
+
 @pytest.fixture
 def small(make_gate: Callable[..., LocalGate], kind: str) -> LocalGate:
     return make_gate(entries=2_000) if kind == "memory" else make_gate(map_size=1 << 20)

@@ -53,6 +53,8 @@ class Event(Enum):
     KEY_RETIRED = ("crypt_key_retired", Level.WARN, Kind.LIFE)
     STATE_LOST = ("sys_state_lost", Level.CRITICAL, Kind.SYSTEM)
     STATE_LOADED = ("sys_state_loaded", Level.WARN, Kind.SYSTEM)
+    STATE_AWAY = ("sys_state_away", Level.CRITICAL, Kind.SYSTEM)
+    STATE_BACK = ("sys_state_back", Level.WARN, Kind.SYSTEM)
     EVENTS_DROPPED = ("sys_events_dropped", Level.CRITICAL, Kind.SYSTEM)
 
     def __init__(self, tag: str, level: Level, kind: Kind) -> None:

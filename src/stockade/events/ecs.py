@@ -45,6 +45,8 @@ _MEANING: dict[Event, tuple[list[str], list[str], str]] = {
     Event.KEY_RETIRED: (["configuration"], ["deletion"], "A signing key was retired"),
     Event.STATE_LOST: (["process"], ["error"], "The shared state was lost"),
     Event.STATE_LOADED: (["process"], ["info"], "The shared state was loaded again"),
+    Event.STATE_AWAY: (["process"], ["error"], "The shared state is away"),
+    Event.STATE_BACK: (["process"], ["info"], "The shared state answers again"),
     Event.EVENTS_DROPPED: (["process"], ["error"], "Events were dropped"),
 }
 _LOUDNESS = {Level.INFO: ("info", 3), Level.WARN: ("warn", 5), Level.CRITICAL: ("critical", 8)}

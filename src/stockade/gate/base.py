@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -13,7 +15,7 @@ from stockade.core import clock
 from stockade.core.errors import Unavailable
 from stockade.gate import records, windows
 from stockade.gate.keys import LIMIT, SESSION, SUBJECT, check_epoch_key, check_limit_key
-from stockade.gate.protocol import LISTS, WORLD, Charge, Mark, Usage, Verdict
+from stockade.gate.protocol import LISTS, NOBODY, WORLD, Charge, Mark, StateReport, Usage, Verdict, owner_of
 
 T = TypeVar("T")
 _BIRTH = b"b"  # names one life of the state, so that a load notices if it was wiped meanwhile
@@ -30,11 +32,6 @@ class Txn(Protocol):
     def delete(self, key: bytes, /) -> object: ...
 
 
-def _check_token(token: bytes) -> None:
-    if len(token) != 8:
-        raise ValueError("A token is 8 bytes.")
-
-
 class LocalGate(ABC):
     """A state on this machine. Subclasses give transactions and the hot path.
 
@@ -46,6 +43,7 @@ class LocalGate(ABC):
     """
 
     url: str
+    kind: str
 
     def __init__(
         self,
@@ -89,7 +87,7 @@ class LocalGate(ABC):
 
     def mark(self, keys: Iterable[bytes], token: bytes) -> None:
         """Set a dirty mark of this writer on each epoch (before its SQL commits). `token`: 8 bytes."""
-        _check_token(token)
+        records.check_token(token)
         listed = list(keys)
         for key in listed:
             check_epoch_key(key)
@@ -108,7 +106,7 @@ class LocalGate(ABC):
 
     def publish(self, epochs: Iterable[tuple[bytes, int]], token: bytes) -> None:
         """After the commit: set each epoch if greater, and take this token's mark off it."""
-        _check_token(token)
+        records.check_token(token)
         listed = list(epochs)
         for key, _ in listed:
             check_epoch_key(key)
@@ -135,7 +133,11 @@ class LocalGate(ABC):
         pairs = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
         return records.stale(pairs, older, self._ticks())
 
-    def load(self, epochs: Iterable[tuple[bytes, int]], world: int) -> None:
+    def loading(self) -> AbstractContextManager[bool]:
+        """Whether the caller may fill the state: here only this process could."""
+        return nullcontext(True)
+
+    def load(self, epochs: Iterable[tuple[bytes, int]], world: int, owner: bytes = NOBODY) -> None:
         """Fill an empty state from SQL (each set if greater), then write a new birth marker, last.
 
         If another worker finished its load first, its marker stays: the state is as full with it.
@@ -175,8 +177,8 @@ class LocalGate(ABC):
             if txn.get(_BIRTH) != birth:
                 raise Unavailable(reason="state: wiped while it was loaded")
             head, value = _split(WORLD, txn.get(WORLD))
-            if head.startswith(records.NOT_LOADED):
-                head = secrets.token_bytes(records.MARKER) + head[records.MARKER :]
+            if head.startswith(records.NOT_LOADED) or owner_of(head) != owner:
+                head = secrets.token_bytes(8) + owner + secrets.token_bytes(4) + head[records.MARKER :]
             txn.put(WORLD, head + records.raised(value, world, self._ticks()))
 
         self._write(finish)
@@ -189,6 +191,18 @@ class LocalGate(ABC):
     def _odd(self, key: bytes, value: bytes) -> int:
         """The epoch of a record that has not the length of a clean one."""
         return self._see(value)[2] if key == WORLD else records.number(value)
+
+    def describe(self) -> StateReport:
+        """What is known of the state; for checks."""
+        before = time.perf_counter()
+        marker = self.ask((), ()).marker
+        trip = round((time.perf_counter() - before) * 1_000_000)
+        used, room = self._room()
+        return StateReport(self.kind, bool(marker), marker, used=used, room=room, round_trip=trip)
+
+    @abstractmethod
+    def _room(self) -> tuple[int, int]:
+        """Bytes in use, and bytes that there may be, as far as they are counted."""
 
     # -- limits ------------------------------------------------------------------------------------------------------
 

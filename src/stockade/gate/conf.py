@@ -10,9 +10,19 @@ from typing import Any
 from stockade.conf import Section, boolean, duration, names, setting
 from stockade.core import address
 from stockade.gate.mapped import MAP_SIZE, MIN_MAP_SIZE, TIMEOUT
+from stockade.gate.redis import address as redis
 
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_STATES = '"memory://", "lmdb://" or "lmdb:///a/directory"'
+_STATES = '"memory://", "lmdb://", "lmdb:///a/directory", "redis://host:6379/0" or "redis+sentinel://host/service/0"'
+
+
+class StateUrl(str):
+    """A URL that may hold a password: its repr does not."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<state {redis.parse(str(self)).public}>"
 
 
 def state(value: Any) -> str:
@@ -20,10 +30,12 @@ def state(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"Write {_STATES}.")
     scheme, separator, rest = value.partition("://")
-    if scheme in ("redis", "rediss", "redis+sentinel"):
-        raise ValueError(f"{scheme}:// comes with a later release. Until then write {_STATES}.")
+    if scheme in redis.SCHEMES:
+        redis.parse(value)
+        return StateUrl(value)
     if not separator or scheme not in ("memory", "lmdb"):
-        raise ValueError(f"{value!r} names no state. Write {_STATES}.")
+        shown = scheme if separator else "a text without ://"  # what follows may hold a password
+        raise ValueError(f"{shown!r} names no state. Write {_STATES}.")
     if scheme == "memory" and rest:
         raise ValueError('Nothing follows in "memory://".')
     if rest and (not Path(rest).is_absolute() or "?" in rest or "#" in rest):
@@ -53,7 +65,8 @@ class GateSettings(Section):
         "STATE",
         state,
         "lmdb://",
-        why="Where limits and epochs are shared: all processes of a host (lmdb), or one process alone (memory).",
+        why="Where limits and epochs are shared: by a host's processes (lmdb), by many hosts (redis), or not at all "
+        "(memory).",
         id="stockade.E020",
     )
     state_size: int = setting(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -44,6 +45,8 @@ class MappedGate(LocalGate):
     Raises:
         ConfigurationError: on first use (or `open`), if the place or those who use it are not as they must be.
     """
+
+    kind = "lmdb"
 
     def __init__(
         self,
@@ -131,6 +134,21 @@ class MappedGate(LocalGate):
             self._env.reader_check()
         return Unavailable(reason=f"state: {type(error).__name__}")
 
+    @contextmanager
+    def loading(self) -> Iterator[bool]:
+        """Whether the caller may fill the state. A file lock, because the kernel frees it when its holder is killed."""
+        self.open()
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self.directory / "loading", flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(descriptor)
+
     # -- room --------------------------------------------------------------------------------------------------------
 
     def _tend(self) -> None:
@@ -168,6 +186,9 @@ class MappedGate(LocalGate):
             found, size = env.stat(), env.info()["map_size"]
         pages = found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"]
         return pages * found["psize"] / size
+
+    def _room(self) -> tuple[int, int]:
+        return round(self.fill() * self._map_size), self._map_size
 
     # -- life --------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from stockade.gate.protocol import WORLD, Charge, Verdict
 
 T = TypeVar("T")
 MAX_ENTRIES = 250_000  # about 100 MB of records and keys
+_RECORD = 400  # bytes that one takes, key and dict entry and all; for reports
 _PAUSE = 64  # new keys between two sweeps
 _BATCH = 2048  # records looked at in one sweep: two milliseconds at most
 
@@ -33,6 +34,7 @@ class MemoryGate(LocalGate):
     """
 
     url = "memory://"
+    kind = "memory"
 
     def __init__(self, *, entries: int = MAX_ENTRIES, **rest: Any) -> None:
         super().__init__(**rest)
@@ -132,6 +134,9 @@ class MemoryGate(LocalGate):
         with self._lock:
             found = [pair for pair in self._data.items() if pair[0].startswith(prefix)]
         return iter(sorted(found))
+
+    def _room(self) -> tuple[int, int]:
+        return len(self._data) * _RECORD, self._entries * _RECORD
 
     def reset(self) -> None:
         """Forget everything, birth marker included."""

@@ -9,7 +9,9 @@ with ``t``. A gate raises ValueError for a key of another kind, so that no limit
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -20,6 +22,7 @@ EXACT = 60  # up to this N every admission is kept with its own time
 MAX_COUNT = 1_000_000_000
 MAX_PERIOD = 10 * 366 * 86_400_000_000
 MAX_NAME = 100
+NOBODY = bytes(4)  # an owner of a state that belongs to no database (tests)
 MAX_KEY = 500  # bytes; lmdb takes 511, and the gate's own index needs some of them
 
 
@@ -47,6 +50,7 @@ class Limit:
         label: the name as a structured-field string (RFC 9651 section 3.3.3), what is not ASCII percent-encoded.
         policy: what RateLimit-Policy says of it.
         head, tail: what `keys.limit_key` puts before and after whom it counts.
+        packed: shape and count, 12 bytes, as a state's script takes them.
 
     Raises:
         ValueError: the limit cannot be meant; the message says what to write.
@@ -62,6 +66,7 @@ class Limit:
     policy: str = field(init=False, repr=False, compare=False)
     head: bytes = field(init=False, repr=False, compare=False)
     tail: bytes = field(init=False, repr=False, compare=False)
+    packed: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         name, count, period = self.name, self.count, self.period
@@ -86,6 +91,7 @@ class Limit:
         fill(self, "head", b"l" + raw + b"\0")
         # The shape is part of the key: counts of another shape mean something else, so a changed one starts afresh.
         fill(self, "tail", b"\0%d%s" % (period, b"e" if exact else b"s"))
+        fill(self, "packed", struct.pack("<QI", self.shape, count))
 
     @property
     def seconds(self) -> int:
@@ -146,6 +152,53 @@ class Usage:
     reset: int
 
 
+@dataclass(frozen=True, slots=True)
+class StateReport:
+    """What a state says of itself, for `stockade check --deploy`. None: it has no such thing, or does not tell.
+
+    Args:
+        kind: memory, lmdb or redis.
+        loaded: whether it has a birth marker.
+        marker: the birth marker, b"" while there is none.
+        used, room: bytes in use, and how many there may be.
+        clock: microseconds since 1970 by the clock of the server that holds it.
+        version: of that server, as it writes it; with its name where it is not Redis.
+        run: the id of that server's run.
+        role: master or slave.
+        replicas: how many are connected.
+        eviction: its maxmemory-policy.
+        persistence: whether it writes its data to disk.
+        min_replicas, max_lag: its min-replicas-to-write, and min-replicas-max-lag in seconds.
+        down_after: the Sentinels' down-after-milliseconds; sentinels: how many of those that STATE names answered.
+        foreign: a key in its database that is none of ours, if one was found.
+        round_trip: microseconds.
+    """
+
+    kind: str
+    loaded: bool
+    marker: bytes = b""
+    used: int | None = None
+    room: int | None = None
+    clock: int | None = None
+    version: str | None = None
+    run: str | None = None
+    role: str | None = None
+    replicas: int | None = None
+    eviction: str | None = None
+    persistence: bool | None = None
+    min_replicas: int | None = None
+    max_lag: int | None = None
+    down_after: int | None = None
+    sentinels: int | None = None
+    foreign: str | None = None
+    round_trip: int | None = None
+
+
+def owner_of(marker: bytes) -> bytes:
+    """The owner that `Gate.load` wrote into a marker."""
+    return marker[8:12]
+
+
 class Gate(Protocol):
     """A state. Every method may raise `stockade.core.errors.Unavailable`; the caller fails closed."""
 
@@ -171,8 +224,20 @@ class Gate(Protocol):
         """Marks older than `older` microseconds or whose writer is dead: the reconciler bumps and publishes them."""
         ...
 
-    def load(self, epochs: Iterable[tuple[bytes, int]], world: int) -> None:
-        """Fill an empty state from SQL (each set if greater), then write a new birth marker, last."""
+    def loading(self) -> AbstractContextManager[bool]:
+        """Whether the caller may fill the state: one thread of all that share it at a time, while others wait."""
+        ...
+
+    def load(self, epochs: Iterable[tuple[bytes, int]], world: int, owner: bytes = NOBODY) -> None:
+        """Fill an empty state from SQL (each set if greater), then write a new birth marker, last.
+
+        Args:
+            owner: 4 bytes that name the database which the state is a copy of; the marker has them (`owner_of`).
+        """
+        ...
+
+    def describe(self) -> StateReport:
+        """What is known of the state where it runs; for checks, not for requests."""
         ...
 
     def usage(self, prefix: bytes = b"") -> list[Usage]:

@@ -15,6 +15,7 @@ from stockade.gate import host
 from stockade.gate.protocol import DIRTY, Mark
 
 EPOCH = struct.Struct("<QQ")  # number, tick of publication
+WRITER = struct.Struct("<4sII")  # host, pid and start time
 MARK = struct.Struct("<8s4sIIQ")  # token; host, pid and start time of the writer; tick
 CLEAN = EPOCH.size
 MARKER = 16
@@ -57,8 +58,19 @@ def raised(value: bytes | None, epoch: int, now: int) -> bytes:
 
 def marked(value: bytes | None, token: bytes, pid: int, now: int) -> bytes:
     """The record with a mark of `token` (one for each token, however often it marks), set by this host's `pid`."""
-    mark = MARK.pack(token, host.id(), pid, host.own_start(pid), now)
+    mark = token + writer(pid) + now.to_bytes(8, "little")
     return mark_taken(value or EPOCH.pack(0, now), token) + mark
+
+
+def writer(pid: int) -> bytes:
+    """What a mark says of who set it, a process of this host."""
+    return WRITER.pack(host.id(), pid, host.own_start(pid))
+
+
+def check_token(token: bytes) -> None:
+    """ValueError unless `token` may name a writer's change."""
+    if len(token) != 8:
+        raise ValueError("A token is 8 bytes.")
 
 
 def mark_taken(value: bytes, token: bytes) -> bytes:

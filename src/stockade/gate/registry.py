@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stockade.conf import load, on_change
 from stockade.core.errors import ConfigurationError
 from stockade.gate import conf, life, places
 from stockade.gate.protocol import Gate
+from stockade.gate.redis import address
 
 if TYPE_CHECKING:
     from stockade.gate.base import LocalGate
@@ -27,20 +28,23 @@ def open_gate(
     """A gate by its URL, opened, so that what is wrong with the place stops the start.
 
     Args:
-        url: ``memory://``, ``lmdb://`` (a directory of the project's own, see `places`) or ``lmdb:///directory``.
+        url: ``memory://``, ``lmdb://`` (a directory of the project's own, see `places`), ``lmdb:///directory``, or
+            where a Redis is (see `stockade.gate.redis.address`).
         project: names the project's directory.
         size: bytes of the map; 0 for the default.
         timeout: seconds to wait for a turn to write; 0 for the default.
         keep: seconds for which ended sessions are kept at least; 0 for the default.
 
     Raises:
-        ConfigurationError: stockade.E020 for the URL, E022 to E029 for the place.
+        ConfigurationError: stockade.E020 for the URL, E022 to E029 for the place, E036 for a missing library.
     """
     try:
         conf.state(url)
     except ValueError as error:
         raise ConfigurationError("stockade.E020", "STATE is wrong.", str(error)) from None
     keeping = {"keep_session": round(keep * _SECOND)} if keep else {}
+    if url.partition("://")[0] in address.SCHEMES:
+        return _redis_gate(address.parse(url), timeout, keeping)
     if url == "memory://":
         from stockade.gate.memory import MemoryGate
 
@@ -53,6 +57,19 @@ def open_gate(
     gate = LmdbGate(directory, map_size=size or MAP_SIZE, timeout=timeout or TIMEOUT, url=url, **keeping)
     gate.open()
     return gate
+
+
+def _redis_gate(where: address.Address, timeout: float, keeping: dict[str, Any]) -> Gate:
+    try:
+        from stockade.gate.redis.gate import TIMEOUT, RedisGate
+    except ImportError as error:
+        raise ConfigurationError(
+            "stockade.E036",
+            f"STATE is in a Redis, and {error.name} is not installed.",
+            'Install it: pip install "django-stockade[redis]".',
+        ) from error
+    # No connection yet: while the Redis is away requests are answered with 503, and the process serves when it is back.
+    return RedisGate(where, timeout=timeout or TIMEOUT, **keeping)
 
 
 def get_gate() -> Gate:

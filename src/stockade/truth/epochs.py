@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import secrets
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from stockade.gate.protocol import LISTS, WORLD
 from stockade.models import Epoch, Session
 
 Pair = tuple[bytes, int]
+_OWNER = "o"  # a row of Epoch that is no epoch
 CHUNK = 500  # names in one statement: SQLite takes 999 parameters
 
 
@@ -27,6 +29,16 @@ def alias() -> str:
 def subject(pk: object) -> bytes:
     """The epoch key of a user, by primary key."""
     return subject_key(str(pk))
+
+
+def owner() -> bytes:
+    """4 bytes that name this database. A state that was filled from another knows nothing of what was revoked here."""
+    rows = Epoch.objects.using(alias())
+    found = rows.filter(pk=_OWNER).values_list("value", flat=True).first()
+    if found is None:
+        new = {"value": secrets.randbits(32), "changed_at": clock.now_datetime()}
+        found = rows.get_or_create(pk=_OWNER, defaults=new)[0].value
+    return int(found).to_bytes(4, "little")
 
 
 def is_session(key: bytes) -> bool:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from django.db import connections
-
 from stockade import keyring
+from stockade.core.database import aside, snapshot_is_old
 from stockade.core.errors import Unavailable
 from stockade.events import Event, emit
-from stockade.gate.protocol import DIRTY, Gate
+from stockade.gate.protocol import DIRTY, Gate, owner_of
 from stockade.truth import epochs
 
 F = TypeVar("F", bound=Callable[[], object])
@@ -54,11 +51,13 @@ def ensure_loaded(gate: Gate, marker: bytes, *, since: float = SINCE) -> bytes:
     Raises:
         Unavailable: another worker is loading it and takes long, or it could not be loaded; try again in a second.
     """
-    if marker:
-        if _known.get(gate) != marker:
-            _meet(gate, marker)
+    if marker and _known.get(gate) == marker:
         return marker
-    found = _load_aside(gate, since) if _in_event_loop() else _load(gate, since)
+    if _in_event_loop() or snapshot_is_old(epochs.alias()):
+        # There SQL is refused, and here a transaction does not see what was revoked since it began.
+        found = aside(lambda: _load(gate, since, marker), _PATIENCE, "state_loading")
+    else:
+        found = _load(gate, since, marker)
     _meet(gate, found)
     return found
 
@@ -84,19 +83,23 @@ def _meet(gate: Gate, marker: bytes) -> None:
         listener()
 
 
-def _load(gate: Gate, since: float) -> bytes:
+def _load(gate: Gate, since: float, marker: bytes) -> bytes:
+    if marker and owner_of(marker) == epochs.owner():
+        return marker  # filled by another worker, from the database that is ours too
     with _only_one(gate) as mine:
         if not mine:
             return _await(gate)
+        owner = epochs.owner()
         found = gate.ask((), ()).marker
-        if found:  # by another, between our question and our turn
+        if found and owner_of(found) == owner:  # by another, between our question and our turn
             return found
-        if gate in _known:
-            emit(Event.STATE_LOST, details={"state": gate.url.partition("://")[0]})
+        if gate in _known or found:
+            reason = "another_database" if found else ""
+            emit(Event.STATE_LOST, reason=reason, details={"state": gate.url.partition("://")[0]})
         pairs, world = epochs.recent(since)
-        gate.load(pairs, world)
+        gate.load(pairs, world, owner)
         found = gate.ask((), ()).marker
-        if not found:
+        if not found or owner_of(found) != owner:
             raise Unavailable(reason="state_lost_again")
         emit(Event.STATE_LOADED, details={"state": gate.url.partition("://")[0], "epochs": len(pairs)})
         return found
@@ -104,63 +107,29 @@ def _load(gate: Gate, since: float) -> bytes:
 
 def _await(gate: Gate) -> bytes:
     """Another is loading. That mostly takes milliseconds: a fleet that starts together need not refuse anyone."""
+    owner = epochs.owner()
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         time.sleep(_POLL)
         found = gate.ask((), ()).marker
-        if found:
+        if found and owner_of(found) == owner:
             return found
     raise Unavailable(reason="state_loading")
 
 
-def _load_aside(gate: Gate, since: float) -> bytes:
-    """In an event loop SQL is refused: a thread loads. If that takes long, this request gives up and it goes on."""
-    done: list[bytes | Unavailable] = []
-
-    def work() -> None:
-        try:
-            done.append(_load(gate, since))
-        except Unavailable as error:
-            done.append(error)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=work, name="stockade-load", daemon=True)
-    thread.start()
-    thread.join(_PATIENCE)
-    if not done:
-        raise Unavailable(reason="state_loading")
-    if isinstance(done[0], Unavailable):
-        raise done[0]
-    return done[0]
-
-
 @contextmanager
 def _only_one(gate: Gate) -> Iterator[bool]:
-    """Whether this thread may load. One of a process, and one of a host where the state lies in a directory.
+    """Whether this thread may load: one of a process, and one of all that share the state.
 
     Only so that a hundred workers do not all read the same; two loads at once do no harm (each sets what is greater,
-    and a state keeps one marker). A file lock, because the kernel frees it when its holder is killed.
+    and a state keeps one marker).
     """
     if not _lock.acquire(blocking=False):
         yield False
         return
     try:
-        directory: Path | None = getattr(gate, "directory", None)
-        if directory is None:
-            yield True
-            return
-        descriptor = os.open(
-            directory / "loading", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-        finally:
-            os.close(descriptor)
+        with gate.loading() as mine:
+            yield mine
     finally:
         _lock.release()
 

@@ -1,0 +1,323 @@
+"""The gate over one Redis, for code that runs in threads."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
+from typing import Any
+
+from stockade.core.errors import Unavailable
+from stockade.gate import forks, host, records, windows
+from stockade.gate.keys import LIMIT, SESSION, SUBJECT, check_epoch_key, check_limit_key
+from stockade.gate.protocol import LISTS, NOBODY, WORLD, Charge, Mark, StateReport, Usage, Verdict
+from stockade.gate.redis import asking, report, scripts
+from stockade.gate.redis.address import Address
+from stockade.gate.redis.line import Broken, Line, Refused, pack
+from stockade.gate.redis.master import Master
+from stockade.gate.redis.outage import Outage
+from stockade.gate.redis.scripts import Script
+
+_BIRTH, _INDEX, _LOADER = b"b", b"m", b"n"
+OWN = frozenset(
+    (LIMIT, SUBJECT, SESSION, WORLD, LISTS, _BIRTH, _INDEX, _LOADER)
+)  # what keys of ours begin with
+_CHUNK = 500  # keys of one script: Redis does nothing else meanwhile
+DAY = 86_400_000_000
+TIMEOUT = 1.0  # seconds
+_LOADING = 2_000  # milliseconds after which a loader that says nothing more is taken for dead
+
+
+class RedisGate:
+    """A state that many hosts share.
+
+    Args:
+        address: of STATE.
+        timeout: seconds for one answer, and for a connection to be made.
+        keep_subject, keep_session: microseconds for which an epoch that does not move is kept at least.
+        ticks: a clock that a test moves, in microseconds; by default the server's own, and what has expired goes.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        timeout: float = TIMEOUT,
+        keep_subject: int = DAY,
+        keep_session: int = 31 * DAY,
+        ticks: Callable[[], int] | None = None,
+    ) -> None:
+        self.url = address.public
+        self.address = address
+        self._timeout = timeout
+        self._keep = [b"%d" % (max(each, DAY) // 1000) for each in (keep_subject, keep_session)]
+        self._ticks = ticks
+        self._time: Callable[[], bytes] = (lambda: b"") if ticks is None else (lambda: b"%d" % ticks())
+        self._reading = asking.Reading()
+        self._master = Master(address) if address.service else None
+        self.outage = Outage(address.public.partition("://")[0])
+        self._mine = threading.local()
+        self._lines: weakref.WeakSet[Line] = weakref.WeakSet()
+        forks.watch(self)
+
+    # -- the hot path ------------------------------------------------------------------------------------------------
+
+    def ask(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
+        """Read epochs and charge limits in one atomic step. Charges all or none."""
+        packed = asking.command(epochs, charges, self._time())
+        line = self._line()
+        try:
+            answer = line.call(packed)
+        except (Broken, Refused) as error:
+            answer, line = self._again(packed, line, error)
+        if self.outage.away:
+            self.outage.end()
+        return self._reading.verdict(answer, len(epochs), line.tag)
+
+    def _line(self) -> Line:
+        """This thread's connection; a new one if it has none, or one to a server that is no longer the master."""
+        try:
+            line: Line = self._mine.line
+        except AttributeError:
+            return self._connected()
+        if self._master is not None:
+            try:
+                place = self._master.place()
+            except Broken:
+                # Nobody can be asked. An isolated master stops by itself (min-replicas-to-write), so we need not.
+                return line
+            if line.place != place:
+                self._drop(line)
+                return self._connected()
+        return line
+
+    def _connected(self) -> Line:
+        self.outage.admit()
+        try:
+            place = self.address.hosts[0] if self.address.hosts else None
+            if self._master is not None:
+                place = self._master.place(anew=self.outage.away)
+            line = Line(self.address, place, self._timeout)
+        except Broken as error:
+            raise self.outage.begin(str(error)) from None
+        self._mine.line = line
+        self._lines.add(line)
+        return line
+
+    def _drop(self, line: Line) -> None:
+        line.close()
+        if self._mine.__dict__.get("line") is line:
+            del self._mine.line
+
+    def _again(self, packed: bytes, line: Line, error: Broken | Refused) -> tuple[Any, Line]:
+        """Once more, where that may help: on a new connection, or with the scripts loaded.
+
+        A script whose answer was lost may have run: then its charge counts twice, which is toward fewer places.
+
+        Raises:
+            Unavailable: it does not help.
+        """
+        if isinstance(error, Broken):
+            self._drop(line)
+            if error.late:
+                raise self.outage.begin(str(error)) from None
+            line = self._connected()
+        elif error.code != "NOSCRIPT":
+            raise self._refused(line, error) from None
+        try:
+            for script in scripts.ALL:
+                line.run(b"SCRIPT", b"LOAD", script.text)
+            return line.call(packed), line
+        except Broken as again:
+            self._drop(line)
+            raise self.outage.begin(str(again)) from None
+        except Refused as again:
+            raise self._refused(line, again) from None
+
+    def _refused(self, line: Line, error: Refused) -> Unavailable:
+        """What to raise when the server says no: out of memory, no longer the master, an ACL that forbids it."""
+        if error.code not in ("OOM", "BUSY"):  # it may be another server than it was; a new line finds out
+            self._drop(line)
+        return self.outage.begin(f"refused: {error.code}")
+
+    # -- other commands ----------------------------------------------------------------------------------------------
+
+    def _call(self, packed: bytes) -> Any:
+        line = self._line()
+        try:
+            answer = line.call(packed)
+        except (Broken, Refused) as error:
+            answer, _ = self._again(packed, line, error)
+        self.outage.end()
+        return answer
+
+    def _run(self, script: Script, keys: list[bytes], *arguments: bytes) -> Any:
+        return self._call(pack(b"EVALSHA", script.sha, b"%d" % len(keys), *keys, *arguments))
+
+    def _change(self, what: bytes, keys: list[bytes], *arguments: bytes) -> Any:
+        return self._run(scripts.EPOCHS, [WORLD, _INDEX, _BIRTH, *keys], what, self._time(), *arguments)
+
+    def mark(self, keys: Iterable[bytes], token: bytes) -> None:
+        """Set a dirty mark of this writer on each epoch (before its SQL commits). `token`: 8 bytes."""
+        records.check_token(token)
+        listed = list(keys)
+        for key in listed:
+            check_epoch_key(key)
+        writer = records.writer(os.getpid())
+        for at in range(0, len(listed), _CHUNK):
+            self._change(b"mark", listed[at : at + _CHUNK], token, writer)
+
+    def publish(self, epochs: Iterable[tuple[bytes, int]], token: bytes) -> None:
+        """After the commit: set each epoch if greater, and take this token's mark off it.
+
+        Raises:
+            Unavailable: the state is away, or its replicas did not confirm: who was told may be a master no more.
+        """
+        records.check_token(token)
+        self._publish(list(epochs), token)
+        self._confirm()
+
+    def _publish(self, epochs: list[tuple[bytes, int]], token: bytes) -> None:
+        for key, _ in epochs:
+            check_epoch_key(key)
+        for at in range(0, len(epochs), _CHUNK):
+            some = epochs[at : at + _CHUNK]
+            numbers = [b"%d" % number for _, number in some]
+            self._change(b"publish", [key for key, _ in some], token, *self._keep, *numbers)
+
+    def _confirm(self) -> None:
+        """Have a replica confirm what was written, where there are replicas: an isolated master gets no answer."""
+        line = self._line()
+        if not line.replicas:
+            return
+        within = max(1, round(self._timeout * 500))
+        if self._call(pack(b"WAIT", b"1", b"%d" % within)) >= 1:
+            return
+        self._drop(line)
+        if self._line().replicas or self._master is not None:
+            raise self.outage.begin("no replica confirmed")
+
+    def stale(self, older: int) -> list[Mark]:
+        """Marks older than `older` microseconds or whose writer is dead: the reconciler bumps and publishes them."""
+        now, *found = self._run(scripts.STALE, [_INDEX], self._time())
+        pairs = [
+            (key, value[records.HEAD :] if key == WORLD else value)
+            for key, value in zip(found[::2], found[1::2], strict=True)
+        ]
+        return records.stale(pairs, older, now)
+
+    def loading(self) -> AbstractContextManager[bool]:
+        """Whether the caller may fill the state; a loader that dies is replaced after two seconds."""
+        return self._loading()
+
+    @contextmanager
+    def _loading(self) -> Iterator[bool]:
+        name = secrets.token_bytes(8)
+        self._mine.loader = name
+        mine = bool(self._run(scripts.LOADING, [_LOADER], name, b"%d" % _LOADING))
+        try:
+            yield mine
+        finally:
+            del self._mine.loader
+            if mine:
+                self._run(scripts.LOADING, [_LOADER], name, b"")
+
+    def load(self, epochs: Iterable[tuple[bytes, int]], world: int, owner: bytes = NOBODY) -> None:
+        """Fill an empty state from SQL (each set if greater), then write a new birth marker, last."""
+        birth = self._change(b"begin", [], secrets.token_bytes(8))
+        rows = iter(epochs)
+        while chunk := list(islice(rows, _CHUNK)):
+            if any(key == WORLD for key, _ in chunk):
+                raise ValueError("The world's epoch is the second argument.")
+            self._publish(chunk, b"")
+            if (loader := self._mine.__dict__.get("loader")) is not None:
+                self._run(scripts.LOADING, [_LOADER], loader, b"%d" % _LOADING)
+        name, rest = self._line().tag + owner, secrets.token_bytes(4)
+        if not self._change(b"finish", [], birth, name, rest, b"%d" % world):
+            raise Unavailable(reason="state: wiped while it was loaded")
+
+    # -- limits ------------------------------------------------------------------------------------------------------
+
+    def refund(self, charges: tuple[Charge, ...], at: int) -> None:
+        """Give back places that an admitted `ask` charged at `at`; forgotten ones are ignored."""
+        arguments = []
+        for limit, key, cost in charges:
+            check_limit_key(key)
+            arguments.append(limit.packed + asking.cost_of(cost))
+        self._run(scripts.REFUND, [charge.key for charge in charges], b"%d" % at, self._time(), *arguments)
+
+    def usage(self, prefix: bytes = b"") -> list[Usage]:
+        """What is used of every limit whose key starts with `prefix`."""
+        return [each for each in self._usage(prefix) if each.used]
+
+    def _usage(self, prefix: bytes) -> Iterator[Usage]:
+        prefix = prefix or LIMIT
+        check_limit_key(prefix)
+        now = self._now()
+        found = sorted(self._scan(prefix))
+        for at in range(0, len(found), _CHUNK):
+            some = found[at : at + _CHUNK]
+            for key, value in zip(some, self._call(pack(b"MGET", *some)), strict=True):
+                if value is not None:
+                    yield Usage(key, *windows.usage(value, now))
+
+    def _scan(self, prefix: bytes) -> set[bytes]:
+        pattern = b"".join(
+            [b"\\" + bytes([byte]) if byte in b"*?[]^-\\" else bytes([byte]) for byte in prefix]
+        )
+        found: set[bytes] = set()
+        cursor = b"0"
+        while True:
+            cursor, some = self._call(pack(b"SCAN", cursor, b"MATCH", pattern + b"*", b"COUNT", b"1000"))
+            found.update(some)
+            if cursor == b"0":
+                return found
+
+    def _now(self) -> int:
+        if self._ticks is not None:
+            return self._ticks()
+        seconds, rest = self._call(pack(b"TIME"))
+        return int(seconds) * 1_000_000 + int(rest)
+
+    def clear(self, prefix: bytes) -> int:
+        """Forget the use of limits whose key starts with `prefix`; returns how many were in use."""
+        found = list(self._usage(prefix))
+        for at in range(0, len(found), _CHUNK):
+            self._call(pack(b"UNLINK", *[each.key for each in found[at : at + _CHUNK]]))
+        return sum(1 for each in found if each.used)
+
+    def reset(self) -> None:
+        """Forget everything, birth marker included: the database is ours alone."""
+        self._call(pack(b"FLUSHDB"))
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def describe(self) -> StateReport:
+        """What is known of the server; for checks."""
+        marker = self.ask((), ()).marker
+        return report.make(self._call, marker, OWN)
+
+    def close(self) -> None:
+        """Let go of the connections; the gate makes new ones when asked."""
+        for line in list(self._lines):
+            line.close()
+        self._mine = threading.local()
+
+    def before_fork(self) -> None:
+        """Nothing to hold: a child makes connections of its own."""
+
+    def after_fork_parent(self) -> None:
+        """Go on."""
+
+    def after_fork_child(self) -> None:
+        """In a child: the connections are the parent's, and so would be the answers on them."""
+        self._mine = threading.local()
+        self._lines = weakref.WeakSet()
+        self.outage.after_fork()
+        if self._master is not None:
+            self._master.after_fork()
+        host.own_start.cache_clear()
