@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db import router
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -19,6 +20,10 @@ else:
 
 class ReadOnly(Base):
     """Rows that only Stockade writes: an edited log proves nothing, an edited session is a forged one."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """On the database that is written: a replica may not show yet what has to be ended."""
+        return super().get_queryset(request).using(router.db_for_write(self.model))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never."""

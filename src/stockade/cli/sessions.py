@@ -33,10 +33,12 @@ def list_sessions(
 ) -> None:
     """Live sessions, newest first."""
     load_project()
+    from django.db import router
+
     from stockade.core import clock
     from stockade.models import Session
 
-    found = Session.objects.select_related("user").order_by("-created_at")
+    found = Session.objects.using(router.db_for_write(Session)).select_related("user").order_by("-created_at")
     if user is not None:
         found = found.filter(user=find_user(user))
     if not ended:

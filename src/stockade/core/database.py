@@ -102,14 +102,19 @@ def snapshot_is_old(using: str) -> bool:
 _IDLE, _IN_TRANSACTION = 0, 2  # libpq's PQtransactionStatus
 
 
-def aside(call: Callable[[], T], seconds: float = PATIENCE) -> T:
+def aside(call: Callable[[], T], seconds: float = PATIENCE, reason: str = "database_busy") -> T:
     """Run `call` in a thread, on connections of its own: in an event loop, or where the snapshot at hand is old.
 
     If it takes long this request gives up and the thread goes on: it may be waiting for a connection of a pool that
     this very request has emptied.
 
+    Args:
+        call: what to run.
+        seconds: to wait for it.
+        reason: for the log, if that was too short.
+
     Raises:
-        Unavailable: it took longer than `seconds`.
+        Unavailable: it took longer.
     """
     done: list[tuple[T | None, BaseException | None]] = []
 
@@ -126,11 +131,19 @@ def aside(call: Callable[[], T], seconds: float = PATIENCE) -> T:
     thread.start()
     thread.join(seconds)
     if not done:
-        raise Unavailable(_BUSY, reason="database_busy")
+        raise Unavailable(_BUSY, reason=reason)
     found, error = done[0]
     if error is not None:
         raise error
     return found  # type: ignore[return-value]
+
+
+def is_open(using: str) -> bool:
+    """Whether somebody's transaction is open here; the one that Django's TestCase puts around a test is nobody's."""
+    connection: Any = connections[using]
+    if not connection.in_atomic_block:
+        return not connection.get_autocommit()
+    return not all(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
 
 
 # -- again -----------------------------------------------------------------------------------------------------------
@@ -161,12 +174,29 @@ def durably(change: Callable[[], T], using: str) -> T:
         Unavailable: the database stays busy or away.
         RuntimeError: called within `transaction.atomic`.
     """
+
+    def once() -> T:
+        with transaction.atomic(using=using, durable=True):
+            return change()
+
+    try:
+        return again(once, using)
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable(_BUSY, reason="database_busy") from error
+
+
+def again(call: Callable[[], T], using: str) -> T:
+    """Run `call`, which begins a transaction, up to five times: until the database lets it through.
+
+    Raises:
+        django.db.OperationalError, django.db.InterfaceError: of the last time; of the first one, where a transaction
+            is open that only its own beginner can begin again.
+    """
     for number in range(_TRIES):
         try:
-            with transaction.atomic(using=using, durable=True):
-                return change()
-        except (OperationalError, InterfaceError) as error:
+            return call()
+        except (OperationalError, InterfaceError):
             if number == _TRIES - 1 or connections[using].in_atomic_block:
-                raise Unavailable(_BUSY, reason="database_busy") from error
+                raise
             time.sleep(random.uniform(0, _PAUSE * 2**number))  # noqa: S311 - apart from each other, no secret
     raise AssertionError  # pragma: no cover - the loop returns or raises

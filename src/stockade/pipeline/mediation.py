@@ -8,6 +8,7 @@ from typing import TypeVar
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.http import HttpResponseBase
 
+from stockade.core.database import write_database
 from stockade.core.errors import Undecided
 from stockade.pipeline.exchange import Exchange
 
@@ -19,6 +20,8 @@ def run_mediated(
 ) -> R:
     """Run `call` in a transaction that is kept only if it has asked about an object or failed by itself.
 
+    It reads where it writes: what a replica still says of an object must not decide who changes it.
+
     Args:
         exchange_of: gives the request's exchange once the view has run: without the middleware, DRF makes it in there.
         call: the view; answers or raises.
@@ -27,7 +30,7 @@ def run_mediated(
     Raises:
         Undecided: it answered without a decision; everything that it wrote is rolled back.
     """
-    with transaction.atomic(using=using):
+    with write_database(), transaction.atomic(using=using):
         response = call()
         if getattr(response, "exception", False):  # DRF has made an exception into this answer
             transaction.set_rollback(True, using=using)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Model
 
+from stockade.core.database import write_database
 from stockade.core.errors import ConfigurationError
 from stockade.core.principal import Kind, Principal
 from stockade.policy.base import Policy
@@ -164,7 +165,10 @@ class Permission(_Named):
             if principal.superuser:
                 return True
             has_perm = getattr(principal.user, "has_perm", None)
-            return has_perm is not None and all(has_perm(name) is True for name in wanted)
+            if has_perm is None:
+                return False
+            with write_database():  # a replica may not know of a permission that was taken away
+                return all(has_perm(name) is True for name in wanted)
 
         self._about_caller(test, may_query=True)
 

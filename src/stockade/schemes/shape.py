@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, router
 
+from stockade.core.database import write_database
+
 
 class UserState(NamedTuple):
     """What decides whether a user's sessions hold.
@@ -82,8 +84,9 @@ def shape_of(model: type[models.Model], prefix: str = "") -> Shape:
 
 
 def _asked(model: type[models.Model], pk: Any) -> bool:
-    user: Any = model._default_manager.using(router.db_for_write(model)).filter(pk=pk).first()
-    return user is not None and bool(getattr(user, "is_active", True))
+    with write_database():  # also for what a rule of the project's own reads beside the user
+        user: Any = model._default_manager.using(router.db_for_write(model)).filter(pk=pk).first()
+        return user is not None and bool(getattr(user, "is_active", True))
 
 
 def _has(model: Any, name: str) -> bool:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import connections, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 
+from stockade.core.database import again
 from stockade.gate.protocol import Gate
 from stockade.gate.registry import get_gate
 from stockade.truth import epochs
@@ -86,8 +87,16 @@ class Change:
         # Else autocommit was switched off by hand and Django knows no commit: the mark stays for the reconciler.
 
     def _move_and_publish(self) -> None:
-        with transaction.atomic(using=self._home):
-            pairs = self._move(self._keys, self._home)
+        def move() -> list[Pair]:
+            with transaction.atomic(using=self._home):
+                return self._move(self._keys, self._home)
+
+        try:
+            pairs = again(move, self._home)
+        except (DatabaseError, InterfaceError) as error:
+            # The change itself is committed: to raise would deny that. The mark stays, and the reconciler moves it.
+            _log.warning("a change was committed and its epoch could not be moved: %s", type(error).__name__)
+            return
         self._publish(pairs)
 
     def _publish(self, pairs: list[Pair]) -> None:
@@ -131,8 +140,9 @@ def changing(keys: Iterable[bytes], *, using: str | None = None) -> Iterator[Non
     inside = True
     change: Change | None = None
     try:
-        with transaction.atomic(using=alias):
-            change = of_epochs(keys, alias).begin()
+        with ExitStack() as stack:
+            # Again if it was overtaken, as under REPEATABLE READ; once the rows are locked nobody can.
+            change = again(lambda: _enter(keys, alias, stack), alias)
             yield
             inside = False
     except BaseException:
@@ -141,6 +151,14 @@ def changing(keys: Iterable[bytes], *, using: str | None = None) -> Iterator[Non
             change.undone()
         raise
     change.finish()
+
+
+def _enter(keys: Iterable[bytes], using: str, stack: ExitStack) -> Change:
+    with ExitStack() as attempt:
+        attempt.enter_context(transaction.atomic(using=using))
+        change = of_epochs(keys, using).begin()
+        stack.push(attempt.pop_all())
+    return change
 
 
 def invalidate(user_or_pk: object) -> None:

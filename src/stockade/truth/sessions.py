@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.db import router, transaction
 
 from stockade.core import clock
+from stockade.core.database import durably, is_open
 from stockade.events import Event, emit
 from stockade.gate.keys import session_key
 from stockade.models import Session
@@ -39,7 +41,7 @@ def end_sessions(
 
     Raises:
         ValueError: neither `user` nor `ids`.
-        Unavailable: the state is away; nothing was ended then.
+        Unavailable: the state is away, or the database stays busy; nothing was ended then.
     """
     if user is None and ids is None:
         raise ValueError("Say whose sessions, or which: end_sessions(user) or end_sessions(ids=[...]).")
@@ -50,27 +52,35 @@ def end_sessions(
     if except_id is not None and (spared := _uuid(except_id)) is not None:
         wanted = wanted.exclude(pk=spared)
     listed = None if ids is None else [id for id in map(_uuid, ids) if id is not None]
-    change: Change | None = None
-    count = 0
-    with transaction.atomic(using=using):
-        if listed is None:
-            found = _lock(wanted)
-        else:
-            found = {}
-            for at in range(0, len(listed), epochs.CHUNK):
-                found |= _lock(wanted.filter(pk__in=listed[at : at + epochs.CHUNK]))
-        if not found:
-            return 0
-        now = clock.now_datetime()
-        rows = sorted(found)
-        for at in range(0, len(rows), epochs.CHUNK):
-            some = Session.objects.using(using).filter(pk__in=rows[at : at + epochs.CHUNK], ended_at=None)
-            count += some.update(ended_at=now, end_reason=reason[:32])
-        for id in rows:
-            emit(Event.SESSION_ENDED, reason=reason, session=str(id), subject=str(found[id]), using=using)
-        change = ending(rows, using).begin()
-    change.finish()
+    end = partial(_end, wanted, listed, reason, using)
+    if is_open(using):
+        with transaction.atomic(using=using):
+            count, change = end()
+    else:
+        count, change = durably(end, using)
+    if change is not None:
+        change.finish()
     return count
+
+
+def _end(wanted: Any, listed: list[uuid.UUID] | None, reason: str, using: str) -> tuple[int, Change | None]:
+    """What `end_sessions` does in its transaction; how many it ended, and the change that it began."""
+    if listed is None:
+        found = _lock(wanted)
+    else:
+        found = {}
+        for at in range(0, len(listed), epochs.CHUNK):
+            found |= _lock(wanted.filter(pk__in=listed[at : at + epochs.CHUNK]))
+    if not found:
+        return 0, None
+    now = clock.now_datetime()
+    rows, count = sorted(found), 0
+    for at in range(0, len(rows), epochs.CHUNK):
+        some = Session.objects.using(using).filter(pk__in=rows[at : at + epochs.CHUNK], ended_at=None)
+        count += some.update(ended_at=now, end_reason=reason[:32])
+    for id in rows:
+        emit(Event.SESSION_ENDED, reason=reason, session=str(id), subject=str(found[id]), using=using)
+    return count, ending(rows, using).begin()
 
 
 def ending(ids: Iterable[uuid.UUID], using: str) -> Change:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 
 from stockade import truth
@@ -36,7 +36,7 @@ def _state() -> bool:
     gate = get_gate()
     try:
         truth.ensure_loaded(gate, gate.ask((), ()).marker)
-    except Unavailable:
+    except (Unavailable, DatabaseError, InterfaceError):  # an empty state is filled from SQL
         return False
     return True
 
@@ -46,5 +46,5 @@ def _database() -> bool:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             return cursor.fetchone() is not None
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         return False

@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import TracebackType
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, DataError
+from django.db import DatabaseError, DataError, InterfaceError
 
-from stockade.core.errors import BadRequest, InvalidCredential, Refusal
+from stockade.core.database import is_passing
+from stockade.core.errors import BadRequest, InvalidCredential, Refusal, Unavailable
 from stockade.schemes.deferral import is_gone
 
 _SQLITE_LIMITS = (
@@ -21,7 +22,8 @@ def refusal_of(error: Exception) -> Refusal | None:
 
     A number beyond the column's range is a DataError to PostgreSQL and an OverflowError to SQLite; a text that is no
     UUID or date, given to `filter`, is a ValidationError of Django's. A caller whose row was deleted by raw SQL is
-    known to a worker for a while yet; the first touch of `request.user` finds out.
+    known to a worker for a while yet; the first touch of `request.user` finds out. A database that restarts, or a
+    transaction that was overtaken by another (REPEATABLE READ, a deadlock), is nobody's fault and passes.
     """
     if isinstance(error, Refusal):
         return error
@@ -34,6 +36,8 @@ def refusal_of(error: Exception) -> Refusal | None:
         return BadRequest("The input is not valid.", code="invalid", errors=fields)
     if isinstance(error, DatabaseError) and _asks_too_much(error):
         return BadRequest("The request asks for too much at once.", code="too_much")
+    if isinstance(error, DatabaseError | InterfaceError) and is_passing(error):
+        return Unavailable("The database is busy. Try again shortly.", reason="database")
     if isinstance(error, RecursionError) and _in_json(error.__traceback__):
         return BadRequest("The JSON is nested too deeply.", code="parse_error")
     return None
