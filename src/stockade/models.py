@@ -104,16 +104,6 @@ class KnownAddress(models.Model):
         return self.digest[:12]
 
 
-class SecurityEvent(models.Model):
-    """One entry of the security log."""
-
-    id = models.BigAutoField(primary_key=True)
-    at = models.DateTimeField(db_index=True)
-    event = models.CharField(max_length=64, db_index=True)
-    level = models.CharField(max_length=8)
-    outcome = models.CharField(max_length=8)
-    reason = models.CharField(max_length=64, blank=True)
-    status = models.PositiveSmallIntegerField(null=True)
 class ListEntry(models.Model):
     """One ban, or one address that is let in where a wider ban would keep it out."""
 
@@ -207,6 +197,16 @@ class Lockout(ListEntry):
         verbose_name = "lockout"
 
 
+class SecurityEvent(models.Model):
+    """One entry of the security log."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(db_index=True)
+    event = models.CharField(max_length=64, db_index=True)
+    level = models.CharField(max_length=8)
+    outcome = models.CharField(max_length=8)
+    reason = models.CharField(max_length=64, blank=True)
+    status = models.PositiveSmallIntegerField(null=True)
     request_id = models.CharField(max_length=64, blank=True, db_index=True)
     address = models.CharField(max_length=64, blank=True)
     method = models.CharField(max_length=16, blank=True)

@@ -75,9 +75,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Session',
-            fields=[
-        migrations.CreateModel(
             name='ListEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -109,6 +106,9 @@ class Migration(migrations.Migration):
             },
             bases=('stockade.listentry',),
         ),
+        migrations.CreateModel(
+            name='Session',
+            fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('scheme', models.CharField(default='jwt', max_length=32)),
                 ('client', models.CharField(blank=True, max_length=100)),

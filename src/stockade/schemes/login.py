@@ -45,8 +45,8 @@ class Attempt:
 
     def __init__(self, account: str, known: str, place: attempts.Reservation) -> None:
         self.account, self.known, self._place = account, known, place
-
         self.ban: Hit | None = None
+
     def succeeded(self) -> None:
         """The password was right: nothing is charged."""
         self._place.refund()
@@ -78,8 +78,8 @@ def begin(name: str, request: HttpRequest | None) -> Attempt:
         request: tells the client's address and whether the device is known.
 
     Raises:
-        TooMany: the account or the address has failed too often.
         Banned: the address is.
+        TooMany: the account or the address has failed too often.
         Unavailable: the state is away.
     """
     where = client.of(request)
@@ -127,6 +127,7 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
         before = str(getattr(existing, "password", "") or "")
         with _counting(), counted() as spent:
             user: Any = authenticate(request, **{accounts.username_field(): name, "password": password})
+        attempt.ban = banned.of_user(user if user is not None else existing)
     except BaseException as error:
         attempt.cancelled()
         hide(error)  # its frames held the credential
@@ -135,7 +136,6 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
         attempt.succeeded()
         _keep_sessions(user, existing, before, password)
         return user  # type: ignore[no-any-return]
-        attempt.ban = banned.of_user(user if user is not None else existing)
     try:
         evener().even_out(password, before, spent)
     finally:  # charged also if hashing is too busy for this: else a flood would make guessing free

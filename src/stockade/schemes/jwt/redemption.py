@@ -30,8 +30,8 @@ def redeem(token: object) -> Pair:
 
     Raises:
         InvalidCredential: it does not hold; what that ended is committed before this is raised.
-        TooMany: its session is refreshed too often.
         Banned: its user or session is.
+        TooMany: its session is refreshed too often.
         Unavailable: the database stays busy or away.
         RuntimeError: called within `transaction.atomic`, where a rollback would undo the end of a stolen session.
     """
@@ -84,13 +84,13 @@ def check(token: object) -> None:
         reason = "inactive"
     if not reason and not stamp.matches(row.stamp, row.subject, user.password):
         reason = "password_changed"
+    if not reason:
+        banned.refuse(row.subject, str(shown.session))
     if reason:
         # Nothing is ended here, so this is not told as the theft that redeeming it would be.
         raise InvalidCredential(reason="refresh_superseded" if reason == "refresh_reuse" else reason)
 
 
-    if not reason:
-        banned.refuse(row.subject, str(shown.session))
 def _read(token: object) -> refresh.Refresh:
     shown = refresh.read(token)
     attempts.of_session(str(shown.session))
@@ -131,12 +131,12 @@ def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
     if not user.active:
         # Not the session's end: the same account, active again, goes on. The rotation is undone with the refusal.
         raise InvalidCredential(reason="inactive")
+    banned.refuse(row.subject, str(shown.session))  # neither is this: a ban ends, and the session goes on
     if not stamp.matches(row.stamp, row.subject, user.password):
         _end(shown.session, "password_changed")
         return "password_changed"
     pair, credential = next_pair(row, shown.session)
     emit(Event.TOKEN_REFRESHED, credential=credential, reason="" if won else "leeway", using=alias)
-    banned.refuse(row.subject, str(shown.session))  # neither is this: a ban ends, and the session goes on
     return pair
 
 

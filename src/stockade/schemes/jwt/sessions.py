@@ -70,9 +70,9 @@ def issue(
         raise ValueError("The user is not saved.")
     if not user.is_active:
         raise LoginFailed(reason="inactive")
+    banned.refuse(str(user.pk))
     where = client.of(request)
     settings = load(JWTSettings)
-    banned.refuse(str(user.pk))
     now = clock.now_datetime()
     subject = str(user.pk)
     session = Session(
