@@ -44,12 +44,14 @@ def find_user(name: str) -> Any:
     """
     from django.contrib.auth import get_user_model
     from django.core.exceptions import ValidationError
+    from django.db import router
 
     model = get_user_model()
-    found = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()  # noqa: SLF001
+    users = model._default_manager.using(router.db_for_write(model))  # noqa: SLF001
+    found = users.filter(**{model.USERNAME_FIELD: name}).first()
     if found is None:
         try:
-            found = model._default_manager.filter(pk=name).first()  # noqa: SLF001
+            found = users.filter(pk=name).first()
         except (ValueError, ValidationError):
             found = None
     if found is None:
