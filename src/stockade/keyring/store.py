@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import connections, router, transaction
 
 from stockade.conf import on_change
 from stockade.core import clock
+from stockade.core.database import aside, snapshot_is_old
 from stockade.core.errors import ConfigurationError
 from stockade.keyring.conf import wanted_algorithm
 from stockade.keyring.material import Material, unpack
@@ -23,6 +23,8 @@ State = SigningKey.State
 _PAUSE = (
     1_000_000  # microseconds between two readings for kids that are not known: a forger must not cost SQL
 )
+
+_MAKING = 5.0  # seconds to wait for the first key of all
 
 _lock = threading.Lock()
 _ring: Ring | None = None
@@ -72,10 +74,10 @@ def _moved(found: Ring) -> Ring:
 
 def _read() -> Ring:
     """Read the ring, and keep it unless it shows what may yet be rolled back."""
-    if _in_event_loop():
-        # Django refuses SQL here. This happens once in a process and after a change; a thread has its own connection.
-        with ThreadPoolExecutor(1, thread_name_prefix="stockade-ring") as pool:
-            return pool.submit(_read_and_close).result()
+    # In an event loop Django refuses SQL. And a transaction's old snapshot may still show a key that was revoked, which
+    # this process would then keep. Both are rare.
+    if _in_event_loop() or (not _unsettled() and snapshot_is_old(alias())):
+        return aside(_read)
     global _ring, _read_at
     with _lock:
         began = _forgotten
@@ -86,13 +88,6 @@ def _read() -> Ring:
             if began == _forgotten:
                 _ring = found
     return found
-
-
-def _read_and_close() -> Ring:
-    try:
-        return _read()
-    finally:
-        connections.close_all()
 
 
 def load(using: str | None = None) -> Ring:
@@ -141,18 +136,8 @@ class _Source:
         from stockade.keyring.life import ensure  # it writes, and needs this module for what it has written
 
         if _in_event_loop():
-            with ThreadPoolExecutor(1, thread_name_prefix="stockade-ring") as pool:
-                return pool.submit(_ensure_and_close).result()
+            return aside(lambda: ensure(wanted_algorithm()), _MAKING)
         return ensure(wanted_algorithm())
-
-
-def _ensure_and_close() -> Ring:
-    from stockade.keyring.life import ensure
-
-    try:
-        return ensure(wanted_algorithm())
-    finally:
-        connections.close_all()
 
 
 _source = _Source()
