@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db import OperationalError, router, transaction
+from django.db import router
 
 from stockade.core.credential import Credential
-from stockade.core.errors import Unavailable
+from stockade.core.database import durably
 from stockade.models import Session
 from stockade.schemes.jwt import refresh, signing
 from stockade.schemes.shape import UserState, shape_of
@@ -108,21 +108,5 @@ def next_pair(row: Row, session: uuid.UUID) -> tuple[Pair, Credential]:
 
 
 def persist(change: Callable[[], T]) -> T:
-    """Run `change` in a transaction of its own on the write database, again if the database was busy.
-
-    `durable`: inside another transaction its end would not be this one's end, and a rollback would undo it.
-
-    Raises:
-        Unavailable: the database stays busy or away.
-        RuntimeError: called within `transaction.atomic`.
-    """
-    alias = database()
-    for left in range(_TRIES - 1, -1, -1):
-        try:
-            with transaction.atomic(using=alias, durable=True):
-                return change()
-        # Locked (SQLite), a serialisation failure or a deadlock (PostgreSQL), or away.
-        except OperationalError as error:
-            if not left or transaction.get_connection(alias).in_atomic_block:
-                raise Unavailable(_BUSY, reason="database_busy") from error
-    raise AssertionError  # pragma: no cover - the loop returns or raises
+    """Run `change` as `core.database.durably` does, on the database of the sessions."""
+    return durably(change, database())
