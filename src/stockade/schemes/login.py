@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import check_password
-from django.db import connections, transaction
+from django.db import connections
 from django.views.decorators.debug import sensitive_variables
 
 from stockade.conf import load
 from stockade.core.credential import Credential
+from stockade.core.database import write_database
 from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
@@ -24,7 +25,7 @@ from stockade.schemes.conf import LoginSettings
 from stockade.schemes.evening import counted, evener
 from stockade.schemes.hiding import hide
 from stockade.schemes.jwt import Pair, issue
-from stockade.schemes.jwt.lineage import database
+from stockade.schemes.jwt.lineage import database, persist
 from stockade.schemes.jwt.sessions import restamp
 
 if TYPE_CHECKING:
@@ -120,6 +121,13 @@ def verify(name: object, password: object, request: HttpRequest | None = None) -
     """
     name, password = accounts.check(name, password, load(LoginSettings).password_max_length)
     _outside_transactions()
+    # Not on a replica: it may hold the old password, and a hasher's upgrade would write that back.
+    with write_database():
+        return _verify(name, password, request)
+
+
+@sensitive_variables()
+def _verify(name: str, password: str, request: HttpRequest | None) -> AbstractBaseUser:
     attempt = begin(name, request)
     try:
         evener().prepare()
@@ -179,16 +187,18 @@ def obtain(name: object, password: object, request: HttpRequest | None = None) -
     Args, Raises: as `verify`.
     """
     user = verify(name, password, request)
-    alias = database()
     typed = str(name).strip()
-    with transaction.atomic(using=alias):
+
+    def open_session() -> Pair:
         pair = issue(user, request)
         emit(
             Event.LOGIN_SUCCESS, account=typed, subject=str(user.pk), session=pair.session,
-            credential=Credential("jwt", "", str(user.pk), pair.session), using=alias,
+            credential=Credential("jwt", "", str(user.pk), pair.session), using=database(),
         )  # fmt: skip
         devices.remember(typed, client.of(request).address)
-    return LoggedIn(user, pair, typed)
+        return pair
+
+    return LoggedIn(user, persist(open_session), typed)
 
 
 def _outside_transactions() -> None:
