@@ -504,11 +504,11 @@ def test_a_busy_database_is_tried_again_and_then_said_to_be_busy(alice: Any, mon
     pair = issue(alice)
     honest, calls = redemption._redeem, []
 
-    def locked(shown: Any, signer: str) -> Any:
+    def locked(shown: Any, signer: str, binding: str) -> Any:
         calls.append(shown)
         if len(calls) < failures:
             raise OperationalError("database is locked")
-        return honest(shown, signer)
+        return honest(shown, signer, binding)
 
     monkeypatch.setattr(redemption, "_redeem", locked)
     failures = 3

@@ -117,7 +117,7 @@ def test_an_expired_access_token_in_the_header_does_not_hinder_a_refresh(
     for headers in (bearer(pair), {"HTTP_AUTHORIZATION": "Bearer garbage"}):
         answer = post(REFRESH, {"refresh": pair.refresh}, **headers)
         assert answer.status_code == 200, answer.content
-        pair = Pair(answer.json()["access"], answer.json()["refresh"], pair.session, 0)
+        pair = Pair(answer.json()["access"], answer.json()["refresh"], pair.session, 0, 0)
 
 
 # -- tokens that do not hold ------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ class InsufficientScope(Forbidden):
 
 
 class CsrfFailed(Forbidden):
-    """403: an unsafe request by session cookie without a valid CSRF token."""
+    """403: a request whose cookies a browser may have been made to send by a page of somebody else."""
 
     default_code = "csrf_failed"
     default_detail = "CSRF verification failed."

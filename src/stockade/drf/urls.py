@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.urls import path
 
 from stockade.drf.views import (
+    BrowserObtainView,
+    BrowserRefreshView,
+    BrowserRevokeView,
     JWKSView,
     SessionDetailView,
     SessionListView,
@@ -19,6 +22,10 @@ urlpatterns = [
     path("token/refresh/", TokenRefreshView.as_view(), name="token_refresh"),
     path("token/verify/", TokenVerifyView.as_view(), name="token_verify"),
     path("token/revoke/", TokenRevokeView.as_view(), name="token_revoke"),
+    # Not there unless REFRESH_COOKIE is set. In URLs of your own: keep these names, the cookie's path comes from them.
+    path("token/browser/", BrowserObtainView.as_view(), name="token_browser"),
+    path("token/browser/refresh/", BrowserRefreshView.as_view(), name="token_browser_refresh"),
+    path("token/browser/revoke/", BrowserRevokeView.as_view(), name="token_browser_revoke"),
     path("sessions/", SessionListView.as_view(), name="session_list"),
     path("sessions/<uuid:id>/", SessionDetailView.as_view(), name="session_detail"),
 ]

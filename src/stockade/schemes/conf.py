@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,22 @@ class AttemptSettings(Section):
     )  # fmt: skip
 
 
+_COOKIE = re.compile(r"__Secure-[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+def cookie_name(value: Any) -> str:
+    """The name of a cookie that browsers take over TLS only; None is "", for none."""
+    if value is None or value == "":
+        return ""
+    # Django's error reports leave out cookies whose name says that they are secret, by a list of words.
+    if not isinstance(value, str) or not _COOKIE.fullmatch(value) or "token" not in value.lower():
+        raise ValueError(
+            'Write None, or a name that begins with "__Secure-" and has "token" in it, such as '
+            '"__Secure-refresh-token", of letters, digits, - and _.'
+        )
+    return value
+
+
 @dataclass(frozen=True)
 class JWTSettings(Section):
     """How access tokens look, and how long they and their sessions live."""
@@ -104,6 +121,11 @@ class JWTSettings(Section):
     client_id: str = setting(
         "CLIENT_ID", text, "first-party", id="stockade.E118",
         why="The `client_id` claim of tokens that were issued for a password (RFC 9068 section 2.2 requires one).",
+    )  # fmt: skip
+    refresh_cookie: str = setting(
+        "REFRESH_COOKIE", cookie_name, None, id="stockade.E119",
+        why="Turns on the views for browsers, which keep the refresh token in a cookie of this name, such as "
+        '"__Secure-refresh-token". Cookies know no ports: two sites on one host need two names.',
     )  # fmt: skip
 
 

@@ -181,16 +181,22 @@ class LoggedIn:
 
 
 @sensitive_variables()
-def obtain(name: object, password: object, request: HttpRequest | None = None) -> LoggedIn:
+def obtain(
+    name: object, password: object, request: HttpRequest | None = None, *, binding: str = ""
+) -> LoggedIn:
     """Verify a password and open a session.
 
-    Args, Raises: as `verify`.
+    Args:
+        name, password, request: as for `verify`.
+        binding: as for `issue`.
+
+    Raises: as `verify`.
     """
     user = verify(name, password, request)
     typed = str(name).strip()
 
     def open_session() -> Pair:
-        pair = issue(user, request)
+        pair = issue(user, request, binding=binding)
         emit(
             Event.LOGIN_SUCCESS, account=typed, subject=str(user.pk), session=pair.session,
             credential=Credential("jwt", "", str(user.pk), pair.session), using=database(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stockade.drf.views.browser import BrowserObtainView, BrowserRefreshView, BrowserRevokeView
 from stockade.drf.views.jwks import JWKSView
 from stockade.drf.views.sessions import SessionDetailView, SessionListView
 from stockade.drf.views.tokens import (
@@ -12,6 +13,9 @@ from stockade.drf.views.tokens import (
 )
 
 __all__ = [
+    "BrowserObtainView",
+    "BrowserRefreshView",
+    "BrowserRevokeView",
     "JWKSView",
     "SessionDetailView",
     "SessionListView",

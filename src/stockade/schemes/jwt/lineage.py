@@ -34,12 +34,14 @@ class Pair:
         refresh: for the refresh view, once.
         session: the session's id; safe to show.
         expires: when the access token expires, in seconds since the epoch.
+        until: when the session is over unless it is refreshed, in seconds since the epoch.
     """
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
     session: str
     expires: float
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +89,29 @@ def read_row(session: uuid.UUID) -> tuple[Row, UserState] | tuple[None, None]:
     return row, shape.read(values[len(COLUMNS) :], row.user_id)
 
 
-def next_pair(row: Row, session: uuid.UUID) -> tuple[Pair, Credential]:
+def next_pair(row: Row, session: uuid.UUID, binding: str) -> tuple[Pair, Credential]:
     """The tokens of a row as it stands, and the new access token's credential for the log.
+
+    Args:
+        row: the session's.
+        session: its id.
+        binding: of the browser that keeps its refresh token in a cookie; "" without one.
 
     Raises:
         InvalidCredential: the row's key is not in the ring any more.
     """
+    until = min(row.expires_at, row.idle_expires_at).timestamp()
     signed = signing.sign(
         subject=row.subject,
         session=session,
         client=row.client,
         scopes=row.scopes,
         auth_time=row.auth_time.timestamp(),
-        until=min(row.expires_at, row.idle_expires_at).timestamp(),
+        until=until,
         claims=row.claims,
     )
-    token = refresh.make(session, row.generation, row.kid)
-    found = Pair(signed.token, token, str(session), signed.expires)
+    token = refresh.make(session, row.generation, row.kid, binding)
+    found = Pair(signed.token, token, str(session), signed.expires, until)
     return found, Credential("jwt", signed.id, row.subject, str(session), expires=signed.expires)
 
 

@@ -18,7 +18,7 @@ from stockade.schemes.jwt import refresh
 from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist, read_row
 
 
-def redeem(token: object) -> Pair:
+def redeem(token: object, binding: str = "") -> Pair:
     """Exchange a refresh token for the next pair of its session.
 
     One conditional UPDATE on the generation is the first statement of its own transaction: of any number of concurrent
@@ -27,6 +27,7 @@ def redeem(token: object) -> Pair:
 
     Args:
         token: what the client sent.
+        binding: of the browser that kept it in a cookie, see `cookie`; "" for a token that its client sent itself.
 
     Raises:
         InvalidCredential: it does not hold; what that ended is committed before this is raised.
@@ -35,23 +36,26 @@ def redeem(token: object) -> Pair:
         Unavailable: the database stays busy or away.
         RuntimeError: called within `transaction.atomic`, where a rollback would undo the end of a stolen session.
     """
-    shown = _read(token)
+    shown = _read(token, binding)
     signer = keyring.ring().signer().kid  # outside of the transaction: the first call of all makes a key
-    outcome = persist(lambda: _redeem(shown, signer))
+    outcome = persist(lambda: _redeem(shown, signer, binding))
     if isinstance(outcome, str):
         raise InvalidCredential(reason=outcome)
     return outcome
 
 
-def revoke(token: object) -> None:
+def revoke(token: object, binding: str = "") -> None:
     """End the session of a refresh token, whichever generation it is; nothing happens if it is over already.
+
+    Args:
+        token, binding: as for `redeem`.
 
     Raises:
         InvalidCredential: it is no token of ours.
         TooMany: its session's token is shown too often.
         Unavailable: the database stays busy or away.
     """
-    shown = _read(token)
+    shown = _read(token, binding)
 
     def end() -> None:
         ended = truth.end_sessions(ids=[shown.session], reason="revoked")
@@ -91,13 +95,13 @@ def check(token: object) -> None:
         raise InvalidCredential(reason="refresh_superseded" if reason == "refresh_reuse" else reason)
 
 
-def _read(token: object) -> refresh.Refresh:
-    shown = refresh.read(token)
+def _read(token: object, binding: str = "") -> refresh.Refresh:
+    shown = refresh.read(token, binding)
     attempts.of_session(str(shown.session))
     return shown
 
 
-def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
+def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
     """The next pair, or the reason why not; a reason is returned, not raised, so that what it ended is committed."""
     settings = load(JWTSettings)
     now = clock.now_datetime()
@@ -135,7 +139,7 @@ def _redeem(shown: refresh.Refresh, signer: str) -> Pair | str:
     if not stamp.matches(row.stamp, row.subject, user.password):
         _end(shown.session, "password_changed")
         return "password_changed"
-    pair, credential = next_pair(row, shown.session)
+    pair, credential = next_pair(row, shown.session, binding)
     emit(Event.TOKEN_REFRESHED, credential=credential, reason="" if won else "leeway", using=alias)
     return pair
 

@@ -50,6 +50,7 @@ def issue(
     *,
     scopes: Iterable[str] | None = None,
     client_id: str = "",
+    binding: str = "",
 ) -> Pair:
     """Open a session for a user who has proven who he is, and give its first pair of tokens.
 
@@ -59,6 +60,7 @@ def issue(
         claims: further claims for its access tokens; kept over refreshes.
         scopes: what bounds the session's tokens; None for no bound, as with a browser session.
         client_id: the client it is for; the setting's where empty.
+        binding: of the browser that will keep the refresh token in a cookie; `cookie.open_session` makes it.
 
     Raises:
         ValueError: a claim or a scope is not to be written into a token, or the user is not saved.
@@ -93,7 +95,7 @@ def issue(
     alias = database()
     with transaction.atomic(using=alias):
         session.save(using=alias, force_insert=True)
-        pair, credential = next_pair(Row.of(session), session.id)
+        pair, credential = next_pair(Row.of(session), session.id, binding)
         emit(Event.TOKEN_CREATED, credential=credential, using=alias)
     return pair
 
