@@ -161,6 +161,8 @@ class StateReport:
         loaded: whether it has a birth marker.
         marker: the birth marker, b"" while there is none.
         used, room: bytes in use, and how many there may be.
+        bounded: whether it was told how many that are.
+        clients, most_clients: connections that it has, and how many it takes.
         clock: microseconds since 1970 by the clock of the server that holds it.
         version: of that server, as it writes it; with its name where it is not Redis.
         run: the id of that server's run.
@@ -169,7 +171,9 @@ class StateReport:
         eviction: its maxmemory-policy.
         persistence: whether it writes its data to disk.
         min_replicas, max_lag: its min-replicas-to-write, and min-replicas-max-lag in seconds.
-        down_after: the Sentinels' down-after-milliseconds; sentinels: how many of those that STATE names answered.
+        sentinels: how many of the Sentinels that STATE names answered.
+        watchers: how many Sentinels know of one another.
+        quorum, down_after: of them, the last in milliseconds.
         foreign: a key in its database that is none of ours, if one was found.
         round_trip: microseconds.
     """
@@ -179,6 +183,9 @@ class StateReport:
     marker: bytes = b""
     used: int | None = None
     room: int | None = None
+    bounded: bool | None = None
+    clients: int | None = None
+    most_clients: int | None = None
     clock: int | None = None
     version: str | None = None
     run: str | None = None
@@ -188,8 +195,10 @@ class StateReport:
     persistence: bool | None = None
     min_replicas: int | None = None
     max_lag: int | None = None
-    down_after: int | None = None
     sentinels: int | None = None
+    watchers: int | None = None
+    quorum: int | None = None
+    down_after: int | None = None
     foreign: str | None = None
     round_trip: int | None = None
 
@@ -203,9 +212,14 @@ class Gate(Protocol):
     """A state. Every method may raise `stockade.core.errors.Unavailable`; the caller fails closed."""
 
     url: str
+    remote: bool  # whether an answer may take long: an event loop awaits `ask_async` then, and never calls `ask`
 
     def ask(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
         """Read epochs and charge limits in one atomic step. Charges all or none."""
+        ...
+
+    async def ask_async(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
+        """`ask` for an event loop."""
         ...
 
     def refund(self, charges: tuple[Charge, ...], at: int) -> None:

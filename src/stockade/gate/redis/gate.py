@@ -297,9 +297,18 @@ class RedisGate:
     # -- life --------------------------------------------------------------------------------------------------------
 
     def describe(self) -> StateReport:
-        """What is known of the server; for checks."""
-        marker = self.ask((), ()).marker
-        return report.make(self._call, marker, OWN)
+        """What is known of the server, fit or not; for checks. What fails here is no outage: it has its own line."""
+        try:
+            place = self.address.hosts[0] if self.address.hosts else None
+            if self._master is not None:
+                place = self._master.place(anew=True)
+            line = Line(self.address, place, self._timeout, judge=False)
+            try:
+                return report.make(line, self.address, OWN)
+            finally:
+                line.close()
+        except (Broken, Refused) as error:
+            raise Unavailable(reason=f"state: {error}") from None
 
     def close(self) -> None:
         """Let go of the connections; the gate makes new ones when asked."""

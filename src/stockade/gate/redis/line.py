@@ -106,6 +106,7 @@ class Line:
         address: of STATE.
         place: host and port of the server, None for a unix socket.
         seconds: how long a call may take; a connection may take as long to be made.
+        judge: False to talk to a server that may not hold the state, to say why.
 
     Attributes:
         place: as given; a line to a server that is no longer the master is thrown away.
@@ -129,7 +130,9 @@ class Line:
         "tag",
     )
 
-    def __init__(self, address: Address, place: tuple[str, int] | None, seconds: float) -> None:
+    def __init__(
+        self, address: Address, place: tuple[str, int] | None, seconds: float, *, judge: bool = True
+    ) -> None:
         self.place = place
         self._seconds = seconds
         self._connection = _connection(address, place, seconds)
@@ -153,7 +156,8 @@ class Line:
         self._feed, self._next = reader.feed, reader.gets
         try:
             info = facts(self.call(pack(b"INFO")))
-            refuse_unfit(info)
+            if judge:
+                refuse_unfit(info)
         except Refused as error:
             self.close()
             raise Broken(f"INFO was refused: {error.code}") from None

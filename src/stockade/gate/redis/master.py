@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -17,6 +18,25 @@ from stockade.gate.redis.line import Broken
 # (down-after-milliseconds, then an election), so a line that was idle meanwhile is not used without asking again.
 FRESH = 1.0  # seconds
 _TIMEOUT = 0.25  # seconds for one Sentinel
+
+
+def sentinel_options(address: Address) -> dict[str, Any]:
+    """What redis-py is told for a connection to a Sentinel."""
+    options: dict[str, Any] = {
+        "socket_timeout": _TIMEOUT,
+        "socket_connect_timeout": _TIMEOUT,
+        "username": address.sentinel_username or None,
+        "password": address.sentinel_password.reveal() or None,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if address.tls:
+        options |= {
+            "ssl": True,
+            "ssl_ca_certs": address.ca or None,
+            "ssl_certfile": address.cert or None,
+            "ssl_keyfile": address.key or None,
+        }
+    return options
 
 
 class Master:
@@ -34,22 +54,8 @@ class Master:
         self._sentinel = self._make()
 
     def _make(self) -> Sentinel:
-        address = self._address
-        options: dict[str, object] = {
-            "socket_timeout": _TIMEOUT,
-            "socket_connect_timeout": _TIMEOUT,
-            "username": address.sentinel_username or None,
-            "password": address.sentinel_password.reveal() or None,
-            "retry": Retry(NoBackoff(), 0),
-        }
-        if address.tls:
-            options |= {
-                "ssl": True,
-                "ssl_ca_certs": address.ca or None,
-                "ssl_certfile": address.cert or None,
-                "ssl_keyfile": address.key or None,
-            }
-        return Sentinel(list(address.hosts), sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+        options = sentinel_options(self._address)
+        return Sentinel(list(self._address.hosts), sentinel_kwargs=options)  # type: ignore[no-untyped-call]
 
     def place(self, *, anew: bool = False) -> tuple[str, int]:
         """Host and port of the master.
