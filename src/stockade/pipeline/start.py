@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from stockade import conf
 from stockade.conf import Section
 from stockade.core.errors import ConfigurationError
+from stockade.edge import csrf
 from stockade.edge.headers import HeaderSettings
 from stockade.events.conf import EventSettings
 from stockade.gate.conf import AddressSettings, GateSettings
@@ -126,6 +128,56 @@ def backend_findings() -> Iterator[Finding]:
         )
 
 
+CORS = "corsheaders.middleware.CorsMiddleware"
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def cookie_findings() -> Iterator[Finding]:
+    """Who else's pages may use the refresh cookie, where that is more than the project can answer for."""
+    from django.conf import settings
+
+    if not conf.load(JWTSettings).refresh_cookie:
+        return
+    trusted = list(settings.CSRF_TRUSTED_ORIGINS)
+    for origin in trusted:
+        if origin.startswith("http://") and urlsplit(origin).hostname not in _LOOPBACK:
+            yield Finding(
+                "stockade.W130",
+                f"CSRF_TRUSTED_ORIGINS names {origin}: whoever is on the network can be that page, and use the refresh "
+                "cookie.",
+                "Serve it by HTTPS, and name it so.",
+                stops=False,
+            )
+        if "*" in origin:
+            yield Finding(
+                "stockade.W131",
+                f"CSRF_TRUSTED_ORIGINS names {origin}: whoever gets hold of one such host, a forgotten one too, can "
+                "use the refresh cookie.",
+                "Name each origin by itself.",
+                stops=False,
+            )
+    if CORS not in settings.MIDDLEWARE or not getattr(settings, "CORS_ALLOW_CREDENTIALS", False):
+        return
+    if getattr(settings, "CORS_ALLOW_ALL_ORIGINS", False) or getattr(
+        settings, "CORS_ORIGIN_ALLOW_ALL", False
+    ):
+        yield Finding(
+            "stockade.E130",
+            "CORS lets pages of every origin read answers to requests with cookies, and REFRESH_COOKIE is set.",
+            "Write CORS_ALLOWED_ORIGINS with the origins of your pages instead of CORS_ALLOW_ALL_ORIGINS.",
+        )
+    elif trusted and csrf.HEADER.lower() not in {
+        str(name).lower() for name in getattr(settings, "CORS_ALLOW_HEADERS", ())
+    }:
+        yield Finding(
+            "stockade.W132",
+            f"CORS does not allow the header {csrf.HEADER}: browsers will not let the pages in CSRF_TRUSTED_ORIGINS "
+            "refresh.",
+            f'Write CORS_ALLOW_HEADERS = [*corsheaders.defaults.default_headers, "{csrf.HEADER.lower()}"].',
+            stops=False,
+        )
+
+
 def findings() -> list[Finding]:
     """Everything, in the order in which it is best mended: settings, the middleware, then views."""
     if not conf.configured():
@@ -134,6 +186,7 @@ def findings() -> list[Finding]:
         found = [*settings_findings(), *address_findings(), *key_findings()]
         if not found:
             registries.current()
+            found.extend(cookie_findings())
     except ConfigurationError as error:
         found = [_of(error)]
     found.extend(middleware_findings())
