@@ -17,12 +17,13 @@ class SigningKey(models.Model):
     """One key of the ring: a signing key pair and a MAC secret under one key id; private parts wrapped."""
 
     class State(models.TextChoices):
-        """Publish, then sign, then retire."""
+        """Publish, then sign, then verify what was signed, then retire."""
 
         PUBLISHED = "published", "published, not signing yet"
         SIGNING = "signing", "signing"
-        RETIRED = "retired", "retired: still verifies what it signed"
-        REVOKED = "revoked", "revoked: verifies nothing"
+        VERIFYING = "verifying", "verifying: signs no more"
+        RETIRED = "retired", "retired: nothing rests on it"
+        REVOKED = "revoked", "revoked: compromised"
 
     kid = models.CharField(max_length=64, primary_key=True)
     algorithm = models.CharField(max_length=16)
@@ -30,14 +31,23 @@ class SigningKey(models.Model):
     public_jwk = models.JSONField(
         default=dict, help_text="The public key (RFC 7517); empty for a symmetric one."
     )
-    wrapped = models.BinaryField(help_text="Private key and MAC secret, encrypted.")
+    wrapped = models.BinaryField(
+        help_text="Private key and MAC secret, encrypted; empty once it is retired or revoked."
+    )
     created_at = models.DateTimeField()
     signs_from = models.DateTimeField(
         null=True, help_text="When it may start to sign: published long enough."
     )
-    retired_at = models.DateTimeField(null=True)
+    stopped_at = models.DateTimeField(null=True, help_text="When another key took over.")
     verifies_until = models.DateTimeField(
         null=True, help_text="When the last token that it signed has expired."
+    )
+    retired_at = models.DateTimeField(null=True, help_text="When it was retired or revoked.")
+    token_lifetime = models.PositiveIntegerField(
+        default=0, help_text="Seconds: the longest that a token which it signed is good for."
+    )
+    jwks_max_age = models.PositiveIntegerField(
+        default=0, help_text="Seconds: the longest that others may keep a JWKS which lacks the keys after it."
     )
 
     class Meta:

@@ -125,14 +125,64 @@ def test_the_key_ring_is_rotated_and_retired(alice: User) -> None:
     assert re.match(r"Published \S+, signs from ", published.stdout)
     assert run("keyring", "rotate", "--now").exit_code == 0
     states = {row["kid"]: row["state"] for row in rows("keyring", "list")}
-    assert states.pop(old["kid"]) == "retired"
+    assert states.pop(old["kid"]) == "verifying"
     assert set(states.values()) == {"signing"}
     new = next(iter(states))
-    assert run("keyring", "retire", new).stdout == f"Retired {new}.\n"
     keys = json.loads(run("keyring", "jwks").stdout)["keys"]
-    assert {key["kid"] for key in keys} >= {old["kid"], new}
+    assert {key["kid"] for key in keys} == {old["kid"], new}
     assert not [key for key in keys if {"d", "p", "q", "k"} & set(key)]
-    assert keyring.ring().signer().kid not in {old["kid"], new}
+
+
+def test_a_key_is_retired_no_sooner_than_the_listing_says(alice: User) -> None:
+    stockade.issue(alice)
+    (old,) = rows("keyring", "list")
+    assert old["retire_from"] is None
+    refused = run("keyring", "retire", old["kid"])
+    assert (refused.exit_code, "keyring rotate" in refused.stderr) == (1, True)
+    run("keyring", "rotate", "--now")
+    waits = {row["kid"]: row["retire_from"] for row in rows("keyring", "list")}[old["kid"]]
+    refused = run("keyring", "retire", old["kid"])
+    assert refused.exit_code == 1
+    assert waits[:19].replace("T", " ") in refused.stderr
+    assert "1 session that began while it signed" in refused.stderr
+    assert "--compromised" in refused.stderr
+    clock.shift(30 * 86400)
+    assert run("keyring", "retire", old["kid"]).stdout == f"Retired {old['kid']}.\n"
+
+
+def test_a_compromised_key_is_revoked_at_once(alice: User, project: Any, tmp_path: Path) -> None:
+    project.STOCKADE = {**project.STOCKADE, "STATE": f"lmdb://{tmp_path / 'state'}"}
+    stockade.issue(alice)
+    (old,) = rows("keyring", "list")
+    done = run("keyring", "retire", old["kid"], "--compromised")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, f"Revoked {old['kid']}.\n", "")
+    states = {row["kid"]: row["state"] for row in rows("keyring", "list")}
+    assert states.pop(old["kid"]) == "revoked"
+    assert list(states.values()) == ["signing"]
+    assert Session.objects.get().end_reason == "key_compromised"
+
+
+def test_a_process_that_serves_with_its_own_memory_is_said_not_to_hear_of_keys(alice: User) -> None:
+    stockade.issue(alice)
+    for arguments in (["rotate"], ["retire", keyring.ring().signer().kid, "--compromised"]):
+        assert "Start it again" in run("keyring", *arguments).stderr
+
+
+def test_a_rotation_that_is_due_is_made_once(alice: User) -> None:
+    assert run("keyring", "rotate", "--if-due").stdout == "No keys yet; the first token makes one.\n"
+    stockade.issue(alice)
+    (old,) = rows("keyring", "list")
+    assert run("keyring", "rotate", "--if-due").stdout.startswith("Nothing is due before ")
+    assert run("keyring", "rotate", "--if-due", "--now").exit_code == 2
+    clock.shift(90 * 86400)
+    assert re.match(r"Published \S+, signs from ", run("keyring", "rotate", "--if-due").stdout)
+    assert run("keyring", "rotate", "--if-due").stdout.startswith("Nothing is due before ")
+    assert len(rows("keyring", "list")) == 2
+    clock.shift(3600)
+    assert run("keyring", "rotate", "--if-due").stdout.startswith("Nothing is due before ")
+    clock.shift(180 * 86400)  # as long as a device may be known by a cookie that the key has made
+    done = run("keyring", "rotate", "--if-due")
+    assert f"Retired {old['kid']}.\n" in done.stdout
 
 
 def test_lockouts_are_listed_and_cleared() -> None:

@@ -134,7 +134,7 @@ class TestWhenTheKeyChanges:
         settings.SECRET_KEY = OLD
         old = keyring.ring().signer().kid
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = NEW, [OLD]
-        new = keyring.rotate(now=True, lifetime=60)
+        new = keyring.rotate(now=True)
         settings.SECRET_KEY_FALLBACKS = []
         with pytest.raises(ConfigurationError, match="E070"):
             keyring.ring()  # its tokens are still about: refused loudly, not quietly

@@ -1,6 +1,9 @@
 """The key ring: signing keys with ids, their states and rotation, and the public keys that others verify with."""
 
-from stockade.keyring.life import KeyInfo, cache_control, ensure, listing, retire, rewrap, rotate
+from stockade.keyring.life import Turn, cache_control, ensure, rewrap, rotate, rotate_if_due
+from stockade.keyring.listing import KeyInfo, listing
+from stockade.keyring.needs import StillNeeded
+from stockade.keyring.retirement import retire
 from stockade.keyring.ring import Ring, RingKey
 from stockade.keyring.store import forget, generation, ring
 
@@ -8,6 +11,8 @@ __all__ = [
     "KeyInfo",
     "Ring",
     "RingKey",
+    "StillNeeded",
+    "Turn",
     "cache_control",
     "ensure",
     "forget",
@@ -17,4 +22,5 @@ __all__ = [
     "rewrap",
     "ring",
     "rotate",
+    "rotate_if_due",
 ]

@@ -12,8 +12,6 @@ from stockade.vault.strength import GENERATE, least, weakness
 
 ALGORITHMS = ("ES256", "EdDSA", "RS256", "HS256")
 DEFAULT_ALGORITHM = "ES256"
-DAY = 86400.0
-_SKEW = 60.0  # seconds by which the clocks of a verifier and of this host may differ, and a fetch may take
 
 
 @dataclass(frozen=True)
@@ -26,15 +24,24 @@ class KeyringSettings(Section):
         "JWKS_MAX_AGE",
         duration,
         "10m",
-        why="How long others may keep our public keys (Cache-Control of the JWKS), in seconds. A new key is published "
-        "for a minute longer than this before it signs.",
+        why="How long others may keep our public keys (Cache-Control of the JWKS). A new key is published for longer "
+        "than this before it signs.",
         id="stockade.E072",
     )
-
-    @property
-    def publish_wait(self) -> float:
-        """Seconds from publishing a key to signing with it: by then every cached JWKS has been fetched again."""
-        return self.jwks_max_age + _SKEW
+    rotation: float = setting(
+        "ROTATION",
+        duration,
+        "90d",
+        why="How long a key signs before `stockade keyring rotate --if-due` publishes the next one.",
+        id="stockade.E075",
+    )
+    margin: float = setting(
+        "MARGIN",
+        duration,
+        "1m",
+        why="What is added to every wait of a key: for clocks that differ, a slow fetch of the JWKS, a slow commit.",
+        id="stockade.E076",
+    )
 
 
 def wanted_algorithm() -> str:

@@ -1,74 +1,50 @@
-"""The life of a key: made, published, signing, retired, revoked; each step and its event in one transaction."""
+"""The life of a key until it is retired: made, published, signing, and verifying once the next one has taken over."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from dataclasses import dataclass
-
-from django.db import transaction
 
 from stockade.conf import load as settings
 from stockade.core import clock
-from stockade.events import Event, emit
 from stockade.keyring import store
-from stockade.keyring.conf import ALGORITHMS, DAY, KeyringSettings, wanted_algorithm
-from stockade.keyring.material import generate, pack
-from stockade.keyring.ring import EXPIRED, Ring
+from stockade.keyring.conf import ALGORITHMS, KeyringSettings, wanted_algorithm
+from stockade.keyring.needs import need
+from stockade.keyring.ring import Ring, newest
+from stockade.keyring.rows import State, alone, create, drop, living, moment, phases_of, settle, withdraw
 from stockade.keyring.wrapping import configured_wrapper
-from stockade.models import Epoch, SigningKey
-
-State = SigningKey.State
-LOCK = "!keyring"  # a row of Epoch that is no epoch: whoever changes the keys holds it
+from stockade.models import SigningKey
 
 
-@dataclass(frozen=True, slots=True)
-class KeyInfo:
-    """One key as listings show it. Times are aware datetimes.
-
-    Args:
-        state: published, signing, retired, expired or revoked; as of now, whatever the row still says.
-    """
-
-    kid: str
-    algorithm: str
-    state: str
-    created_at: datetime.datetime
-    signs_from: datetime.datetime | None
-    verifies_until: datetime.datetime | None
-
-
-@contextmanager
-def _locked() -> Iterator[str]:
-    """A transaction in which nobody else changes the keys; gives its database alias.
-
-    It begins with a write: on SQLite that takes the write lock at once, and a read that becomes a write fails there.
-    """
-    using = store.alias()
-    with transaction.atomic(using=using):
-        rows = Epoch.objects.using(using)
-        rows.bulk_create([Epoch(key=LOCK, changed_at=clock.now_datetime())], ignore_conflicts=True)
-        rows.filter(key=LOCK).update(changed_at=clock.now_datetime())
-        yield using
-
-
-def ensure(algorithm: str | None = None) -> Ring:
+def ensure(algorithm: str | None = None, *, lifetime: float = 0) -> Ring:
     """A ring that can sign; the first key is made if there is none, by one of all workers that try at once.
 
     Args:
         algorithm: of the first key; by default ``JWT["ALGORITHM"]``.
+        lifetime: seconds that a token which is to be signed is good for; the key's row keeps the longest.
     """
-    with _locked() as using:
+    longest = math.ceil(lifetime)
+
+    def change(using: str) -> Ring:
         found = store.load(using)
-        if State.SIGNING.value in found.states().values():
+        signing = [kid for kid, state in found.states().items() if state == State.SIGNING]
+        if not signing:
+            create(using, algorithm or wanted_algorithm(), clock.now(), longest, State.SIGNING)
+            return store.load(using)
+        row = SigningKey.objects.using(using).get(pk=signing[0])
+        if row.token_lifetime >= longest:
             store.forget()  # another worker was first, and this one does not know it yet
             return found
-        _create(using, algorithm or wanted_algorithm(), clock.now())
+        row.token_lifetime = longest
+        row.save(using=using, update_fields=["token_lifetime"])
+        store.changed(using)
         return store.load(using)
 
+    return alone(change)
 
-def rotate(*, now: bool = False, algorithm: str | None = None, lifetime: float = DAY) -> str:
+
+def rotate(*, now: bool = False, algorithm: str | None = None, lifetime: float | None = None) -> str:
     """Publish the next key; it signs once every cached JWKS holds it, and the old one then only verifies.
 
     While a published key waits, asking again changes nothing, but `now` lets it sign at once.
@@ -76,7 +52,8 @@ def rotate(*, now: bool = False, algorithm: str | None = None, lifetime: float =
     Args:
         now: sign at once. Others that verify our tokens may have to fetch the JWKS first.
         algorithm: of the new key; by default ``JWT["ALGORITHM"]``.
-        lifetime: seconds that a token signed last by the old key is good for.
+        lifetime: seconds that tokens of the new key will be good for; by default as those of the old one. A longer one
+            is noted when the first such token is signed.
 
     Returns:
         The id of the key that signs next.
@@ -84,84 +61,129 @@ def rotate(*, now: bool = False, algorithm: str | None = None, lifetime: float =
     Raises:
         ValueError: unknown algorithm.
     """
-    algorithm = algorithm or wanted_algorithm()
-    if algorithm not in ALGORITHMS:
-        raise ValueError(
-            f"{algorithm!r} is no algorithm of the key ring. Use one of {', '.join(ALGORITHMS)}."
-        )
-    with _locked() as using:
-        _settle(using, lifetime)
-        at = clock.now()
-        before = [row for row in _rows(using) if row.state == State.SIGNING]
-        waiting = [row for row in _rows(using) if row.state == State.PUBLISHED and row.algorithm == algorithm]
-        signs_from = at if now or not before else at + settings(KeyringSettings).publish_wait
-        if waiting and not now:
-            return waiting[0].kid
-        if waiting:
-            row = waiting[0]
-            row.signs_from = _moment(at)
-            row.save(using=using, update_fields=["signs_from"])
-        else:
-            row = _create(using, algorithm, signs_from)
-        for old in before:
-            old.verifies_until = _moment(signs_from + lifetime)
-            old.save(using=using, update_fields=["verifies_until"])
-        if before:
-            emit(
-                Event.KEY_ROTATED,
-                details={
-                    "kid": row.kid,
-                    "algorithm": algorithm,
-                    "old_kid": before[0].kid,
-                    "wait": signs_from - at,
-                },
-                using=using,
-            )
-        _settle(using, lifetime)
-        store.changed(using)
-        return row.kid
+    wanted = algorithm or wanted_algorithm()
+    if wanted not in ALGORITHMS:
+        raise ValueError(f"{wanted!r} is no algorithm of the key ring. Use one of {', '.join(ALGORITHMS)}.")
+    return alone(lambda using: _rotate(using, wanted, now, lifetime))
 
 
-def retire(kid: str, *, compromised: bool = False, lifetime: float = DAY) -> None:
-    """Take a key out of use. If it was the one that signs, another takes its place at once.
+def _rotate(using: str, algorithm: str, now: bool, lifetime: float | None) -> str:
+    settle(using)
+    at = clock.now()
+    rows = living(using)
+    waiting = [row for row in rows if row.state == State.PUBLISHED and row.algorithm == algorithm]
+    if waiting and not now:
+        return waiting[0].kid
+    signer = next((row for row in rows if row.state == State.SIGNING), None)
+    if waiting:
+        row = waiting[0]
+        row.signs_from = moment(at)
+        row.save(using=using, update_fields=["signs_from"])
+    else:
+        if lifetime is None:
+            lifetime = signer.token_lifetime if signer is not None else 0
+        if signer is None:
+            return create(using, algorithm, at, math.ceil(lifetime), State.SIGNING).kid
+        signs_from = at if now else at + _publish_wait(rows)
+        row = create(using, algorithm, signs_from, math.ceil(lifetime), State.PUBLISHED)
+    if now:
+        for (
+            other
+        ) in rows:  # else a key that was published earlier would take over from the one that is wanted now
+            if other.state == State.PUBLISHED and other.kid != row.kid:
+                withdraw(using, other)
+    settle(using)
+    store.changed(using)
+    return row.kid
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What `rotate_if_due` has done.
 
     Args:
-        kid: the key's id.
-        compromised: it verifies nothing from now on, and its secrets are deleted: tokens that it signed and sessions
-            whose refresh token it made end. Otherwise what it signed verifies until it has run out.
-        lifetime: seconds that a token signed last by it is good for.
-
-    Raises:
-        LookupError: there is no such key.
+        published: the id of the key that it has published; "" if none was due.
+        retired: the ids of the keys that it has retired.
+        due_at: when the next rotation is due; None while there is no key at all.
     """
-    with _locked() as using:
-        _settle(
-            using, lifetime
-        )  # else a key that has stopped signing by the clock alone would take over again
-        row = SigningKey.objects.using(using).filter(pk=kid).first()
-        if row is None:
-            raise LookupError(f"There is no key {kid!r}.")
-        if row.state == State.REVOKED or (row.state == State.RETIRED and not compromised):
-            return
-        at = clock.now()
-        row.state = State.REVOKED if compromised else State.RETIRED
-        row.retired_at = row.retired_at or _moment(at)
-        if compromised:
-            row.wrapped, row.verifies_until = b"", _moment(at)
-        else:
-            row.verifies_until = _moment(at + lifetime)
-        row.save(using=using)
-        reason = "compromised" if compromised else "retired"
-        emit(Event.KEY_RETIRED, reason=reason, details={"kid": kid, "algorithm": row.algorithm}, using=using)
-        store.changed(using)
-        left = [other for other in _rows(using) if other.state != State.RETIRED]
-        if not any(other.signs_from is None or other.signs_from.timestamp() <= at for other in left):
-            if left:  # one is published already: it must sign earlier than was planned
-                left[0].signs_from = _moment(at)
-                left[0].save(using=using, update_fields=["signs_from"])
-            else:
-                _create(using, wanted_algorithm(), at)
-        _settle(using, lifetime)
+
+    published: str
+    retired: tuple[str, ...]
+    due_at: datetime.datetime | None
+
+
+def rotate_if_due(*, lifetime: float | None = None, keep: float = 0) -> Turn:
+    """Do what time has made necessary: publish the next key if one is due, retire those that nothing rests on.
+
+    A key is due when it has signed for ``KEYRING["ROTATION"]``, or when ``JWT["ALGORITHM"]`` is not its own any more.
+    However many hosts ask at once, it happens once.
+
+    Args:
+        lifetime: as for `rotate`.
+        keep: seconds to keep a key after it has stopped signing, whatever else rests on it: for its MACs.
+    """
+
+    def change(using: str) -> Turn:
+        settle(using)
+        algorithm, every = wanted_algorithm(), settings(KeyringSettings).rotation
+        rows = living(using)
+        signer = next((row for row in rows if row.state == State.SIGNING), None)
+        if signer is None:
+            return Turn("", (), None)
+        due_at = (signer.signs_from or signer.created_at) + datetime.timedelta(seconds=every)
+        waiting = [row for row in rows if row.state == State.PUBLISHED]
+        published = ""
+        if waiting:
+            due_at = (waiting[0].signs_from or waiting[0].created_at) + datetime.timedelta(seconds=every)
+        newest_algorithm = (waiting or [signer])[0].algorithm
+        if newest_algorithm != algorithm or due_at <= clock.now_datetime():
+            published = _rotate(using, algorithm, False, lifetime)
+            due_at = SigningKey.objects.using(using).get(pk=published).signs_from or due_at
+            due_at += datetime.timedelta(seconds=every)
+        retired = []
+        for row in rows:
+            stopped = row.stopped_at
+            if row.state != State.VERIFYING or stopped is None or stopped.timestamp() + keep > clock.now():
+                continue
+            if need(row, using) is None:
+                drop(using, row, "retired")
+                retired.append(row.kid)
+        return Turn(published, tuple(retired), due_at)
+
+    return alone(change)
+
+
+def keep_jwks(seconds: int) -> None:
+    """Note that others are told to keep the JWKS for so long, before they are: the next key is published for longer."""
+
+    def change(using: str) -> None:
+        rows = living(using)
+        found = phases_of(rows)
+        alive = [row for row in rows if found[row.kid].state in (State.PUBLISHED, State.SIGNING)]
+        for row in alive[:1]:
+            row.jwks_max_age = max(row.jwks_max_age, seconds)
+            row.save(using=using, update_fields=["jwks_max_age"])
+            store.changed(using)
+
+    alone(change)
+
+
+def cache_control() -> str:
+    """The Cache-Control header of the JWKS (RFC 9111 section 5.2.2).
+
+    The row of the newest key keeps the longest that was ever told, so that the next key waits for it even if the
+    setting was shortened meanwhile.
+    """
+    seconds = int(settings(KeyringSettings).jwks_max_age)
+    if seconds > store.ring().max_age:
+        keep_jwks(seconds)
+    return f"public, max-age={seconds}"
+
+
+def _publish_wait(rows: list[SigningKey]) -> float:
+    """Seconds from publishing a key to signing with it: by then every cached JWKS has been fetched again."""
+    kept = newest([store.entry(row) for row in rows], phases_of(rows))
+    return max(settings(KeyringSettings).jwks_max_age, kept) + settings(KeyringSettings).margin
 
 
 def rewrap() -> int:
@@ -173,107 +195,18 @@ def rewrap() -> int:
         ConfigurationError: E070 or E074, a row cannot be unwrapped; nothing is changed then.
     """
     wrapper = configured_wrapper()
-    count = 0
-    with _locked() as using:
-        for row in SigningKey.objects.using(using).exclude(state=State.REVOKED):
+
+    def change(using: str) -> int:
+        count = 0
+        for row in living(using):
             wrapped = bytes(row.wrapped)
             if wrapper.is_current(wrapped):
                 continue
             plain = wrapper.unwrap(wrapped, row.kid, row.algorithm)
             # Not `save`: neither a key nor a state changes, so nobody need read the ring again.
-            again = wrapper.wrap(plain, row.kid, row.algorithm)
-            SigningKey.objects.using(using).filter(pk=row.pk).update(wrapped=again)
+            sealed = wrapper.wrap(plain, row.kid, row.algorithm)
+            SigningKey.objects.using(using).filter(pk=row.pk).update(wrapped=sealed)
             count += 1
-    return count
+        return count
 
-
-def listing() -> list[KeyInfo]:
-    """Every key, newest first, as of now."""
-    from stockade.keyring.ring import Entry, states
-
-    now = clock.now()
-    rows = list(SigningKey.objects.using(store.alias()))
-    entries = [
-        Entry(
-            row.kid,
-            row.algorithm,
-            row.state,
-            row.created_at.timestamp(),
-            (row.signs_from or row.created_at).timestamp(),
-            row.verifies_until.timestamp() if row.verifies_until else None,
-            None,
-        )
-        for row in rows
-        if row.state != State.REVOKED
-    ]
-    found = states(entries, now)
-    return [
-        KeyInfo(
-            row.kid,
-            row.algorithm,
-            found.get(row.kid, row.state),
-            row.created_at,
-            row.signs_from,
-            row.verifies_until,
-        )
-        for row in rows
-    ]
-
-
-def cache_control() -> str:
-    """The Cache-Control header of the JWKS (RFC 9111 section 5.2.2)."""
-    return f"public, max-age={int(settings(KeyringSettings).jwks_max_age)}"
-
-
-def _rows(using: str) -> list[SigningKey]:
-    """Rows that are not revoked, those that sign or will sign latest first."""
-    rows = SigningKey.objects.using(using).exclude(state=State.REVOKED)
-    return sorted(
-        rows, key=lambda row: (row.signs_from or row.created_at, row.created_at, row.kid), reverse=True
-    )
-
-
-def _create(using: str, algorithm: str, signs_from: float) -> SigningKey:
-    kid, material = generate(algorithm)
-    now = clock.now()
-    row = SigningKey(
-        kid=kid,
-        algorithm=algorithm,
-        state=State.SIGNING if signs_from <= now else State.PUBLISHED,
-        public_jwk=material.public_jwk,
-        wrapped=configured_wrapper().wrap(pack(material), kid, algorithm),
-        created_at=_moment(now),
-        signs_from=_moment(signs_from),
-    )
-    row.save(using=using, force_insert=True)
-    emit(Event.KEY_CREATED, details={"kid": kid, "algorithm": algorithm, "state": row.state}, using=using)
-    store.changed(using)
-    return row
-
-
-def _settle(using: str, lifetime: float) -> None:
-    """Write down what time has done: who signs now, and who therefore has retired."""
-    actual = {info.kid: info.state for info in listing()}
-    for row in _rows(using):
-        state = actual[row.kid]
-        if state == row.state or (state == EXPIRED and row.state == State.RETIRED):
-            continue
-        if state == State.SIGNING:
-            row.state = State.SIGNING
-            row.save(using=using, update_fields=["state"])
-            continue
-        signer = next(other for other in _rows(using) if actual[other.kid] == State.SIGNING)
-        since = signer.signs_from or signer.created_at
-        row.state, row.retired_at = State.RETIRED, since
-        row.verifies_until = row.verifies_until or since + datetime.timedelta(seconds=lifetime)
-        row.save(using=using, update_fields=["state", "retired_at", "verifies_until"])
-        emit(
-            Event.KEY_RETIRED,
-            reason="rotated",
-            details={"kid": row.kid, "algorithm": row.algorithm},
-            using=using,
-        )
-
-
-def _moment(seconds: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return alone(change)

@@ -71,7 +71,7 @@ def unpack(plain: bytes, kid: str, algorithm: str) -> Material:
         raise ConfigurationError(
             "stockade.E074",
             f"The row of the signing key {kid} does not hold that key.",
-            f"Restore it from a backup, or in a shell: keyring.retire({kid!r}, compromised=True).",
+            f"Restore it from a backup, or `stockade keyring retire {kid} --compromised`.",
         )
     return _ready(found[0], kid, algorithm, found[1])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
@@ -13,7 +13,7 @@ from stockade.keyring.wrapping import derive
 from stockade.models import SigningKey
 
 State = SigningKey.State
-EXPIRED: Final = "expired"  # a retired key's last token has run out; only its MACs are still of use
+EXPIRED: Final = "expired"  # the last token that a key signed has run out; only its MACs are still of use
 FOREVER: Final = float("inf")
 
 
@@ -42,9 +42,13 @@ class Entry:
     """A row, unwrapped. Times are seconds since the epoch.
 
     Args:
-        state: as the row has it; what it means depends on the time, see `Ring`.
+        state: as the row has it; what it means depends on the time, see `phases`.
         signs_from: when a published key begins to sign.
-        verifies_until: when the last token that it signed has run out; None while unknown.
+        stopped: when another took over; None until that is written down.
+        verifies_until: when the last token that it signed has run out; None until it is written down that it stopped.
+        lifetime: seconds that a token which it signed is good for at most.
+        max_age: seconds that others may keep a JWKS for which it is the newest key.
+        margin: seconds that are added to its waits.
         material: None if it could not be unwrapped, which only an expired key may.
     """
 
@@ -53,7 +57,11 @@ class Entry:
     state: str
     created: float
     signs_from: float
+    stopped: float | None
     verifies_until: float | None
+    lifetime: int
+    max_age: int
+    margin: float
     material: Material | None = field(repr=False)
 
     @property
@@ -69,35 +77,51 @@ class Source(Protocol):
         """A newer ring if there is one to be had cheaply, else the same."""
         ...
 
-    def first(self) -> Ring:
-        """A ring with a signing key, made if there is none."""
+    def signing(self, lifetime: float) -> Ring:
+        """A ring whose signing key may sign tokens that are good for `lifetime` seconds; made if there is none."""
         ...
+
+
+class Phase(NamedTuple):
+    """What a key is at some moment. Times are seconds since the epoch.
+
+    Args:
+        state: published, signing, verifying or expired.
+        stops: when it signs no more; None while no other key is to take over.
+        ends: when it verifies nothing any more; None as long.
+    """
+
+    state: str
+    stops: float | None = None
+    ends: float | None = None
 
 
 class Ring:
     """The keys at one moment.
 
-    States follow from the rows and the clock, so that all workers agree without anybody writing: of the published and
-    signing keys whose `signs_from` has come the newest signs, and the others count as retired.
+    States follow from the rows and the clock, so that all workers agree without anybody writing: see `phases`.
 
     Args:
-        entries: all rows that are not revoked.
+        entries: all rows that are neither retired nor revoked.
         now: seconds since the epoch.
         source: asked for what this ring lacks.
 
     Attributes:
         version: changes whenever a key, a state or the end of a key does; the same in all processes that see the same.
         since, until: seconds since the epoch between which this picture holds.
+        max_age: seconds that others were told to keep a JWKS which holds no newer key than the one that signs.
     """
 
     __slots__ = (
         "_ends",
         "_entries",
+        "_lifetime",
         "_macs",
         "_signer",
         "_source",
         "_states",
         "_verifiers",
+        "max_age",
         "since",
         "until",
         "version",
@@ -106,9 +130,11 @@ class Ring:
     def __init__(self, entries: Iterable[Entry], now: float, source: Source) -> None:
         self._entries = tuple(sorted(entries, key=lambda entry: entry.rank, reverse=True))
         self._source = source
-        self._states = states(self._entries, now)
+        found = phases(self._entries, now)
+        self._states = {kid: phase.state for kid, phase in found.items()}
         self._macs: dict[tuple[str, bytes], bytes] = {}
         self._signer: RingKey | None = None
+        self._lifetime = -1
         self._verifiers: dict[str, RingKey] = {}
         for entry in self._entries:
             state, material = self._states[entry.kid], entry.material
@@ -117,10 +143,17 @@ class Ring:
             self._verifiers[entry.kid] = RingKey(entry.kid, entry.algorithm, material.public)
             if state == State.SIGNING:
                 self._signer = RingKey(entry.kid, entry.algorithm, material.private)
-        moments = [t for e in self._entries for t in (e.signs_from, e.verifies_until or FOREVER)]
+                self._lifetime = entry.lifetime
+        self.max_age = newest(self._entries, found)
+        moments = [e.signs_from for e in self._entries]
+        moments += [phase.ends for phase in found.values() if phase.ends is not None]
         self.since = max((t for t in moments if t <= now), default=-FOREVER)
         self.until = min((t for t in moments if t > now), default=FOREVER)
-        self._ends = {e.kid: e.verifies_until for e in self._entries if e.verifies_until is not None}
+        self._ends = {
+            kid: phase.ends
+            for kid, phase in found.items()
+            if phase.ends is not None and phase.state != State.SIGNING
+        }
         listed = "".join(f"{kid} {state} {self.end(kid)}\n" for kid, state in sorted(self._states.items()))
         self.version = int.from_bytes(hashlib.sha256(listed.encode()).digest()[:8], "big")
 
@@ -134,24 +167,29 @@ class Ring:
         """The same keys at another moment."""
         return Ring(self._entries, now, self._source)
 
-    def signer(self) -> RingKey:
+    def signer(self, lifetime: float = 0) -> RingKey:
         """The key to sign with. If there is none, one is made: the first ring of a deployment.
+
+        Args:
+            lifetime: seconds that what is to be signed is good for. The key's row keeps the longest: for so long the
+                key verifies after it has stopped signing. Name it outside of a transaction that holds locks, for a
+                longer one than before is written down.
 
         Raises:
             ConfigurationError: the settings do not allow one.
         """
-        if self._signer is not None:
+        if self._signer is not None and lifetime <= self._lifetime:
             return self._signer
-        found = self._source.first()._signer
-        if found is None:  # pragma: no cover - `first` promises one
+        found = self._source.signing(lifetime)._signer
+        if found is None:  # pragma: no cover - `signing` promises one
             raise RuntimeError("The ring has no signing key.")
         return found
 
     def verifier(self, kid: object) -> RingKey | None:
         """The key that verifies what says it was signed by `kid`; None if nothing may be believed of it.
 
-        Published, signing and retired keys verify until the last token of a retired one has run out; revoked ones do
-        not. A kid that is not known makes the ring be read again, at most once a second a process.
+        A key verifies from its publication until the last token that it signed has run out; a revoked one does not. A
+        kid that is not known makes the ring be read again, at most once a second a process.
         """
         if not isinstance(kid, str):
             return None
@@ -163,10 +201,10 @@ class Ring:
         return self._ends.get(kid, FOREVER)
 
     def mac(self, kid: str, purpose: bytes, message: bytes) -> bytes | None:
-        """HMAC-SHA256 of `message` by the MAC secret of `kid`; None if that key is revoked or unknown.
+        """HMAC-SHA256 of `message` by the MAC secret of `kid`; None if that key is retired, revoked or unknown.
 
-        Compare with `hmac.compare_digest`. A retired key keeps its MACs without limit of time: what they protect has
-        times of its own (a session's row), and would else end with every rotation.
+        Compare with `hmac.compare_digest`. A key makes MACs until it is retired: what they protect has times of its own
+        (a session's row), and would else end with every rotation.
 
         Args:
             kid: the key's id.
@@ -194,24 +232,46 @@ class Ring:
         return {"keys": [dict(jwk) for jwk in keys if jwk]}
 
     def states(self) -> dict[str, str]:
-        """The state of each key that is not revoked: published, signing, retired or expired."""
+        """The state of each key that is neither retired nor revoked: published, signing, verifying or expired."""
         return dict(self._states)
 
 
-def states(entries: Iterable[Entry], now: float) -> dict[str, str]:
-    """What each key is at `now`; see `Ring`."""
-    found: dict[str, str] = {}
-    signing: str | None = None
+def phases(entries: Iterable[Entry], now: float) -> dict[str, Phase]:
+    """What each key is at `now`.
+
+    Of the keys whose time has come the newest signs. Each of the others has stopped when the next one in line began,
+    and verifies for as long as a token may live that it signed last.
+    """
+    found: dict[str, Phase] = {}
+    signing = False
+    successor: float | None = None
     for entry in sorted(entries, key=lambda entry: entry.rank, reverse=True):
-        if entry.state != State.RETIRED and entry.signs_from > now:
-            found[entry.kid] = State.PUBLISHED.value
-        elif entry.state != State.RETIRED and signing is None:
-            found[entry.kid] = State.SIGNING.value
-            signing = entry.kid
+        if entry.state == State.VERIFYING:
+            found[entry.kid] = _stopped(now, entry.stopped, entry.verifies_until)
+            continue
+        stops = successor
+        ends = None if stops is None else stops + entry.lifetime + entry.margin
+        # A row that says "signing" was written by a host whose clock had come so far: all hosts follow it.
+        if entry.state == State.PUBLISHED and entry.signs_from > now:
+            found[entry.kid] = Phase(State.PUBLISHED.value, stops, ends)
+        elif not signing:
+            found[entry.kid] = Phase(State.SIGNING.value, stops, ends)
+            signing = True
         else:
-            over = entry.verifies_until is not None and entry.verifies_until <= now
-            found[entry.kid] = EXPIRED if over else State.RETIRED.value
+            found[entry.kid] = _stopped(now, stops, ends)
+        successor = entry.signs_from
     return found
+
+
+def _stopped(now: float, stops: float | None, ends: float | None) -> Phase:
+    over = ends is not None and ends <= now
+    return Phase(EXPIRED if over else State.VERIFYING.value, stops, ends)
+
+
+def newest(entries: Iterable[Entry], found: Mapping[str, Phase]) -> int:
+    """Seconds that others may keep a JWKS that holds only the keys there are: a further one waits at least as long."""
+    alive = (State.PUBLISHED, State.SIGNING)
+    return max((entry.max_age for entry in entries if found[entry.kid].state in alive), default=0)
 
 
 def plausible(kid: str) -> bool:

@@ -9,22 +9,23 @@ from typing import Any
 
 from django.db import connections, router, transaction
 
-from stockade.conf import on_change
+from stockade.conf import load as settings, on_change
 from stockade.core import clock
 from stockade.core.database import aside, snapshot_is_old
 from stockade.core.errors import ConfigurationError
-from stockade.keyring.conf import wanted_algorithm
+from stockade.keyring.conf import KeyringSettings
 from stockade.keyring.material import Material, unpack
 from stockade.keyring.ring import Entry, Ring
 from stockade.keyring.wrapping import Wrapper, configured_wrapper
 from stockade.models import SigningKey
 
 State = SigningKey.State
+GONE = (State.RETIRED, State.REVOKED)  # their secrets are deleted: they are in no ring
 _PAUSE = (
     1_000_000  # microseconds between two readings for kids that are not known: a forger must not cost SQL
 )
 
-_MAKING = 5.0  # seconds to wait for the first key of all
+_MAKING = 5.0  # seconds to wait for a key that is made, or is to sign for longer than before
 
 _lock = threading.Lock()
 _ring: Ring | None = None
@@ -92,28 +93,42 @@ def _read() -> Ring:
 
 def load(using: str | None = None) -> Ring:
     """A new ring from SQL, which is not kept."""
-    rows = SigningKey.objects.using(using or alias()).exclude(state=State.REVOKED)
+    rows = SigningKey.objects.using(using or alias()).exclude(state__in=GONE)
     wrapper = configured_wrapper()
     now = clock.now()
-    return Ring([entry(row, wrapper, now) for row in rows], now, _source)
+    return Ring([entry(row, open_row(row, wrapper, now)) for row in rows], now, _source)
 
 
-def entry(row: SigningKey, wrapper: Wrapper, now: float) -> Entry:
-    """A row, unwrapped.
+def open_row(row: SigningKey, wrapper: Wrapper, now: float) -> Material | None:
+    """The secrets of a row; None if they cannot be unwrapped, and it is so old that nothing but MACs depends on it.
 
     Raises:
-        ConfigurationError: it cannot be unwrapped, and is not so old that nothing but MACs depends on it.
+        ConfigurationError: they cannot be unwrapped.
     """
-    until = row.verifies_until.timestamp() if row.verifies_until else None
-    material: Material | None = None
     try:
-        material = unpack(wrapper.unwrap(bytes(row.wrapped), row.kid, row.algorithm), row.kid, row.algorithm)
+        return unpack(wrapper.unwrap(bytes(row.wrapped), row.kid, row.algorithm), row.kid, row.algorithm)
     except ConfigurationError:
-        if row.state != State.RETIRED or until is None or until > now:
+        if row.state != State.VERIFYING or row.verifies_until is None or row.verifies_until.timestamp() > now:
             raise
+        return None
+
+
+def entry(row: SigningKey, material: Material | None = None) -> Entry:
+    """A row as the ring has it; without secrets for whoever only asks what it is."""
     created = row.created_at.timestamp()
-    signs_from = row.signs_from.timestamp() if row.signs_from else created
-    return Entry(row.kid, row.algorithm, row.state, created, signs_from, until, material)
+    return Entry(
+        row.kid,
+        row.algorithm,
+        row.state,
+        created,
+        row.signs_from.timestamp() if row.signs_from else created,
+        row.stopped_at.timestamp() if row.stopped_at else None,
+        row.verifies_until.timestamp() if row.verifies_until else None,
+        row.token_lifetime,
+        row.jwks_max_age,
+        settings(KeyringSettings).margin,
+        material,
+    )
 
 
 class _Source:
@@ -132,12 +147,12 @@ class _Source:
         forget()
         return _read()
 
-    def first(self) -> Ring:
+    def signing(self, lifetime: float) -> Ring:
         from stockade.keyring.life import ensure  # it writes, and needs this module for what it has written
 
         if _in_event_loop():
-            return aside(lambda: ensure(wanted_algorithm()), _MAKING)
-        return ensure(wanted_algorithm())
+            return aside(lambda: ensure(lifetime=lifetime), _MAKING)
+        return ensure(lifetime=lifetime)
 
 
 _source = _Source()

@@ -78,15 +78,15 @@ class Wrapper:
                 "stockade.E070",
                 f"The signing key {kid} was wrapped with another STOCKADE_KEY or SECRET_KEY than is set now.",
                 "Put the previous value into STOCKADE_KEY_FALLBACKS or SECRET_KEY_FALLBACKS, then run "
-                f"`stockade keyring rewrap`. If it is lost, in a shell: keyring.retire({kid!r}, compromised=True), "
-                "which ends its sessions.",
+                "`stockade keyring rewrap`. If it is lost, give the key up, which ends its sessions: "
+                f"`stockade keyring retire {kid} --compromised`.",
             )
         plain = sealer.open(wrapped, _bound(kid, algorithm))
         if plain is None:
             raise ConfigurationError(
                 "stockade.E074",
                 f"The row of the signing key {kid} was changed by someone without the wrapping key.",
-                f"Find out by whom; then, in a shell: keyring.retire({kid!r}, compromised=True).",
+                f"Find out by whom; then `stockade keyring retire {kid} --compromised`.",
             )
         return plain
 

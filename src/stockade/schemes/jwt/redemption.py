@@ -37,7 +37,8 @@ def redeem(token: object, binding: str = "") -> Pair:
         RuntimeError: called within `transaction.atomic`, where a rollback would undo the end of a stolen session.
     """
     shown = _read(token, binding)
-    signer = keyring.ring().signer().kid  # outside of the transaction: the first call of all makes a key
+    # Outside of the transaction: the first call of all makes a key.
+    signer = keyring.ring().signer(load(JWTSettings).access_lifetime).kid
     outcome = persist(lambda: _redeem(shown, signer, binding))
     if isinstance(outcome, str):
         raise InvalidCredential(reason=outcome)

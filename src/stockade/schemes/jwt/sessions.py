@@ -82,7 +82,7 @@ def issue(
         client=client_id,
         scopes=bound,
         claims=extra,
-        kid=keyring.ring().signer().kid,
+        kid=keyring.ring().signer(settings.access_lifetime).kid,
         stamp=stamp.stamp(subject, getattr(user, "password", "") or ""),
         created_at=now,
         auth_time=now,

@@ -96,7 +96,7 @@ def sign(
         claims: further claims, already `checked`.
     """
     settings = load(JWTSettings)
-    kid, algorithm, key = keyring.ring().signer()
+    kid, algorithm, key = keyring.ring().signer(settings.access_lifetime)
     now = int(clock.now())
     body: dict[str, Any] = {
         **claims,
