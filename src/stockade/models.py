@@ -188,8 +188,8 @@ class ListEntry(models.Model):
         self.value = self.value.strip()
         if self.kind == self.Kind.ADDRESS:
             self.value = address.spelled(address.network(self.value))
-        elif not self.value or not self.value.isprintable():
-            raise ValueError("Write a primary key or an id.")
+        elif not self.value or not self.value.isprintable() or len(self.value) > 100:
+            raise ValueError("Write a primary key or an id: printable, at most 100 characters.")
         elif self.kind == self.Kind.USER:
             key = get_user_model()._meta.pk
             try:

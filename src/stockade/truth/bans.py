@@ -118,8 +118,8 @@ def put(
         ValueError: the end is no time to come, or the reason too long. Unavailable: the state is away.
     """
     until = end(expires)
-    if len(reason) > 200:
-        raise ValueError("Write a reason of at most 200 characters.")
+    if len(reason) > 200 or not reason.isprintable():
+        raise ValueError("Write a reason of at most 200 printable characters, on one line.")
     using = router.db_for_write(ListEntry)
     rows = ListEntry.objects.using(using)
     # Locks the epoch's row first of all: of two who ban the same, the second finds what the first has written.
