@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.linear.history import FOREVER, Operation
-from tests.linear.model import DONE, GONE, REFUSED, Call, Kind, Token
+from tests.linear.model import DONE, GONE, NEEDED, REFUSED, Call, Kind, Token
 
 MS = 1_000_000
 LEEWAY = 30 * MS
@@ -35,7 +35,9 @@ FAULTS = (
     "rotation unheard",
     "compromised key still verifies",
     "compromised key still signs in",
-    "retired key refused",
+    "compromised key's session goes on",
+    "retired although needed",
+    "compromised key signs on",
 )
 
 
@@ -50,7 +52,6 @@ class Session:
     over: int | None = None
     tokens: list[Token] = field(default_factory=list)
     keys: list[str] = field(default_factory=lambda: ["k0"])
-    retired: list[str] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
     spare: int = 0
 
@@ -75,8 +76,6 @@ class Session:
         return self.generation - 1 - self.tokens.index(token) if token in self.tokens else 99
 
     def dead(self, token: Token) -> bool:
-        if token.kid in self.retired and self.has("retired key refused"):
-            return True
         return token.kid in self.revoked and not self.has("compromised key still signs in")
 
     def forgiven(self, behind: int, now: int) -> bool:
@@ -105,8 +104,6 @@ class Session:
             return self.tokens[-1]
         if self.forgiven(behind, now):
             current = self.tokens[-1]
-            if current.kid in self.revoked:
-                return REFUSED
             if self.has("two lineages"):
                 self.tokens[-1] = self.make(self.keys[-1])
                 return self.tokens[-1]
@@ -121,7 +118,7 @@ class Session:
         if self.dead(token) or self.over is not None or token not in self.tokens:
             return REFUSED
         behind = self.place(token)
-        if behind == 0 or (self.forgiven(behind, now) and self.tokens[-1].kid not in self.revoked):
+        if behind == 0 or self.forgiven(behind, now):
             return DONE
         if self.has("check ends"):
             self.over = now
@@ -154,22 +151,26 @@ class Session:
         return self.over is None or self.has("stale list")
 
     def do_rotate(self, about: None, now: int) -> object:
-        self.retired.append(self.keys[-1])
         self.keys.append(f"k{len(self.keys)}")
         return self.keys[-1]
 
     def do_retire(self, kid: str, now: int) -> object:
-        self.retired.append(kid)
-        if kid == self.keys[-1]:
-            self.keys.append(f"k{len(self.keys)}")
+        held = self.over is None and any(token.kid == kid for token in self.tokens)
+        if (held or kid == self.keys[-1]) and not self.has("retired although needed"):
+            return NEEDED
+        self.revoked.append(kid)
         return DONE
 
     def do_compromised(self, kid: str, now: int) -> object:
         self.revoked.append(kid)
-        return self.do_retire(kid, now)
+        if self.tokens[-1].kid == kid and not self.has("compromised key's session goes on"):
+            self.over = self.over or now
+        if kid == self.keys[-1] and not self.has("compromised key signs on"):
+            self.keys.append(f"k{len(self.keys)}")
+        return DONE
 
 
-def imagine(seed: int, fault: str = "", calls: int = 60, clients: int = 8) -> list[Operation[Call]]:
+def imagine(seed: int, fault: str = "", calls: int = 80, clients: int = 8) -> list[Operation[Call]]:
     """One history of a session by `clients` clients, of which one call in forty is not answered."""
     draw = random.Random(seed)
     session = Session(fault, draw)
@@ -178,7 +179,7 @@ def imagine(seed: int, fault: str = "", calls: int = 60, clients: int = 8) -> li
     assert isinstance(first, Token)
     known: list[Token] = [first]
     kids = [first.kid]
-    style = draw.choice(["eager", "lazy", "rough"])
+    style = draw.choice(["eager", "lazy", "rough", "keys"])
     order = 0
     queue: list[tuple[int, int, Callable[[int], None]]] = []
 
@@ -227,24 +228,25 @@ def choose(draw: random.Random, known: list[Token], kids: list[str], age: int, s
     """What a client does next: mostly what honest ones do, with some thieves among them.
 
     Args:
-        style: "lazy" clients redeem late, "rough" ones end sessions.
+        style: "lazy" clients redeem late, "rough" ones end sessions, "keys" change keys.
     """
-    kind = draw.random()
-    if kind < (0.01 if style == "rough" else 0.03):
-        return Call(Kind.ROTATE)
-    if kind < 0.04:
-        return Call(draw.choice([Kind.RETIRE, Kind.COMPROMISED]), draw.choice(kids))
-    if kind < (0.3 if style == "rough" else 0.05):
+    if draw.random() < (0.12 if style == "keys" else 0.02):
+        kind = draw.choice([Kind.ROTATE, Kind.ROTATE, Kind.RETIRE, Kind.COMPROMISED])
+        return Call(kind, None if kind is Kind.ROTATE else draw.choice(kids[-3:]))
+    chance = draw.random()
+    if chance < {"rough": 0.3, "keys": 0.005}.get(style, 0.05):
         ending = draw.choice([Kind.REVOKE, Kind.END, Kind.OTHERS])
         return Call(ending, draw.choice(known[-3:]) if ending is Kind.REVOKE else None)
-    if kind < 0.6:
+    if chance < 0.6:
         # Many at once when a token has grown old enough; the previous one mostly while it is forgiven.
         ripe = age > 15 * MS and draw.random() < (0.01 if style == "lazy" else 0.4)
+        if style == "keys" and age > 20 * MS:
+            ripe = True  # no theft: these sessions are to outlive many keys
         return Call(Kind.REFRESH, known[-1] if ripe or len(known) == 1 else known[-2])
-    if kind < 0.62:
+    if chance < (0.605 if style == "keys" else 0.62):
         return Call(Kind.REFRESH, draw.choice(known))
-    if kind < 0.85:
+    if chance < 0.85:
         return Call(Kind.ACCESS, draw.choice(known))
-    if kind < 0.95:
+    if chance < 0.95:
         return Call(Kind.CHECK, draw.choice(known))
     return Call(Kind.LISTED)

@@ -14,8 +14,10 @@ speaks of that.
     others    by its owner, from another session: 204, and it has ended
     listed    whether the list of sessions has it: until it has ended
     rotate    from now on another key signs
-    retire    the key signs no more; what it made stays good. Of a compromised key: what it made is refused from now
-              on, refresh tokens and access tokens, as if it were noise: it ends nothing
+    retire    the secrets of a key are deleted, if it does not sign and the session holds no token that it made;
+              else it is still needed, and nothing happens
+    compromised  another key signs; what this one made is refused from now on, refresh and access tokens, as if it were
+              noise; and if it made the current refresh token, the session has ended
 
 Time enters with the leeway. A call happens at some moment between its beginning and its end, so an age is known to lie
 between two bounds. Where both lie on one side of the leeway there is one right answer; where it lies between them both
@@ -74,6 +76,7 @@ class Call(NamedTuple):
 REFUSED = "refused"  # 401
 DONE = "done"  # 2xx
 GONE = "gone"  # 404
+NEEDED = "needed"  # may not be retired
 # The answer of login and refresh is the new refresh token; that of listed True or False; that of rotate the new key.
 
 READS = frozenset({Kind.CHECK, Kind.ACCESS, Kind.LISTED})
@@ -148,7 +151,9 @@ class Specification:
             return _if(answer == (state.line != () and not state.ended), state)
         if kind is Kind.ROTATE:
             return _rotate(state, answer)
-        return _retire(state, str(about), kind is Kind.COMPROMISED)
+        if kind is Kind.RETIRE:
+            return _retire(state, str(about), answer)
+        return _compromised(state, str(about))
 
     def _login(self, state: State, operation: Operation[Call]) -> Iterator[State]:
         if state.line:
@@ -183,8 +188,6 @@ class Specification:
                 good, bad = True, False
             elif shown == state.line[-2]:
                 good, bad = self._ages(state, operation)
-                if state.line[-1].kid in state.revoked:
-                    good, bad = False, True
         yield from _if((good and answer == DONE) or (bad and answer == REFUSED), state)
 
     def _ages(self, state: State, operation: Operation[Call]) -> tuple[bool, bool]:
@@ -211,9 +214,7 @@ def _new(state: State, answer: object) -> Iterator[tuple[Token, str | None]]:
 def _again(state: State, operation: Operation[Call]) -> Iterator[State]:
     """Within the leeway the previous token gives the current one; if that was never seen, it is seen now."""
     current, answer = state.line[-1], operation.answer
-    if current.kid in state.revoked:
-        yield from _if(answer in (None, REFUSED), state)
-    elif answer is None or answer == current:
+    if answer is None or answer == current:
         yield state
     elif current.text == UNSEEN and isinstance(answer, Token) and current.kid in (UNSEEN, answer.kid):
         made = state.made[0], min(state.made[1], operation.ended)  # the call that made it was never answered
@@ -240,10 +241,24 @@ def _rotate(state: State, answer: object) -> Iterator[State]:
     yield state._replace(signer=signer, silent=silent)
 
 
-def _retire(state: State, kid: str, compromised: bool) -> Iterator[State]:
+def _retire(state: State, kid: str, answer: object) -> Iterator[State]:
+    """Without an answer it may have been done or not, and there is always one where it may."""
+    held = not state.ended and any(token.kid in (kid, UNSEEN) for token in state.line)
+    if answer in (None, NEEDED):
+        yield state
+    elif not held and kid != state.signer:
+        yield state._replace(silent=state.silent | {kid}, revoked=state.revoked | {kid})
+
+
+def _compromised(state: State, kid: str) -> Iterator[State]:
     """If it was the one that signs another takes its place, which is not told."""
-    yield state._replace(
+    after = state._replace(
         signer=None if kid == state.signer else state.signer,
         silent=state.silent | {kid},
-        revoked=state.revoked | {kid} if compromised else state.revoked,
+        revoked=state.revoked | {kid},
     )
+    made = state.line[-1].kid if state.line else None
+    if made in (kid, UNSEEN):
+        yield after._replace(ended=True)
+    if made != kid:
+        yield after

@@ -6,7 +6,7 @@ import pytest
 
 from tests.linear.checker import check
 from tests.linear.history import FOREVER, Operation
-from tests.linear.model import DONE, GONE, REFUSED, START, Call, Kind, Specification, Token, reads
+from tests.linear.model import DONE, GONE, NEEDED, REFUSED, START, Call, Kind, Specification, Token, reads
 
 LEEWAY = 100
 SPECIFICATION = Specification(LEEWAY, slack=0)
@@ -84,17 +84,27 @@ ALLOWED: dict[str, History] = {
         login(), refresh(A, B, 1), op(Kind.ROTATE, None, "k2", 2), refresh(A, B, 3), refresh(B, C2, 4)
     ],
     "rotated at the same time": [login(), op(Kind.ROTATE, None, "k2", 1, 9), refresh(A, B, 2), refresh(B, C2, 3)],
-    "a retired key's tokens stay good": [
-        login(), op(Kind.ROTATE, None, "k2", 1), op(Kind.RETIRE, "k1", DONE, 2), admitted(3), refresh(A, B2, 4)
+    "a key that is still needed is not retired, and its tokens stay good": [
+        login(), op(Kind.ROTATE, None, "k2", 1), op(Kind.RETIRE, "k1", NEEDED, 2), admitted(3), refresh(A, B2, 4)
+    ],
+    "a key is retired once the session is over": [
+        login(), op(Kind.ROTATE, None, "k2", 1), op(Kind.REVOKE, A, DONE, 2), op(Kind.RETIRE, "k1", DONE, 3),
+        op(Kind.REVOKE, A, REFUSED, 4),
     ],
     "a compromised key's tokens are noise": [
         login(), op(Kind.ROTATE, None, "k2", 1), refresh(A, B2, 2), op(Kind.COMPROMISED, "k1", DONE, 3),
         refresh(A, REFUSED, 4), op(Kind.REVOKE, A, REFUSED, 5), turned_away(6), admitted(7, B2), refresh(B2, C2, 8),
     ],
-    "retired while it signs: another takes its place": [login(), op(Kind.RETIRE, "k1", DONE, 1), refresh(A, B2, 2)],
-    "nothing forgiven if the successor's key is gone": [
-        login(), op(Kind.ROTATE, None, "k2", 1), refresh(A, B2, 2), op(Kind.COMPROMISED, "k2", DONE, 3),
-        op(Kind.CHECK, A, REFUSED, 4), refresh(A, REFUSED, 5), admitted(6),
+    "compromised while it signs: the session ends": [
+        login(), op(Kind.COMPROMISED, "k1", DONE, 1), refresh(A, REFUSED, 2), op(Kind.LISTED, None, False, 3)
+    ],
+    "compromised between two refreshes: the first's session ends": [
+        login(), op(Kind.ROTATE, None, "k2", 1), refresh(A, B2, 2, 9), op(Kind.COMPROMISED, "k2", DONE, 3, 8),
+        turned_away(10), op(Kind.CHECK, A, REFUSED, 11),
+    ],
+    "compromised before the refresh that was under way": [
+        login(), op(Kind.ROTATE, None, "k2", 1), op(Kind.COMPROMISED, "k2", DONE, 3, 8),
+        refresh(A, Token("B3", "k3"), 4, 9), admitted(10),
     ],
 }  # fmt: skip
 
@@ -131,9 +141,19 @@ FORBIDDEN: dict[str, History] = {
     "another successor after a rotation": [
         login(), refresh(A, B, 1), op(Kind.ROTATE, None, "k2", 2), refresh(A, B2, 3)
     ],
-    "a retired key that signs": [login(), op(Kind.RETIRE, "k1", DONE, 1), refresh(A, B, 2)],
-    "a retired key's token refused": [
-        login(), op(Kind.ROTATE, None, "k2", 1), op(Kind.RETIRE, "k1", DONE, 2), refresh(A, REFUSED, 3)
+    "a key retired that signs": [login(), op(Kind.REVOKE, A, DONE, 1), op(Kind.RETIRE, "k1", DONE, 2)],
+    "a key retired that made a token of the session": [
+        login(), op(Kind.ROTATE, None, "k2", 1), refresh(A, B2, 2), op(Kind.RETIRE, "k1", DONE, 3)
+    ],
+    "a compromised key that signs": [
+        login(), op(Kind.ROTATE, None, "k2", 1), op(Kind.COMPROMISED, "k2", DONE, 2), refresh(A, B2, 3)
+    ],
+    "a session whose token a compromised key made goes on": [
+        login(), op(Kind.ROTATE, None, "k2", 1), refresh(A, B2, 2), op(Kind.COMPROMISED, "k2", DONE, 3), admitted(4)
+    ],
+    "the same, and the refresh was under way": [
+        login(), op(Kind.ROTATE, None, "k2", 1), refresh(A, B2, 2, 9), op(Kind.COMPROMISED, "k2", DONE, 3, 8),
+        admitted(10),
     ],
     "a compromised key's access token admitted": [login(), op(Kind.COMPROMISED, "k1", DONE, 1), admitted(2)],
     "a compromised key's refresh token redeemed": [

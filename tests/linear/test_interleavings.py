@@ -1,0 +1,148 @@
+"""Eight processes refresh, revoke, end, read and rotate at random over real workers: what they saw is linearizable."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+
+from stockade import conf, keyring
+from tests import servers
+from tests.linear.checker import check, why
+from tests.linear.clients import PASSWORD, SECOND, Plan, Recorded, others_of, run
+from tests.linear.history import Operation, concurrent_pairs
+from tests.linear.model import START, Call, Kind, Specification, Token, reads
+from tests.linear.served import LEEWAY, project
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+
+PROCESSES, WORKERS, THREADS = 8, 2, 4
+USERS = ("alice", "bob", "carol")
+BOUNDED = 9.0  # seconds of traffic; starting and judging take as long again
+SPECIFICATION = Specification(round(LEEWAY * SECOND))
+
+
+@dataclass
+class Tally:
+    """What a run was made of; an interleaving that never happened proves nothing."""
+
+    sessions: int = 0
+    operations: int = 0
+    pairs: int = 0
+    unanswered: int = 0
+    widest: int = 0
+    seconds: float = 0.0
+    kinds: Counter[str] = field(default_factory=Counter)
+    workers: Counter[str] = field(default_factory=Counter)
+
+    def count(self, history: list[Operation[Call]]) -> None:
+        """Which calls got which answers."""
+        successors: set[object] = set()
+        for each in sorted(history, key=lambda each: each.began):
+            kind, answer = each.call.kind, each.answer
+            if kind is Kind.REFRESH and isinstance(answer, Token):
+                answer = "again" if answer in successors else "new"
+                successors.add(each.answer)
+            elif isinstance(answer, Token) or kind is Kind.ROTATE:
+                answer = "done"
+            self.kinds[f"{kind.value} {answer}"] += 1
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{name} {count}" for name, count in sorted(self.kinds.items()))
+        return (
+            f"{self.sessions} sessions, {self.operations} operations, {self.pairs} concurrent pairs, "
+            f"{self.unanswered} without an answer, at most {self.widest} configurations, judged in "
+            f"{self.seconds:.1f} s: {kinds}"
+        )
+
+
+@pytest.fixture(params=["lmdb"])
+def state(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a state that starts empty."""
+    folder = Path(
+        tempfile.mkdtemp(prefix="stockade-linear-", dir="/var/tmp")
+    )  # on a disk: lmdb refuses others
+    yield f"lmdb://{folder}"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def workers(state: str, settings: Any, transactional_db: None) -> Iterator[servers.Server]:
+    """Real workers over the state and the test's database; this process shares both."""
+    settings.STOCKADE = project(state)
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.linear.served", "STOCKADE_TEST_STATE": state}
+    options = ["--blocking-threads", str(THREADS)]
+    with servers.granian(
+        "tests.linear.served:application", workers=WORKERS, options=options, env=environment
+    ) as running:
+        yield running
+    conf.forget()
+
+
+def interleave(server: servers.Server, state: str, board: Path, seed: int, seconds: float) -> list[Recorded]:
+    """One run of the clients; what each of them saw."""
+    plan = Plan(server.base_url, state, board, seed, seconds, PROCESSES, USERS)
+    keyring.forget()
+    board.write_text(json.dumps({"kid": keyring.ring().signer().kid}) + "\n")
+    connections.close_all()
+    return servers.run_processes(PROCESSES, run, plan, django=True, seconds=seconds + 120)
+
+
+def histories(found: list[Recorded]) -> dict[int, list[Operation[Call]]]:
+    """One history for each session, with what concerned it as one of many: keys, and its owner's other sessions."""
+    merged: dict[int, list[Operation[Call]]] = {}
+    for each in found:
+        for number, calls in each.sessions.items():
+            merged.setdefault(number, []).extend(calls)
+    keys = [call for each in found for call in each.keys]
+    sessions = {}
+    for number, user in (item for each in found for item in each.owners.items()):
+        calls = merged[number]
+        last = max(each.began if each.pending else each.ended for each in calls)
+        around = [*keys, *merged.get(others_of(user), [])]
+        sessions[number] = calls + [each for each in around if each.began <= last]
+    return sessions
+
+
+def judge(found: list[Recorded], seed: int, tally: Tally) -> None:
+    """Check every session's history, and add up what there was."""
+    assert [line for each in found for line in each.odd] == [], f"seed {seed}: answers that no call may get"
+    began = time.monotonic()
+    for number, history in histories(found).items():
+        verdict = check(history, START, SPECIFICATION.step, reads)
+        if not verdict.linearizable:
+            reason = why(history, START, SPECIFICATION.step, reads)
+            pytest.fail(f"seed {seed}, session {number} is not linearizable:\n{reason}")
+        tally.sessions += 1
+        tally.operations += len(history)
+        tally.pairs += concurrent_pairs(history)
+        tally.unanswered += sum(each.pending for each in history)
+        tally.widest = max(tally.widest, verdict.widest)
+        tally.count(history)
+    tally.seconds += time.monotonic() - began
+    for each in found:
+        tally.workers.update(each.workers)
+
+
+def test_what_eight_processes_see_of_a_session_is_linearizable(
+    workers: servers.Server, state: str, tmp_path: Path
+) -> None:
+    seed = int(os.environ.get("STOCKADE_TEST_SEED") or random.SystemRandom().randrange(2**32))
+    for name in USERS:
+        User.objects.create_user(name, password=PASSWORD)
+    found = interleave(workers, state, tmp_path / "board", seed, BOUNDED)
+    tally = Tally()
+    judge(found, seed, tally)
+    print(f"\nseed {seed}: {tally}")
