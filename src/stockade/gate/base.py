@@ -44,6 +44,7 @@ class LocalGate(ABC):
 
     url: str
     kind: str
+    remote = False
 
     def __init__(
         self,
@@ -62,6 +63,10 @@ class LocalGate(ABC):
     @abstractmethod
     def ask(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
         """Read epochs and charge limits in one atomic step. Charges all or none."""
+
+    async def ask_async(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
+        """`ask`: it takes less than the switch to another task would."""
+        return self.ask(epochs, charges)
 
     @abstractmethod
     def _write(self, work: Callable[[Txn], T]) -> T:

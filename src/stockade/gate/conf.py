@@ -57,6 +57,12 @@ def size(value: Any) -> int:
     return found // 4096 * 4096
 
 
+def _away(value: Any) -> str:
+    if value not in ("refuse", "admit"):
+        raise ValueError('Write "refuse" or "admit".')
+    return str(value)
+
+
 @dataclass(frozen=True)
 class GateSettings(Section):
     """STATE and what belongs to it."""
@@ -82,6 +88,14 @@ class GateSettings(Section):
         f"{TIMEOUT:g}s",
         why="How long a request waits for its turn to write before it is answered with 503 (a writer was stopped).",
         id="stockade.E030",
+    )
+    state_away: str = setting(
+        "STATE_AWAY",
+        _away,
+        "refuse",
+        why="What happens while the state is away: 503 (refuse), or the request without limits, its session, user and "
+        "keys asked of SQL (admit). Logins are refused either way.",
+        id="stockade.E037",
     )
     state_keep: float = setting(
         "STATE_KEEP",

@@ -212,7 +212,9 @@ class Gate(Protocol):
     """A state. Every method may raise `stockade.core.errors.Unavailable`; the caller fails closed."""
 
     url: str
-    remote: bool  # whether an answer may take long: an event loop awaits `ask_async` then, and never calls `ask`
+    remote: (
+        bool  # whether an answer may take long: an event loop awaits `ask_async` then, and never calls `ask`
+    )
 
     def ask(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
         """Read epochs and charge limits in one atomic step. Charges all or none."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from stockade import keyring, truth
+from stockade.conf import load
 from stockade.core import clock
 from stockade.core.address import TrustedProxies, limit_key as address_key
 from stockade.core.context import RequestContext
@@ -14,6 +16,7 @@ from stockade.core.credential import Credential
 from stockade.core.database import aside, snapshot_is_old, write_database
 from stockade.core.errors import Banned, InvalidCredential, TooMany, Unavailable, Undeclared
 from stockade.core.principal import ANONYMOUS, Kind, Principal
+from stockade.gate.conf import GateSettings
 from stockade.gate.headers import retry_after
 from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
 from stockade.pipeline.conf import PipelineSettings
@@ -64,6 +67,8 @@ class Engine:
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self._until = 0
         self._max_age = round(settings.principal_max_age * 1_000_000)
+        self.remote = gate.remote
+        self._admits = load(GateSettings).state_away == "admit"
 
     # -- step 1 ------------------------------------------------------------------------------------------------
 
@@ -148,8 +153,34 @@ class Engine:
 
     # -- step 3 ------------------------------------------------------------------------------------------------
 
-    def pass_gate(self, exchange: Exchange) -> bool:
+    async def pass_gate_async(self, exchange: Exchange) -> bool:
+        """`pass_gate` for an event loop, with a state whose answer it must not wait for (`remote`).
+
+        Raises:
+            NeedsThread: SQL must be asked. Else as `pass_gate`.
+        """
+        entry = exchange.entry
+        epochs: tuple[bytes, ...] = ()
+        if entry is None:
+            charges = self._plan_unknown(exchange).charges
+        else:
+            plan = entry.plan
+            if plan is None or plan.leaf is not exchange.leaf:
+                plan = self._plan(entry, exchange.leaf)
+            epochs, charges = entry.keys, plan.charges
+        try:
+            verdict = await self.gate.ask_async(epochs, charges)
+        except Unavailable:
+            if self._admits:  # in a thread: SQL is asked instead
+                raise NeedsThread from None
+            raise
+        return self.pass_gate(exchange, verdict)
+
+    def pass_gate(self, exchange: Exchange, given: Verdict | None = None) -> bool:
         """The one atomic call. Returns whether SQL must be asked (`reload`) before the policy.
+
+        Args:
+            given: the state's answer, where it was asked already.
 
         Raises:
             Banned: address, user or session. TooMany: over a limit. InvalidCredential: expired or ended.
@@ -157,22 +188,22 @@ class Engine:
         """
         entry = exchange.entry
         leaf = exchange.leaf
+        now = clock.ticks()
         if lists.current().guarded:
             self._turn_away(self._asked(exchange))
         if entry is None:
-            if exchange.principal is ANONYMOUS or leaf is None:
-                plan = self.plans.anonymous(leaf, address_key(exchange.context.address))
-            else:  # given by a test (`pipeline.forced`)
-                plan = self.plans.authenticated(leaf, exchange.principal)
+            plan = self._plan_unknown(exchange)
             exchange.plan = plan
-            exchange.verdict = verdict = self._ask((), plan.charges)
+            exchange.verdict = verdict = self._ask((), plan.charges, given)
+            if not verdict.marker:
+                exchange.plan = NOTHING
             copy = lists.current()
-            if verdict.lists != copy.epoch or verdict.at >= copy.until or copy.guarded:
+            if verdict.lists != copy.epoch or now >= copy.until or copy.guarded:
                 self._keep_out(self._asked(exchange), verdict, plan.charges)
             if verdict.refused >= 0:
                 raise self._too_many(plan.charges, verdict)
             return False
-        stale = entry.fresh_until <= clock.ticks()
+        stale = entry.fresh_until <= now
         if stale and entry.expires <= clock.now():
             self.memory.drop(exchange.key)
             raise dead("expired")
@@ -180,12 +211,20 @@ class Engine:
         if known is None or known.leaf is not leaf:
             known = self._plan(entry, leaf)
         exchange.plan = known
-        verdict = self.gate.ask(entry.keys, known.charges)
-        if verdict.marker != self.memory.marker:
-            verdict = self._again(entry.keys, known.charges, verdict)
+        try:
+            if given is None:
+                if self.remote and in_event_loop():
+                    raise NeedsThread
+                given = self.gate.ask(entry.keys, known.charges)
+            verdict = given
+            if verdict.marker != self.memory.marker:
+                verdict = self._again(entry.keys, known.charges, verdict)
+        except Unavailable as error:
+            verdict = self._without(entry.keys, error)
+            exchange.plan = NOTHING
         exchange.verdict = verdict
         copy = lists.current()
-        if verdict.lists != copy.epoch or verdict.at >= copy.until or copy.guarded:
+        if verdict.lists != copy.epoch or now >= copy.until or copy.guarded:
             self._keep_out(self._asked(exchange), verdict, known.charges)
         if verdict.refused >= 0:
             raise self._too_many(known.charges, verdict)
@@ -228,15 +267,16 @@ class Engine:
     def _learn(self, entry: Entry, verdict: Verdict) -> None:
         """Ask SQL who the credential's subject is, under the epochs of `verdict`, read before."""
         dirty = DIRTY in verdict.epochs or verdict.world == DIRTY
-        if dirty:
+        if dirty and verdict.marker:
             truth.reconcile_soon()
+        asked_at = clock.ticks()  # of this host: the verdict's own may be another's
         try:
             principal, refusal = self._load(entry), ""
         except InvalidCredential as error:
             principal, refusal = None, error.reason
         # Under change nothing is kept: `fresh_until` in the past makes the next request ask again.
         left = (entry.expires - clock.now()) * 1_000_000
-        until = 0 if dirty else verdict.at + int(min(self._max_age, left))
+        until = 0 if dirty else asked_at + int(min(self._max_age, left))
         entry.learn(principal, refusal, verdict.epochs, verdict.world, self._shared(until))
 
     @staticmethod
@@ -276,7 +316,7 @@ class Engine:
             Banned: address or user. NeedsThread: see `turn_away`.
         """
         try:
-            verdict = self.gate.ask((), ())
+            verdict = self._gate_asked((), ())
         except Unavailable:  # whoever is to mend it must get in: the truth is asked instead of its copy
             if in_event_loop():
                 raise NeedsThread from None
@@ -314,7 +354,7 @@ class Engine:
     def _turn_away(self, who: Asked) -> None:
         """Refuse whom this worker's copy keeps out, before anything is charged, if it holds still."""
         if lists.hit(lists.current(), who) is not None:
-            self._keep_out(who, self.gate.ask((), ()), ())
+            self._keep_out(who, self._gate_asked((), ()), ())
 
     def _keep_out(self, who: Asked, verdict: Verdict, charges: tuple[Charge, ...]) -> None:
         """Refuse whom the lists keep out under `verdict`; what it has charged is given back."""
@@ -328,8 +368,7 @@ class Engine:
             if found is not None:
                 raise Banned(*found)
         except BaseException:
-            if charges and verdict.refused < 0:
-                self.gate.refund(charges, verdict.at)
+            self._give_back(charges, verdict)
             raise
 
     # -- step 4 ------------------------------------------------------------------------------------------------
@@ -377,14 +416,59 @@ class Engine:
             entry.plan = plan
         return plan
 
-    def _ask(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
-        verdict = self.gate.ask(epochs, charges)
-        if verdict.marker != self.memory.marker:
-            verdict = self._again(epochs, charges, verdict)
+    def _ask(
+        self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...], given: Verdict | None = None
+    ) -> Verdict:
+        try:
+            if given is None:
+                given = self._gate_asked(epochs, charges)
+            verdict = given
+            if verdict.marker != self.memory.marker:
+                verdict = self._again(epochs, charges, verdict)
+        except Unavailable as error:
+            verdict = self._without(epochs, error)
         if verdict.world != self._world:  # before anything is verified, also by a view: keys may have gone
             truth.follow(self.gate, verdict.world)
             self._world = _UNKNOWN if verdict.world == DIRTY else verdict.world
         return verdict
+
+    def _gate_asked(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
+        """Ask the state, here: not in an event loop if it may take long."""
+        if self.remote and in_event_loop():
+            raise NeedsThread
+        return self.gate.ask(epochs, charges)
+
+    def _without(self, epochs: tuple[bytes, ...], error: Unavailable) -> Verdict:
+        """While the state is away, STATE_AWAY may say to go on: no limits, and everything else is asked of SQL.
+
+        Raises:
+            Unavailable: it does not, as it is by default. NeedsThread: SQL may not be asked here.
+        """
+        if not self._admits:
+            raise error
+        if in_event_loop():
+            raise NeedsThread
+        return Verdict(-1, 0, (), (), (DIRTY,) * len(epochs), DIRTY, DIRTY, b"", 0)
+
+    def _give_back(self, charges: tuple[Charge, ...], verdict: Verdict) -> None:
+        """Refund what a verdict has charged, if anything."""
+        if not charges or verdict.refused >= 0 or not verdict.at:
+            return
+        if self.remote and in_event_loop():  # nobody waits for it
+            asyncio.get_running_loop().run_in_executor(None, self._refund_quietly, charges, verdict.at)
+        else:
+            self.gate.refund(charges, verdict.at)
+
+    def _refund_quietly(self, charges: tuple[Charge, ...], at: int) -> None:
+        with suppress(Unavailable):  # a place that is not given back comes free with its window
+            self.gate.refund(charges, at)
+
+    def _plan_unknown(self, exchange: Exchange) -> Plan:
+        """The plan of a caller without a credential."""
+        leaf = exchange.leaf
+        if exchange.principal is ANONYMOUS or leaf is None:
+            return self.plans.anonymous(leaf, address_key(exchange.context.address))
+        return self.plans.authenticated(leaf, exchange.principal)  # given by a test (`pipeline.forced`)
 
     def _again(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...], verdict: Verdict) -> Verdict:
         """The state is empty or new: nothing is decided until live revocations are loaded (decision 2).
@@ -393,15 +477,13 @@ class Engine:
             NeedsThread: in an event loop, where SQL may not be asked; nothing is charged.
         """
         if in_event_loop():
-            if charges and verdict.refused < 0:
-                self.gate.refund(charges, verdict.at)
+            self._give_back(charges, verdict)
             raise NeedsThread
         marker = truth.ensure_loaded(self.gate, verdict.marker)
         self.memory.clear()
         self.memory.marker = marker
         if verdict.marker != marker:
-            if charges and verdict.refused < 0:
-                self.gate.refund(charges, verdict.at)  # asked again below: one request, one charge
+            self._give_back(charges, verdict)  # asked again below: one request, one charge
             verdict = self.gate.ask(epochs, charges)
             if verdict.marker != marker:
                 raise Unavailable(reason="state_changing")

@@ -56,7 +56,7 @@ def current() -> Lists:
 def stale(lists: Lists, verdict: Verdict) -> bool:
     """Whether `under` must be asked before `lists` may answer for `verdict`."""
     # An empty state says nothing about what has moved.
-    return verdict.lists != lists.epoch or verdict.at >= lists.until or not verdict.marker
+    return verdict.lists != lists.epoch or clock.ticks() >= lists.until or not verdict.marker
 
 
 def under(verdict: Verdict, who: Asked) -> Lists:
@@ -74,11 +74,12 @@ def under(verdict: Verdict, who: Asked) -> Lists:
         return about(who)
     if not verdict.marker:
         return about(who)
-    if verdict.at < lists.until and verdict.lists <= lists.epoch:
+    now = clock.ticks()
+    if now < lists.until and verdict.lists <= lists.epoch:
         return lists  # read by another thread, under this epoch or a later one
     if lists.size > LONG:
         _read_aside(verdict)
-        if verdict.lists == lists.epoch and verdict.at < lists.until + _HARD:
+        if verdict.lists == lists.epoch and now < lists.until + _HARD:
             return lists
         return about(who)
     if not _lock.acquire(blocking=False):
@@ -144,13 +145,14 @@ on_world_change(forget)
 def _read(verdict: Verdict) -> Lists:
     """The whole table, with the lock held. Begun after the verdict: so it has what the epoch promises, or more."""
     global _current
+    until = clock.ticks() + _SOFT  # of this host: the verdict's time may be another's
     settings = load(AddressSettings)
     rows = ListEntry.objects.using(_database())
     lists = Lists(
         [*_static(settings), *_entries(rows.order_by())],
         only_allowed=settings.only_allowed,
         epoch=verdict.lists,
-        until=verdict.at + _SOFT,
+        until=until,
     )
     if lists.broken:
         _log.warning("%d entries of the ban list name no address and refuse nobody.", lists.broken)

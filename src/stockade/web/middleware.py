@@ -178,7 +178,10 @@ class Middleware:
                 if exchange.key and exchange.entry is None:
                     await sync_to_async(engine.verify)(exchange)
                 try:
-                    moved = engine.pass_gate(exchange)
+                    if engine.remote:
+                        moved = await engine.pass_gate_async(exchange)
+                    else:
+                        moved = engine.pass_gate(exchange)
                 except NeedsThread:
                     moved = await sync_to_async(engine.pass_gate)(exchange)
                 if moved:

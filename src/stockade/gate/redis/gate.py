@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,6 +20,7 @@ from stockade.gate.protocol import LISTS, NOBODY, WORLD, Charge, Mark, StateRepo
 from stockade.gate.redis import asking, report, scripts
 from stockade.gate.redis.address import Address
 from stockade.gate.redis.line import Broken, Line, Refused, pack
+from stockade.gate.redis.loop import Stream, Streams
 from stockade.gate.redis.master import Master
 from stockade.gate.redis.outage import Outage
 from stockade.gate.redis.scripts import Script
@@ -28,6 +31,7 @@ OWN = frozenset(
 )  # what keys of ours begin with
 _CHUNK = 500  # keys of one script: Redis does nothing else meanwhile
 DAY = 86_400_000_000
+_WHOLE = ("OOM", "BUSY", "NOSCRIPT")  # errors after which the connection is as good as before
 TIMEOUT = 1.0  # seconds
 _LOADING = 2_000  # milliseconds after which a loader that says nothing more is taken for dead
 
@@ -41,6 +45,8 @@ class RedisGate:
         keep_subject, keep_session: microseconds for which an epoch that does not move is kept at least.
         ticks: a clock that a test moves, in microseconds; by default the server's own, and what has expired goes.
     """
+
+    remote = True
 
     def __init__(
         self,
@@ -60,6 +66,7 @@ class RedisGate:
         self._reading = asking.Reading()
         self._master = Master(address) if address.service else None
         self.outage = Outage(address.public.partition("://")[0])
+        self._streams = Streams(address, timeout)
         self._mine = threading.local()
         self._lines: weakref.WeakSet[Line] = weakref.WeakSet()
         forks.watch(self)
@@ -77,6 +84,52 @@ class RedisGate:
         if self.outage.away:
             self.outage.end()
         return self._reading.verdict(answer, len(epochs), line.tag)
+
+    async def ask_async(self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
+        """`ask` for an event loop: it waits for the answer without holding up anybody else."""
+        packed = asking.command(epochs, charges, self._time())
+        stream: Stream | None = None
+        try:
+            stream = await self._stream()
+            try:
+                answer = await stream.call(packed)
+            except Refused as error:
+                if error.code != "NOSCRIPT":
+                    raise
+                await stream.load()
+                answer = await stream.call(packed)
+            except Broken as error:
+                if error.late:
+                    raise
+                stream = await self._stream()  # it was idle, perhaps, and closed meanwhile
+                answer = await stream.call(packed)
+        except Broken as error:
+            raise self.outage.begin(str(error)) from None
+        except Refused as error:
+            if stream is not None and error.code not in _WHOLE:
+                stream.close()
+            raise self.outage.begin(f"refused: {error.code}") from None
+        if self.outage.away:
+            self.outage.end()
+        return self._reading.verdict(answer, len(epochs), stream.tag)
+
+    async def _stream(self) -> Stream:
+        found = self._streams.known(await self._place_async())
+        if found is None:
+            self.outage.admit()
+            found = await self._streams.get(await self._place_async(anew=self.outage.away))
+        return found
+
+    async def _place_async(self, *, anew: bool = False) -> tuple[str, int] | None:
+        """Where the server is; Sentinels are asked in a thread, because redis-py would resolve their names here."""
+        if self._master is None:
+            return self.address.hosts[0] if self.address.hosts else None
+        place = None if anew else self._master.fresh()
+        if place is None:
+            place = await asyncio.get_running_loop().run_in_executor(
+                None, partial(self._master.place, anew=anew)
+            )
+        return place
 
     def _line(self) -> Line:
         """This thread's connection; a new one if it has none, or one to a server that is no longer the master."""
@@ -140,7 +193,7 @@ class RedisGate:
 
     def _refused(self, line: Line, error: Refused) -> Unavailable:
         """What to raise when the server says no: out of memory, no longer the master, an ACL that forbids it."""
-        if error.code not in ("OOM", "BUSY"):  # it may be another server than it was; a new line finds out
+        if error.code not in _WHOLE:  # it may be another server than it was; a new line finds out
             self._drop(line)
         return self.outage.begin(f"refused: {error.code}")
 
@@ -314,6 +367,7 @@ class RedisGate:
         """Let go of the connections; the gate makes new ones when asked."""
         for line in list(self._lines):
             line.close()
+        self._streams.close()
         self._mine = threading.local()
 
     def before_fork(self) -> None:
@@ -326,6 +380,7 @@ class RedisGate:
         """In a child: the connections are the parent's, and so would be the answers on them."""
         self._mine = threading.local()
         self._lines = weakref.WeakSet()
+        self._streams = Streams(self.address, self._timeout)
         self.outage.after_fork()
         if self._master is not None:
             self._master.after_fork()

@@ -17,7 +17,8 @@ from redis.retry import Retry
 
 from stockade.gate.redis.address import Address
 
-_CHUNK = 65536
+CHUNK = 65536
+MORE = object()  # what a reader says while an answer is not whole
 TAG = 8  # bytes of the birth marker that name a run of the server
 
 
@@ -150,7 +151,7 @@ class Line:
             sock.settimeout(None)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
-        reader = hiredis.Reader(notEnoughData=_MORE)
+        reader = hiredis.Reader(notEnoughData=MORE)
         self._send: Callable[[bytes], None] = sock.sendall
         self._receive: Callable[[int], bytes] = sock.recv
         self._feed, self._next = reader.feed, reader.gets
@@ -176,9 +177,9 @@ class Line:
         """
         try:
             self._send(packed)
-            self._feed(self._receive(_CHUNK))
+            self._feed(self._receive(CHUNK))
             answer = self._next()
-            if answer is _MORE:
+            if answer is MORE:
                 answer = self._rest()
         except (BlockingIOError, TimeoutError):
             raise Broken("no answer in time", late=True) from None
@@ -194,12 +195,12 @@ class Line:
         """The answer came in pieces: each read is bounded by the socket, all of them by the clock."""
         deadline = time.monotonic() + self._seconds
         while True:
-            data = self._receive(_CHUNK)
+            data = self._receive(CHUNK)
             if not data:
                 raise Broken("connection closed")
             self._feed(data)
             answer = self._next()
-            if answer is not _MORE:
+            if answer is not MORE:
                 return answer
             if time.monotonic() > deadline:
                 raise Broken("no whole answer in time", late=True)
@@ -212,9 +213,6 @@ class Line:
         """Let go of the socket."""
         with suppress(Exception):  # it is thrown away either way
             self._connection.disconnect()
-
-
-_MORE = object()
 
 
 def parts_of(values: Sequence[object]) -> list[bytes]:

@@ -66,12 +66,11 @@ class Master:
         Raises:
             Broken: no Sentinel knows one.
         """
-        found = self._place
-        if not anew and found is not None and time.monotonic() - self._asked_at < FRESH:
+        if not anew and (found := self.fresh()) is not None:
             return found
         with self._lock:
-            if not anew and self._place is not None and time.monotonic() - self._asked_at < FRESH:
-                return self._place  # another thread has asked meanwhile
+            if not anew and (found := self.fresh()) is not None:
+                return found  # another thread has asked meanwhile
             asked_at = time.monotonic()
             try:
                 host, port = self._sentinel.discover_master(self._address.service)  # type: ignore[no-untyped-call]
@@ -80,6 +79,10 @@ class Master:
                 raise Broken(f"no Sentinel names a master: {type(error).__name__}") from None
             self._place, self._asked_at = (str(host), int(port)), asked_at
             return self._place
+
+    def fresh(self) -> tuple[str, int] | None:
+        """The last answer, if it is still believed."""
+        return self._place if time.monotonic() - self._asked_at < FRESH else None
 
     def after_fork(self) -> None:
         """In a child: neither the lock nor the connections are its own."""
