@@ -46,7 +46,16 @@ WHO=mallory$RANDOM; for i in 1 2 3 4 5 6 7; do login $WHO guess$i | sed -E 's/.*
 post /api/token/revoke/ '{"refresh":"'$REFRESH'"}'
 # 401: and her access token stops with her session
 call "$API/api/profile/" -H "$ALICE"
-# her next refresh token is stolen
+# Bob logs in from a page: his refresh token is not in the answer, but in a cookie that no script reads
+PAGE=(-H "Origin: $API" -H 'X-Stockade-CSRF: 1')
+COOKIE=$(post /api/token/browser/ '{"username":"bob","password":"@BOB@"}' "${PAGE[@]}" -D - -o /dev/null | tr -d '\r' | sed -n 's/^[Ss]et-[Cc]ookie: \([^;]*\).*/\1/p' | paste -sd ';' -)
+# 200: the cookie renews his access
+post /api/token/browser/refresh/ '{}' "${PAGE[@]}" -H "Cookie: $COOKIE"
+# 403: but not for a page of somebody else, whatever the browser sends along
+post /api/token/browser/refresh/ '{}' -H 'Origin: https://evil.example' -H 'X-Stockade-CSRF: 1' -H "Cookie: $COOKIE"
+# 401: and sent by hand, where a body is expected, the token is worth nothing
+post /api/token/refresh/ '{"refresh":"'$(sed -E 's/.*refresh-token=([^;]*).*/\1/' <<<"$COOKIE")'"}'
+# the next refresh token of Alice is stolen
 STOLEN=$(login alice @ALICE@ | field refresh)
 # 1: redeemed 8 times at once it goes on as one session
 for i in 1 2 3 4 5 6 7 8; do post /api/token/refresh/ '{"refresh":"'$STOLEN'"}' | head -n 1 | field refresh & done | sort -u | grep -c .

@@ -7,11 +7,27 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
+from stockade.edge import csrf
+from stockade.schemes.jwt import cookie
+
 JWT = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT (RFC 9068)",
     "description": "The access token of POST /api/token/, in the Authorization header.",
+}
+COOKIE = {
+    "type": "apiKey",
+    "in": "cookie",
+    "description": "The refresh token of a browser, with a second cookie that it is bound to; set by POST "
+    "/api/token/browser/, sent by browsers, read by no script.",
+}
+OWN_PAGE = {
+    "name": csrf.HEADER,
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "enum": ["1"]},
+    "description": "Says that a script of a page sent this, not a form; the Origin header must be the page's own.",
 }
 PROBLEM = {
     "type": "object",
@@ -26,6 +42,7 @@ PROBLEM = {
         "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
     },
 }
+BROWSER = "/api/token/browser/"
 ANONYMOUS_PREFIXES = ("/api/token/", "/api/schema/", "/.well-known/")
 READ = frozenset({"get", "head"})
 
@@ -55,11 +72,15 @@ def refusals(result: dict[str, Any], generator: object, request: object, public:
     """A postprocessing hook of drf-spectacular."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
-    components["securitySchemes"] = {"jwt": JWT}
+    # Named as the setting has it, which differs from run to run.
+    components["securitySchemes"] = {"jwt": JWT, "cookie": {**COOKIE, "name": cookie.names()[0]}}
     for path, methods in result["paths"].items():
         for method, operation in methods.items():
             open_to_all = path.startswith(ANONYMOUS_PREFIXES) or (method in READ and "/articles/" in path)
             operation["security"] = [{}, {"jwt": []}] if open_to_all else [{"jwt": []}]
+            if path.startswith(BROWSER):
+                operation["security"] = [{}] if path == BROWSER else [{"cookie": []}]
+                operation.setdefault("parameters", []).append(OWN_PAGE)
             for code, description in _codes(path, method, operation):
                 operation["responses"].setdefault(
                     code,
@@ -80,6 +101,8 @@ def _codes(path: str, method: str, operation: dict[str, Any]) -> list[tuple[str,
         ("429", "Over a limit; Retry-After says when to come again."),
         ("503", "The shared state cannot be asked; nothing is admitted."),
     ]
+    if path.startswith(BROWSER):
+        found.append(("403", "No page that may use the cookie has sent this."))
     if method not in READ and "/articles/" in path:
         found.append(("403", "The caller may see it, but not do this."))
     if "{" in path:

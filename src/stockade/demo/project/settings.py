@@ -72,7 +72,12 @@ STOCKADE = {
         "failed_auth": "120/min",
         **_config.limits,
     },
-    "JWT": {"ISSUER": _config.base_url, "AUDIENCE": _config.base_url},
+    "JWT": {
+        "ISSUER": _config.base_url,
+        "AUDIENCE": _config.base_url,
+        # Cookies know no ports (RFC 6265 section 8.5): two demos on one machine must not take each other's place.
+        "REFRESH_COOKIE": f"__Secure-demo-{_config.base_url.rpartition(':')[2]}-refresh-token",
+    },
     "EVENTS": {"LOG": str(_config.folder / "security.log")},
 }
 REST_FRAMEWORK = {

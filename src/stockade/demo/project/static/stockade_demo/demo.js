@@ -1,9 +1,10 @@
 // The page of the demo: who am I, the attacks, and the security log beside them. Text only ever becomes text nodes.
 import { ATTACKS, Target } from "./attacks.js";
+import * as session from "./session.js";
 
 const $ = (id) => document.getElementById(id);
 const page = $("demo");
-const state = { key: "", passwords: {}, pair: null, last: 0, timer: 0 };
+const state = { key: "", passwords: {}, last: 0, timer: 0 };
 const here = new Target("stockade", "", state.passwords);
 const targets = [here];
 if (page.dataset.twin) targets.push(new Target("twin", page.dataset.twin, state.passwords));
@@ -42,29 +43,26 @@ $("key-form").addEventListener("submit", async (event) => {
 
 async function become(user, password) {
   $("who-fault").textContent = "";
-  const answer = await here.call("POST", "/api/token/", { body: { username: user, password } });
+  const answer = await session.login(user, password);
   if (answer.status !== 200) {
     $("who-fault").textContent = `${answer.status} ${answer.data.detail ?? ""}`;
     return;
   }
-  if (state.pair) await revoke();
-  state.pair = answer.data;
   $("login").hidden = true;
-  for (const person of document.querySelectorAll(".person")) person.setAttribute("aria-pressed", String(person.dataset.user === user));
   await show();
 }
 
 async function show() {
-  const token = state.pair?.access;
-  const [profile, articles, sessions] = await Promise.all([
-    here.profile(token), here.call("GET", "/api/articles/", { token }), here.call("GET", "/api/sessions/", { token }),
-  ]);
-  const known = profile.status === 200;
-  $("facts").hidden = $("logout").hidden = !known;
-  $("who-status").textContent = known ? profile.data.username : "nobody";
-  $("who-status").classList.toggle("on", known);
-  if (!known) return;
-  $("fact-username").textContent = profile.data.username;
+  const [profile, articles, sessions] = session.claims()
+    ? await Promise.all(["/api/profile/", "/api/articles/", "/api/sessions/"].map((path) => session.call("GET", path))) : [];
+  const name = profile?.status === 200 ? profile.data.username : "";
+  $("facts").hidden = $("kept").hidden = $("logout").hidden = !name;
+  $("who-status").textContent = name || "nobody";
+  $("who-status").classList.toggle("on", Boolean(name));
+  for (const person of document.querySelectorAll(".person")) person.setAttribute("aria-pressed", String(person.dataset.user === name));
+  clearInterval(state.timer);
+  if (!name) return;
+  $("fact-username").textContent = name;
   $("fact-roles").textContent = profile.data.roles.join(", ") || "none";
   $("fact-scheme").textContent = profile.data.scheme;
   $("fact-articles").textContent = `${articles.data.count} of 20 articles`;
@@ -74,19 +72,14 @@ async function show() {
 }
 
 function tick() {
-  clearInterval(state.timer);
-  const expires = JSON.parse(atob(state.pair.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).exp * 1000;
+  const expires = session.claims().exp * 1000;
   const write = () => {
     const left = Math.max(0, Math.round((expires - Date.now()) / 1000));
-    $("fact-expires").textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "expired";
+    // Not renewed by the clock: a page that nobody uses would keep its session from ever being idle.
+    $("fact-expires").textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "the next call renews it";
   };
   write();
   state.timer = setInterval(write, 1000);
-}
-
-async function revoke() {
-  await here.call("POST", "/api/token/revoke/", { body: { refresh: state.pair.refresh }, token: state.pair.access });
-  state.pair = null;
 }
 
 for (const person of document.querySelectorAll(".person")) {
@@ -105,9 +98,8 @@ $("login").addEventListener("submit", (event) => {
   $("password").value = "";
 });
 $("logout").addEventListener("click", async () => {
-  await revoke();
-  clearInterval(state.timer);
-  for (const person of document.querySelectorAll(".person")) person.setAttribute("aria-pressed", "false");
+  const done = await session.logout();
+  $("who-fault").textContent = done ? "" : "The server could not be told. You are still logged in: try again.";
   await show();
 });
 
@@ -142,7 +134,7 @@ async function run(attack, node) {
     }
   }));
   button.disabled = false;
-  if (state.pair) show();
+  if (session.claims()) show();
 }
 
 function draw(cell, outcome) {
@@ -220,4 +212,6 @@ function write(entry) {
   while (log.children.length > KEEP) log.lastElementChild.remove();
 }
 
+$("plain").hidden = isSecureContext;
 open();
+if (await session.resume()) await show();
