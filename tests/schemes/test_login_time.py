@@ -12,6 +12,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.contrib.auth.models import User
 
+import stockade
 from stockade.core.errors import LoginFailed
 from stockade.schemes import login
 from stockade.schemes.evening import Evener, Ledger, kind_of
@@ -63,6 +64,7 @@ def users(make_user: Callable[..., Any], *, old: bool) -> dict[str, tuple[str, s
     """One account of each kind that must not be told apart: name and a password that fails."""
     make_user("alice")
     make_user("carol", is_active=False)
+    stockade.ban(user=make_user("grace"))
     User.objects.create(username="dave", password=make_password(None))
     User.objects.create(username="erin", password="gibberish")
     kinds = {
@@ -70,6 +72,8 @@ def users(make_user: Callable[..., Any], *, old: bool) -> dict[str, tuple[str, s
         "wrong password": ("alice", "wrong"),
         "inactive, right password": ("carol", PASSWORD),
         "inactive, wrong password": ("carol", "wrong"),
+        "banned, right password": ("grace", PASSWORD),
+        "banned, wrong password": ("grace", "wrong"),
         "unusable password": ("dave", "wrong"),
         "unreadable hash": ("erin", "wrong"),
     }
