@@ -9,10 +9,13 @@ from pathlib import Path
 _LAYOUT = struct.Struct("=dd")  # how far the wall clocks of even and of odd process ids are off, in seconds
 _DIE = _LAYOUT.size  # one byte: the point at which the next worker that comes by dies
 _BEGUN = _DIE + 1  # one byte: whether the first workers have all started
+_WIRE = struct.Struct("=BI")  # what the proxy does to answers, and how much of it
+_WIRE_AT = 64
 SIZE = 4096
 YOUNG = 7.0  # seconds: a worker that took another's place is not killed before
 
 POINTS = {"after-mark": 1, "after-commit": 2}
+PASS, CUT, SWALLOW, DELAY, REFUSE = range(5)  # what the proxy may do to what a server answers
 
 
 class Controls:
@@ -57,3 +60,17 @@ class Controls:
             return False
         self._page[_DIE] = 0
         return True
+
+    def wire(self, what: int, amount: int = 0) -> None:
+        """Tell the proxy what to do to answers.
+
+        Args:
+            what: CUT the connection after `amount` bytes, SWALLOW them, DELAY them by `amount` milliseconds, REFUSE
+                connections, or PASS.
+        """
+        _WIRE.pack_into(self._page, _WIRE_AT, what, amount)
+
+    def on_wire(self) -> tuple[int, int]:
+        """What the proxy has been told."""
+        what, amount = _WIRE.unpack_from(self._page, _WIRE_AT)
+        return int(what), int(amount)

@@ -5,12 +5,26 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tests.faults.stage import Stage, kill
 
-Fault = Callable[[Stage, random.Random], None]  # takes a part away, and returns when it is back
+Take = Callable[[Stage, random.Random], None]  # takes a part away, and returns when it is back
 BOUND = 20  # seconds for whatever must come
 DOWN = (0.05, 0.6)  # seconds for which a part stays away
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that happens to a part.
+
+    Args:
+        take: does it.
+        ready: whether it can be done now; until then it is waited for, and nothing is wrong.
+    """
+
+    take: Take
+    ready: Callable[[Stage], bool] = lambda stage: True
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -28,9 +42,13 @@ def complete(stage: Stage) -> bool:
     return all(log.count("] Started worker-") == log.count("] Spawning worker-") for log in logs)
 
 
+def mortal(stage: Stage) -> bool:
+    """Whether a worker may die: all serve, and one of them at least has lived for a while."""
+    return complete(stage) and bool(stage.mortals())
+
+
 def worker_killed(stage: Stage, chance: random.Random) -> None:
     """SIGKILL to a worker at any moment. Another goes on meanwhile, so the part is back as soon as it is gone."""
-    wait_for(lambda: complete(stage) and bool(stage.mortals()), "every worker")
     pid = chance.choice(stage.mortals())
     kill(pid)
     wait_for(lambda: pid not in stage.workers(), "the death of a worker")
@@ -47,7 +65,6 @@ def worker_dies_after_commit(stage: Stage, chance: random.Random) -> None:
 
 
 def _die_at(stage: Stage, point: str) -> None:
-    wait_for(lambda: complete(stage), "every worker")
     before = set(stage.workers())
     stage.controls.arm(point)
     try:
@@ -79,10 +96,10 @@ def state_emptied(stage: Stage, chance: random.Random) -> None:
 
 
 COMMON: dict[str, Fault] = {
-    "worker killed": worker_killed,
-    "worker dies after mark": worker_dies_after_mark,
-    "worker dies after commit": worker_dies_after_commit,
-    "clocks step": clocks_step,
+    "worker killed": Fault(worker_killed, mortal),
+    "worker dies after mark": Fault(worker_dies_after_mark, mortal),
+    "worker dies after commit": Fault(worker_dies_after_commit, mortal),
+    "clocks step": Fault(clocks_step),
 }
-POSTGRES: dict[str, Fault] = {"postgres restarted": postgres_restarted}
-LMDB: dict[str, Fault] = {"state emptied": state_emptied}
+POSTGRES: dict[str, Fault] = {"postgres restarted": Fault(postgres_restarted)}
+LMDB: dict[str, Fault] = {"state emptied": Fault(state_emptied)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import random
 import sys
 import tempfile
@@ -18,12 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.faults import faults as parts
+from tests.faults import faults as parts, faults_redis, faults_sentinel
 from tests.faults.checker import GRACE, Report, check
 from tests.faults.client import Connection
 from tests.faults.controls import Controls
 from tests.faults.faults import Fault
-from tests.faults.history import Fault as Entry, History, line, now
+from tests.faults.history import Fault as Entry, History, now
 from tests.faults.stage import Stage, database_of, set_up, workers
 from tests.faults.traffic import Traffic, both
 from tests.faults.world import Person, populate
@@ -55,8 +54,9 @@ def episode(stage: Stage, table: dict[str, Fault], seconds: float, seed: int) ->
             name = rounds[number] if number < len(rounds) else chance.choice(rounds)
             number += 1
             time.sleep(chance.uniform(0.1, 0.4))
+            parts.wait_for(lambda: table[name].ready(stage), f"the moment for {name}")  # noqa: B023 - called at once
             moment = now()
-            table[name](stage, chance)
+            table[name].take(stage, chance)
             history.faults.append(Entry(name, moment, now()))
             await_service(stage, history)
             if kids and number % every == 0:
@@ -64,20 +64,6 @@ def episode(stage: Stage, table: dict[str, Fault], seconds: float, seed: int) ->
     finally:
         traffic.stop()
         client.close()
-    if "FAULTS_DEBUG" in os.environ:
-        z = min(r.began for r in history.requests)
-        for f in history.faults:
-            print(line(f, z), file=sys.stderr)
-        c = Counter(
-            (int((r.began - z) / 1e8), r.answer.code, r.answer.worker)
-            for r in history.requests
-            if r.answer.status in (0, 503)
-        )
-        for k, v in sorted(c.items()):
-            print(k, v, file=sys.stderr)
-        c = Counter((int((r.began - z) / 1e9), r.answer.worker) for r in history.requests)
-        for k, v in sorted(c.items()):
-            print(k, v, file=sys.stderr)
     return history, check(history)
 
 
@@ -130,8 +116,12 @@ def state_of(folder: Path, kind: str) -> Iterator[tuple[str, dict[str, Fault], d
     """A state: its URL, its own faults, and what they need."""
     if kind == "lmdb":
         yield f"lmdb://{folder / 'state'}", dict(parts.LMDB), {}
+    elif kind == "sentinel":
+        with faults_sentinel.guarded(folder, "redis") as found:
+            yield found
     else:
-        raise ValueError(kind)
+        with faults_redis.alone(folder, kind) as found:
+            yield found
 
 
 def run(state: str, database: str, seconds: float, seed: int, only: list[str]) -> dict[str, Any]:
@@ -168,7 +158,7 @@ def run(state: str, database: str, seconds: float, seed: int, only: list[str]) -
         "episodes": number,
         "problems": problems,
         "revocations": sum(total.values()),
-        "by kind": dict(total),
+        "by kind": dict(total.most_common()),
         "requests after their revocation": after,
         "answers": {str(status): count for status, count in sorted(answers.items())},
         "recovery in ms: times, median, worst": {

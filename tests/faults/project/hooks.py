@@ -42,9 +42,9 @@ def _gate_class() -> type:
         from stockade.gate.lmdb import LmdbGate
 
         return LmdbGate
-    from stockade.gate.redis import RedisGate  # type: ignore[import-not-found,unused-ignore]
+    from stockade.gate.redis.gate import RedisGate
 
-    return RedisGate  # type: ignore[no-any-return,unused-ignore]
+    return RedisGate
 
 
 def die(point: str) -> None:
