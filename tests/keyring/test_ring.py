@@ -6,15 +6,19 @@ import hashlib
 import hmac
 import json
 import pickle
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 from joserfc import jws
 from joserfc.jwk import ECKey, import_key
 
 from stockade import keyring
 from stockade.core import clock
+from stockade.keyring import Ring, store
 from stockade.keyring.conf import ALGORITHMS
 from stockade.keyring.material import SYMMETRIC
 from stockade.models import SigningKey
@@ -205,12 +209,40 @@ class TestSteadyState:
         with django_assert_num_queries(1):
             assert keyring.ring().verifier("b" * 43) is None
 
+    @pytest.mark.django_db(transaction=True)
+    def test_a_forger_in_many_threads_with_a_slow_database_costs_no_more(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """While one thread reads, the others must not begin to read as well, nor undo what it has read."""
+        signer = keyring.ring().signer().kid
+        keyring.ring()
+        clock.shift(2)
+        generation, reads, load = keyring.generation(), [], store.load
+
+        def slow(using: str | None = None) -> Ring:
+            reads.append(time.monotonic())
+            time.sleep(0.05)  # the database's time: what the threads meanwhile do is the point
+            return load(using)
+
+        monkeypatch.setattr(store, "load", slow)
+
+        def forge(number: int) -> bool:
+            try:
+                ring = keyring.ring()
+                return ring.verifier(f"{number:043d}") is None and ring.verifier(signer) is not None
+            finally:
+                connections.close_all()
+
+        began = time.monotonic()
+        with ThreadPoolExecutor(16) as pool:
+            assert all(pool.map(forge, range(400)))
+        assert 1 <= len(reads) <= 1 + time.monotonic() - began
+        assert keyring.generation() == generation  # nothing has changed: nobody need verify anything again
+
     def test_a_key_that_another_process_made_is_found(self) -> None:
         keyring.ring().signer()
         stale = keyring.ring()
         kid = keyring.rotate()
-        from stockade.keyring import store
-
         store._ring = stale  # as in a process that has not heard
         assert stale.verifier(kid) is None
         clock.shift(2)

@@ -137,15 +137,19 @@ class _Source:
     def again(self, ring: Ring) -> Ring:
         if _in_event_loop():
             return ring
-        if not _unsettled():
-            # Another thread may have read a newer one since; else not too often.
-            newer = _ring
-            if newer is not None and newer is not ring and newer.version != ring.version:
-                return newer
-            if newer is not None and clock.ticks() - _read_at < _PAUSE:
-                return ring
-        forget()
-        return _read()
+        if _unsettled():
+            forget()
+            return _read()
+        kept = _ring
+        if kept is None or kept.version != ring.version:
+            # Another thread has read a newer one since, or has forgotten it: what all of them do then is bounded.
+            return kept if kept is not None else _read()
+        if not _may_look():
+            return ring
+        found = _read()
+        if found.version != ring.version:
+            _have_changed()
+        return found
 
     def signing(self, lifetime: float) -> Ring:
         from stockade.keyring.life import ensure  # it writes, and needs this module for what it has written
@@ -153,6 +157,27 @@ class _Source:
         if _in_event_loop():
             return aside(lambda: ensure(lifetime=lifetime), _MAKING)
         return ensure(lifetime=lifetime)
+
+
+def _may_look() -> bool:
+    """Whether the ring may be read for a kid that it does not have; says so to one thread a second.
+
+    The turn is taken before the reading: a forger in many threads must not cost a reading each while the first lasts.
+    """
+    global _read_at
+    with _lock:
+        now = clock.ticks()
+        if now - _read_at < _PAUSE:
+            return False
+        _read_at = now
+        return True
+
+
+def _have_changed() -> None:
+    """The keys turned out to be others: what was verified before may not hold, see `generation`."""
+    global _forgotten
+    with _lock:
+        _forgotten += 1
 
 
 _source = _Source()

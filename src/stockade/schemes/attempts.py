@@ -13,7 +13,7 @@ from stockade.gate.keys import limit_key
 from stockade.gate.protocol import Charge, Gate, Limit, Verdict
 from stockade.gate.registry import get_gate
 from stockade.schemes.conf import AttemptSettings
-from stockade.truth import lists
+from stockade.truth import follow, lists
 
 FAILED_AUTH = "failed_auth"
 SESSION_REFRESH = "session_refresh"
@@ -75,6 +75,7 @@ def reserve(wanted: Iterable[tuple[str, str]], address: str = "") -> Reservation
         return Reservation(None, (), None)
     gate = get_gate()
     verdict = gate.ask((), charges)
+    follow(gate, verdict.world)  # before anything is verified: keys may have gone
     if address:
         try:
             lists.judge(verdict, lists.Asked(address))

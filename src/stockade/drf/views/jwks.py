@@ -10,7 +10,8 @@ from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from django.views import View
 
-from stockade import keyring
+from stockade import keyring, truth
+from stockade.gate.registry import get_gate
 from stockade.policy import Public
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class JWKSView(View):
-    """Serves the key set. Caches keep it no longer than a key is published before it signs, and ask again by ETag."""
+    """Serves the key set. A key is published for longer than caches may keep it before it signs; they ask by ETag."""
 
     policy = Public()
     limited = False  # public and cached; whoever verifies our tokens must be able to read it
@@ -27,6 +28,11 @@ class JWKSView(View):
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         """The key set, or 304."""
+        if "stockade" not in request.__dict__:  # not by the middleware, which would have asked the state
+            gate = get_gate()
+            truth.follow(gate, gate.ask((), ()).world)
+        # Makes the first key if there is none: a cached empty set would lack it when it signs its first token.
+        keyring.ring().signer()
         body = orjson.dumps(keyring.ring().jwks())
         response = HttpResponse(body, content_type="application/jwk-set+json")
         response["Cache-Control"] = keyring.cache_control()

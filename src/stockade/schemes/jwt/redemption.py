@@ -97,8 +97,12 @@ def check(token: object) -> None:
 
 
 def _read(token: object, binding: str = "") -> refresh.Refresh:
+    generation = keyring.generation()
     shown = refresh.read(token, binding)
     attempts.of_session(str(shown.session))
+    if keyring.generation() != generation:
+        # That has asked the state, and keys have changed: the one that made the token may be revoked.
+        shown = refresh.read(token, binding)
     return shown
 
 
@@ -157,9 +161,8 @@ def _why_not(shown: refresh.Refresh, row: Row, now: datetime.datetime, leeway: f
     if shown.generation > row.generation:
         return "refresh_future"  # the database was restored from a backup: old rows, newer tokens
     if shown.generation == row.generation - 1:
-        if (
-            shown.kid != row.previous_kid
-        ):  # nor this one: whoever has an old key would else get the successor for it
+        # Nor this one: whoever has an old key would else get the successor for a token that he made himself.
+        if shown.kid != row.previous_kid:
             return "refresh_kid"
         # The row still stands at the successor, so that one is unused. Both directions: a clock that was set back by
         # more than the leeway does not stretch it.
