@@ -218,7 +218,7 @@ def play(gate: Gate, clock: Clock, seed: int, length: int = 60) -> Oracle:
             if draw.random() < 0.05:
                 limits.append(limits[0])
             person = draw.choice(who)
-            charges = tuple(Charge(limit, limit_key(limit, person), _cost(draw, limit)) for limit in limits)
+            charges = tuple(Charge(limit, limit_key(limit, person), cost_of(draw, limit)) for limit in limits)
             verdict = gate.ask((), charges)
             admissions = oracle.judge(charges, verdict)
             if admissions:
@@ -227,7 +227,7 @@ def play(gate: Gate, clock: Clock, seed: int, length: int = 60) -> Oracle:
     return oracle
 
 
-def _cost(draw: random.Random, limit: Limit) -> int:
+def cost_of(draw: random.Random, limit: Limit) -> int:
     kind = draw.random()
     if kind < 0.6:
         return 1

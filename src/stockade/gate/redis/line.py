@@ -209,6 +209,10 @@ class Line:
         """`call` for what is not prepared."""
         return self.call(pack(*parts))
 
+    def __del__(self) -> None:
+        """The thread has ended."""
+        self.close()
+
     def close(self) -> None:
         """Let go of the socket."""
         with suppress(Exception):  # it is thrown away either way

@@ -123,7 +123,8 @@ class Stream:
                         future.set_result(answer)
         except (OSError, hiredis.HiredisError, IndexError) as error:
             reason = f"connection lost: {type(error).__name__}"
-        self._fail(Broken(reason))
+        finally:  # also when the loop ends, which cancels its tasks
+            self._fail(Broken(reason))
 
     def _fail(self, error: Broken) -> None:
         self.close()
@@ -139,6 +140,7 @@ class Stream:
         writer = self._connection._writer  # noqa: SLF001
         if writer is not None:
             writer.transport.abort()
+            self._connection._close()  # noqa: SLF001 - at once: `disconnect` waits for the other side
 
 
 def _connection(address: Address, place: tuple[str, int] | None, seconds: float) -> Any:

@@ -1,4 +1,7 @@
+#!lua
 -- Read epochs and charge limits in one step: all of them, or none.
+-- The first line has the server refuse the whole script where it may not write, also if nothing is charged: a master
+-- that is cut off from its replicas (min-replicas-to-write) must not admit anybody by its old epochs.
 -- KEYS: the world's record, epochs, limits.
 -- ARGV: 1 how many epochs; 2 the time in microseconds, "" for the server's own; then for each limit 16 bytes, little
 --       endian: its shape (8), its count (4), the cost (4).
