@@ -188,15 +188,27 @@ def test_a_rotation_that_is_due_is_made_once(alice: User) -> None:
 def test_lockouts_are_listed_and_cleared() -> None:
     limit = parse("login", "2/min")
     for _ in range(2):
-        get_gate().ask((), (Charge(limit, limit_key(limit, "account")),))
-    get_gate().ask((), (Charge(limit, limit_key(limit, "another")),))
+        get_gate().ask((), (Charge(limit, limit_key(limit, "account:0123")),))
+    get_gate().ask((), (Charge(limit, limit_key(limit, "account:4567")),))
     (row,) = rows("lockouts", "list")
-    assert row["key"] == "login:account"
-    assert (row["failures"], row["limit"]) == (2, 2)
+    assert row["key"] == "login:account:0123"
+    assert (row["limit"], row["whom"], row["used"], row["count"], row["locked"]) == (
+        "login",
+        "account",
+        2,
+        2,
+        True,
+    )
+    assert 0 < row["seconds"] <= 60
     assert len(rows("lockouts", "list", "--all")) == 2
-    assert run("lockouts", "clear", "login:account").exit_code == 0
+    assert run("lockouts", "clear", "login:account:0123").exit_code == 0
     assert rows("lockouts", "list") == []
     assert len(rows("lockouts", "list", "--all")) == 1
+    cleared = SecurityEvent.objects.get(event="lockout_cleared")
+    assert (cleared.reason, cleared.details) == (
+        "limit:login",
+        {"limit": "login", "whom": "account", "failures": 2},
+    )
 
 
 def test_a_cleared_lockout_clears_no_other_limit() -> None:

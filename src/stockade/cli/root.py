@@ -10,7 +10,7 @@ import typer
 from django.db import DatabaseError
 
 from stockade import __version__
-from stockade.cli import events, keyring, lockouts, sessions, state
+from stockade.cli import bans, events, keyring, lockouts, sessions, state
 from stockade.cli.output import FINDINGS, WRONG_USE
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.demo.command import demo
@@ -49,6 +49,7 @@ app.command("demo")(demo)
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(lockouts.app, name="lockouts")
+app.add_typer(bans.app, name="bans")
 app.add_typer(events.app, name="events")
 app.add_typer(state.app, name="state")
 

@@ -120,7 +120,7 @@ def put(
     until = end(expires)
     if len(reason) > 200 or not reason.isprintable():
         raise ValueError("Write a reason of at most 200 printable characters, on one line.")
-    using = router.db_for_write(ListEntry)
+    using = database()
     rows = ListEntry.objects.using(using)
     # Locks the epoch's row first of all: of two who ban the same, the second finds what the first has written.
     with changing([LISTS], using=using):
@@ -145,7 +145,7 @@ def remove(ids: Iterable[int]) -> int:
     Raises:
         Unavailable: the state is away; nothing was changed then.
     """
-    using = router.db_for_write(ListEntry)
+    using = database()
     with changing([LISTS], using=using):
         _, by_model = ListEntry.objects.using(using).filter(pk__in=list(ids)).delete()
     return by_model.get("stockade.ListEntry", 0)
@@ -154,9 +154,14 @@ def remove(ids: Iterable[int]) -> int:
 def prune(keep: float = 30 * 86400) -> int:
     """Delete entries that ran out more than `keep` seconds ago; returns how many. Nobody feels it."""
     before = clock.now_datetime() - datetime.timedelta(seconds=keep)
-    using = router.db_for_write(ListEntry)
+    using = database()
     old = ListEntry.objects.using(using).filter(expires_at__lt=before)
     return old._raw_delete(using)  # noqa: SLF001 - no signals: they refuse nobody any more
+
+
+def database() -> str:
+    """The database that entries are written to."""
+    return router.db_for_write(ListEntry)
 
 
 def caller() -> str:
