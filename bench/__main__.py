@@ -77,7 +77,7 @@ def bench(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-bench-")))
         redis = stack.enter_context(redis_server.running(folder, set(cores[:-1]), server))
-        postgres = stack.enter_context(postgres_server.running(folder, set(cores[:-1])))
+        postgres = stack.enter_context(postgres_server.running(set(cores[:-1])))
         place = Place(folder, redis, postgres, principals, cores[-1], gc, clock)
         for name, packages in SERVED.items():
             if name not in place.servers:
@@ -137,7 +137,7 @@ def _load(
     """The load table; its servers are its own, because those of the other tables keep off the last core."""
     folder = folder / "load"
     folder.mkdir()
-    with redis_server.running(folder, kind=server) as redis, postgres_server.running(folder) as postgres:
+    with redis_server.running(folder, kind=server) as redis, postgres_server.running() as postgres:
         place = Place(folder, redis, postgres, min(principals, load.PRINCIPALS))
         return load.measure(load.select(place.servers), place, plan, tell)
 

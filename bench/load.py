@@ -30,7 +30,14 @@ THREADS = 2  # in each worker, as the demo has it; granian's own default is hund
 CONNECTIONS = 32
 PRINCIPALS = 2_000
 REMEDY = "wrk is not installed: the load table is left out (Debian: apt-get install wrk)."
-NAMES = (rows.BASE, "guide-redis", "guide-redis-postgres", "stockade-lmdb", "stockade-lmdb-postgres")
+NAMES = (
+    rows.BASE,
+    "guide-redis",
+    "guide-redis-postgres",
+    "stockade-lmdb",
+    "stockade-redis",
+    "stockade-redis-postgres",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from bench.driver import Client
 from bench.messages import Answer
-from bench.rows import Place, Row
+from bench.rows import POSTGRES, Place, Row
 
 LIMIT = 100
 REQUESTS = 400
@@ -55,12 +55,12 @@ class RefreshOutcome:
     statuses: Counter[int] = field(default_factory=Counter)
 
 
-def _guide(name: str, cache: str, title: str) -> Row:
-    return Row(f"race-guide-{name}", title, "guide", {"cache": cache, **_RATE})
+def _guide(name: str, cache: str, title: str, **more: str) -> Row:
+    return Row(f"race-guide-{name}", title, "guide", {"cache": cache, **_RATE, **more})
 
 
-def _stockade(name: str, state: str, title: str) -> Row:
-    return Row(f"race-stockade-{name}", title, "stockade", {"state": state, **_RATE})
+def _stockade(name: str, state: str, title: str, **more: str) -> Row:
+    return Row(f"race-stockade-{name}", title, "stockade", {"state": state, **_RATE, **more})
 
 
 _REFRESH = "/api/token/refresh/"
@@ -68,8 +68,22 @@ RACES: tuple[Race, ...] = (
     Race(_guide("redis", "redis", "the guide's section 13, throttles in Redis"), 4, 1, _REFRESH),
     Race(_guide("redis-threads", "redis", "the same, 5 threads in each process"), 4, 5),
     Race(_guide("locmem", "locmem", "the guide's section 13, throttles in each process"), 4, 1),
+    Race(
+        _guide("postgres", "redis", "the guide's section 13, throttles in Redis, on PostgreSQL", **POSTGRES),
+        8,
+        1,
+        _REFRESH,
+    ),
     Race(_stockade("lmdb", "lmdb://", "**Stockade, `lmdb://`**"), 4, 1, _REFRESH),
     Race(_stockade("lmdb-threads", "lmdb://", "the same, 5 threads in each process"), 4, 5),
+    Race(_stockade("redis", "redis://", "**Stockade, `redis://`**"), 8, 1, _REFRESH),
+    Race(_stockade("redis-threads", "redis://", "the same, 5 threads in each process"), 4, 5),
+    Race(
+        _stockade("postgres", "redis://", "**Stockade, `redis://`, on PostgreSQL**", **POSTGRES),
+        8,
+        1,
+        _REFRESH,
+    ),
     Race(_stockade("memory", "memory://", "**Stockade, `memory://`**, one process, 20 threads"), 1, 20),
 )
 

@@ -11,6 +11,7 @@ BASE = "bare"
 GET = "bare-get"  # what one more round trip costs a view: its cost beyond the base is the unit for rows with Redis
 MEMORY = {"state": "memory://"}
 LMDB = {"state": "lmdb://"}
+REDIS = {"state": "redis://"}
 POSTGRES = {"database": "postgres"}
 SERVERS = frozenset({"redis", "postgres"})
 
@@ -121,19 +122,31 @@ ROWS: tuple[Row, ...] = (
     Row("stockade-memory-cold", "the same, every credential new", "stockade", MEMORY, cold=True, sql=1),
     Row("stockade-lmdb", "**Stockade, everything on, `lmdb://`**", "stockade", LMDB),
     Row("stockade-lmdb-cold", "the same, every credential new", "stockade", LMDB, cold=True, sql=1),
+    Row("stockade-redis", "**Stockade, everything on, `redis://`**", "stockade", REDIS, trips=1),
     Row(
-        "stockade-lmdb-postgres",
-        "**Stockade, everything on, `lmdb://`, on PostgreSQL**",
-        "stockade",
-        {**LMDB, **POSTGRES},
-    ),
-    Row(
-        "stockade-lmdb-postgres-cold",
+        "stockade-redis-cold",
         "the same, every credential new",
         "stockade",
-        {**LMDB, **POSTGRES},
+        REDIS,
         cold=True,
         sql=1,
+        trips=4,
+    ),
+    Row(
+        "stockade-redis-postgres",
+        "**Stockade, everything on, `redis://`, on PostgreSQL**",
+        "stockade",
+        {**REDIS, **POSTGRES},
+        trips=1,
+    ),
+    Row(
+        "stockade-redis-postgres-cold",
+        "the same, every credential new",
+        "stockade",
+        {**REDIS, **POSTGRES},
+        cold=True,
+        sql=1,
+        trips=4,
     ),
     Row(
         "bare-defaults",

@@ -174,7 +174,8 @@ class Stockade:
     def settings(self, row: Row, place: Place) -> dict[str, Any]:
         import stockade.drf
 
-        state = row.options["state"]
+        kind = row.options["state"]
+        state = {"lmdb://": f"lmdb://{place.folder}/state", "redis://": place.redis}.get(kind, kind)
         return {
             "ROOT_URLCONF": "bench.sites.stockade",
             "INSTALLED_APPS": [*APPS, "stockade"],
@@ -189,7 +190,7 @@ class Stockade:
             ],
             "REST_FRAMEWORK": {**REST_FRAMEWORK, **stockade.drf.defaults(), **KEEP},
             "STOCKADE": {
-                "STATE": state if state != "lmdb://" else f"lmdb://{place.folder}/state",
+                "STATE": state,
                 "SCHEMES": ["jwt"],
                 # Three limits with the view's own; roomy, because the same callers come again and again.
                 "LIMITS": {
