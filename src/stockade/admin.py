@@ -1,16 +1,23 @@
-"""The admin: sessions that can be ended, the security log and keys to read; nothing to edit."""
+"""The admin: sessions to end, bans to add and take away, lockouts to clear; the security log and keys to read."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import router
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
-from stockade.models import SecurityEvent, Session, SigningKey
-from stockade.truth import end_sessions
+from stockade.core import clock
+from stockade.models import ListEntry, Lockout, SecurityEvent, Session, SigningKey
+from stockade.schemes import client, lockouts
+from stockade.truth import bans, end_sessions
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -73,6 +80,121 @@ class SessionAdmin(ReadOnly):
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Who may delete sessions may end them."""
         return request.user.has_perm("stockade.delete_session")
+
+
+class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A ban or an allowed address; users by name or primary key, and nobody bans himself by mistake."""
+
+    request: HttpRequest
+
+    class Meta:
+        model = ListEntry
+        fields = ("verb", "kind", "value", "reason", "expires_at")
+        help_texts = {"value": "192.0.2.7, 192.0.2.0/24, 2001:db8::/32; a user's name or primary key; an id."}
+
+    def clean(self) -> dict[str, Any]:
+        """Say what is wrong, field by field."""
+        found = super().clean() or {}
+        expires = found.get("expires_at")
+        if expires is not None and "expires_at" in self.changed_data and expires <= clock.now_datetime():
+            self.add_error("expires_at", "That is over already. Write a time to come, or nothing for never.")
+        kind, value = found.get("kind"), found.get("value")
+        if not kind or not value or found.get("verb") != ListEntry.Verb.DENY:
+            return found
+        if kind == ListEntry.Kind.USER:
+            found["value"] = self._user(value)
+        elif kind == ListEntry.Kind.ADDRESS and bans.shuts_out(value, client.of(self.request).address):
+            self.add_error("value", f"That is your own address ({client.of(self.request).address}).")
+        return found
+
+    def _user(self, value: str) -> str:
+        model = get_user_model()
+        users = model._default_manager  # noqa: SLF001
+        user = users.filter(**{model.USERNAME_FIELD: value}).first()
+        if user is None:
+            try:
+                user = users.filter(pk=value).first()
+            except (ValueError, ValidationError):
+                user = None
+        if user is None:
+            self.add_error("value", "There is no such user.")
+            return value
+        if user.pk == self.request.user.pk:
+            self.add_error("value", "That is you.")
+        return str(user.pk)
+
+
+@admin.register(ListEntry)
+class ListEntryAdmin(Base):
+    """Bans and allowed addresses; each change is felt on the next request, in every worker."""
+
+    form = ListEntryForm
+    list_display = ("value", "verb", "kind", "reason", "created_at", "created_by", "expires_at", "holds")
+    list_filter = ("verb", "kind")
+    search_fields = ("value", "reason")
+
+    @admin.display(boolean=True, description="holds")
+    def holds(self, entry: ListEntry) -> bool:
+        """Whether it has not run out."""
+        return entry.expires_at is None or entry.expires_at > clock.now_datetime()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ListEntry]:
+        """On the database that is written."""
+        return super().get_queryset(request).using(bans.database())
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What an entry names stays: another address is another entry."""
+        return ("verb", "kind", "value", "created_at", "created_by") if obj is not None else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form, which knows who is about to ban whom."""
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"request": request})
+
+    def save_model(self, request: HttpRequest, obj: ListEntry, form: Any, change: bool) -> None:
+        """Save it with the name of who did it."""
+        obj.created_by = str(request.user.pk)
+        obj.save(using=bans.database())
+
+
+@admin.register(Lockout)
+class LockoutAdmin(ReadOnly):
+    """What is locked at this moment; read from the shared state, so there are no rows to open."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """The list alone."""
+        page = self.admin_site.admin_view(self.changelist_view)
+        return [path("", page, name="stockade_lockout_changelist")]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may clear them must see them."""
+        return super().has_view_permission(request, obj) or self.has_clear_permission(request)
+
+    def has_clear_permission(self, request: HttpRequest) -> bool:
+        """Who may delete lockouts may clear them."""
+        return request.user.has_perm("stockade.delete_lockout")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """List them; POST clears the one whose key it names."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            if not self.has_clear_permission(request):
+                raise PermissionDenied
+            count = lockouts.clear(str(request.POST.get("key", "")))
+            level = messages.SUCCESS if count else messages.WARNING
+            self.message_user(request, f"Cleared {count} lockout{'s' if count != 1 else ''}.", level)
+            return HttpResponseRedirect(request.get_full_path())
+        every = "all" in request.GET
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Lockouts",
+            "opts": self.opts,
+            "lockouts": lockouts.find(every=every),
+            "every": every,
+            "may_clear": self.has_clear_permission(request),
+        }
+        return TemplateResponse(request, "admin/stockade/lockout/change_list.html", context)
 
 
 @admin.register(SigningKey)

@@ -11,8 +11,10 @@ from django.db import router
 from stockade.conf import duration
 from stockade.core import clock
 from stockade.core.context import current
+from stockade.gate.lists import Entry
 from stockade.gate.protocol import LISTS
 from stockade.models import ListEntry
+from stockade.truth import lists
 from stockade.truth.change import changing
 
 Expires = str | float | datetime.timedelta | datetime.datetime | None
@@ -149,6 +151,13 @@ def remove(ids: Iterable[int]) -> int:
     with changing([LISTS], using=using):
         _, by_model = ListEntry.objects.using(using).filter(pk__in=list(ids)).delete()
     return by_model.get("stockade.ListEntry", 0)
+
+
+def shuts_out(value: str, address: str) -> bool:
+    """Whether a ban of `value` would refuse `address`, as the lists are now; for whoever is about to ban himself."""
+    who = lists.Asked(address)
+    found = lists.hit(lists.about(who, Entry("new", False, ListEntry.Kind.ADDRESS, value)), who)
+    return found is not None and found.entry == "new"
 
 
 def prune(keep: float = 30 * 86400) -> int:

@@ -160,9 +160,13 @@ def _read(verdict: Verdict) -> Lists:
     return lists
 
 
-def about(who: Asked) -> Lists:
-    """What SQL says about one caller, by the index: while the lists change or are read, or the state is away."""
-    return _now(lambda: _ask(who))
+def about(who: Asked, *more: Entry) -> Lists:
+    """What SQL says about one caller, by the index: while the lists change or are read, or the state is away.
+
+    Args:
+        more: entries that are not there yet, to see what they would do.
+    """
+    return _now(lambda: _ask(who, more))
 
 
 def _now(call: Callable[[], Lists]) -> Lists:
@@ -174,7 +178,7 @@ def _database() -> str:
     return router.db_for_write(ListEntry)
 
 
-def _ask(who: Asked) -> Lists:
+def _ask(who: Asked, more: Iterable[Entry]) -> Lists:
     settings = load(AddressSettings)
     wanted = Q(kind=ListEntry.Kind.ADDRESS, value__in=covering(who.address))
     if who.subject:
@@ -182,7 +186,7 @@ def _ask(who: Asked) -> Lists:
     if who.sessions:
         wanted |= Q(kind=ListEntry.Kind.SESSION, value__in=who.sessions)
     rows = ListEntry.objects.using(_database()).filter(wanted)
-    return Lists([*_static(settings), *_entries(rows.order_by())], only_allowed=settings.only_allowed)
+    return Lists([*_static(settings), *_entries(rows.order_by()), *more], only_allowed=settings.only_allowed)
 
 
 def _entries(rows: QuerySet[ListEntry]) -> Iterable[Entry]:
