@@ -9,6 +9,7 @@ import pytest
 
 from bench import driver, postgres_server, races, redis_server, rows, stats
 from bench.rows import ROWS, Place
+from bench.worker import SETTLE
 
 PLAN = driver.Plan(sittings=1, rounds=2, requests=3)
 OURS = [race for race in races.RACES if race.row.stack == "stockade"]
@@ -37,7 +38,9 @@ def test_every_row_is_in_the_table(results: dict[str, stats.Result]) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_queries_and_state_trips_are_as_promised(row: rows.Row, results: dict[str, stats.Result]) -> None:
-    assert (results[row.name].sql, results[row.name].trips) == (row.sql, row.trips)
+    assert results[row.name].trips == row.trips
+    # Every 20 seconds a worker reads its copy of the ban lists again, in whichever request comes then.
+    assert 0 <= results[row.name].sql - row.sql <= 1 / (driver.SPARE - SETTLE)
 
 
 @pytest.mark.parametrize("missing", sorted(rows.SERVERS))
