@@ -151,6 +151,57 @@ def test_what_another_process_changes_bites_in_every_worker(
     assert many(server, "/editors/", token) == {after}
 
 
+def test_a_ban_bites_in_every_worker_for_a_token_that_they_know(server: servers.Server, alice: User) -> None:
+    token = stockade.issue(alice).access
+    assert many(server, "/private/", token) == {200}
+    done = command("bans", "add", "--user", "alice", "--reason", "spam")
+    assert (done.returncode, done.stdout.startswith("Banned ")) == (0, True), done.stderr
+    assert many(server, "/private/", token) == {403}
+    assert command("bans", "remove", "--user", "alice").returncode == 0
+    assert many(server, "/private/", token) == {200}
+
+
+def test_a_banned_address_gets_nothing_from_any_worker_but_its_probes(
+    server: servers.Server, alice: User
+) -> None:
+    token = stockade.issue(alice).access
+    assert many(server, "/private/", token) == {200}
+    done = command("bans", "add", "127.0.0.0/8", "--expires", "1h")
+    assert done.returncode == 0, done.stderr
+    for path in ("/private/", "/public/", "/nothing/here", "/admin/login/", "/api/token/verify/"):
+        assert many(server, path, token, 8) == {403}, path
+    assert many(server, "/healthz", "", 8) == {200}
+    assert command("bans", "add", "127.0.0.1", "--allow").returncode == 0
+    assert many(server, "/private/", token) == {200}
+
+
+DYING = """
+import os
+import django
+django.setup()
+import stockade
+from django.contrib.auth.models import User
+from stockade.truth.change import Change
+Change._publish = lambda *_: os._exit(9)
+stockade.ban(user=User.objects.get(username="alice"))
+"""
+
+
+def test_a_ban_whose_writer_dies_between_commit_and_publication_bites_in_every_worker(
+    server: servers.Server, alice: User
+) -> None:
+    token = stockade.issue(alice).access
+    assert many(server, "/private/", token) == {200}
+    done = subprocess.run(
+        [sys.executable, "-c", DYING],
+        env=servers.child_environment({"DJANGO_SETTINGS_MODULE": "tests.pipeline.served"}),
+        cwd=servers.ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 9, done.stderr
+    for _ in range(3):  # before and after its mark is repaired
+        assert many(server, "/private/", token) == {403}
+
+
 def test_a_retired_session_stays_dead_when_the_state_is_lost_and_workers_die(
     server: servers.Server, alice: User
 ) -> None:

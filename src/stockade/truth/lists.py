@@ -69,10 +69,10 @@ def under(verdict: Verdict, who: Asked) -> Lists:
         django.db.DatabaseError: SQL must be asked and does not answer; nobody is let in then.
     """
     lists = _current
+    if not verdict.marker:
+        return about(who)
     if verdict.lists == DIRTY:
         reconcile_soon()
-        return about(who)
-    if not verdict.marker:
         return about(who)
     now = clock.ticks()
     if now < lists.until and verdict.lists <= lists.epoch:
