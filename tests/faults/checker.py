@@ -56,8 +56,8 @@ def check(history: History) -> Report:
             by_right[right].append(change)
         if change.took_hold is not None and not change.grants:
             report.returned[change.kind] += 1
-    starts = [entry.began for entry in (*history.requests, *history.changes)]
-    zero = min(starts, default=0)
+    entries: list[Request | Change] = [*history.requests, *history.changes]
+    zero = min((entry.began for entry in entries), default=0)
     windows = _Windows(history.faults)
     for request in history.requests:
         report.answers[request.answer.status] += 1
@@ -68,7 +68,7 @@ def check(history: History) -> Report:
             report.violations.append(
                 (found, "\n".join(f"  {text}" for text in (line(request, zero), *shown)))
             )
-    for entry in (*history.requests, *history.changes):
+    for entry in entries:
         if reason := windows.unannounced(entry):
             report.violations.append((reason, f"  {line(entry, zero)}"))
     report.violations += [("the driver", f"  {note}") for note in history.notes]

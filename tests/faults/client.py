@@ -20,16 +20,24 @@ class Connection:
 
     def __init__(self, port: int, prefix: str = "") -> None:
         self.prefix = prefix
+        self.content = b""  # of the last answer
         self._port = port
         self._http: http.client.HTTPConnection | None = None
 
-    def ask(self, method: str, path: str, *, token: str = "", body: Any = None) -> Answer:
-        """Send a request; status 0 where no answer comes. It is not sent twice."""
+    def ask(self, method: str, path: str, *, token: str = "", body: Any = None, cookies: str = "") -> Answer:
+        """Send a request; status 0 where no answer comes. It is not sent twice.
+
+        Args:
+            body: a string for a form, else JSON.
+        """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if cookies:
+            headers["Cookie"] = cookies
         data = None
         if body is not None:
-            headers["Content-Type"] = "application/json"
-            data = json.dumps(body).encode()
+            form = isinstance(body, str)
+            headers["Content-Type"] = "application/x-www-form-urlencoded" if form else "application/json"
+            data = (body if form else json.dumps(body)).encode()
         if self._http is not None and self._ended():
             self.close()
         if self._http is None:
@@ -37,7 +45,7 @@ class Connection:
         try:
             self._http.request(method, path, data, headers)
             response = self._http.getresponse()
-            content = response.read()
+            self.content = content = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             return Answer(0, type(error).__name__)
@@ -93,11 +101,12 @@ class Client:
         self,
         kind: str,
         rights: list[Right],
+        *,
         method: str,
         path: str,
-        *,
         token: str = "",
         body: Any = None,
+        cookies: str = "",
         grants: bool = False,
         holds_after: float = 0,
     ) -> Answer:
@@ -107,10 +116,9 @@ class Client:
             holds_after: seconds after its return from which it must be seen.
         """
         began = now()
-        answer = self.any().ask(method, path, token=token, body=body)
+        answer = self.any().ask(method, path, token=token, body=body, cookies=cookies)
         ended = now()
-        good = 200 <= answer.status < 300
-        held = ended + int(holds_after * 1e9) if good else None
+        held = ended + int(holds_after * 1e9) if answer.good else None
         # A connection that broke says nothing of whether the worker still goes on.
         entry = Change(began, ended, kind, tuple(rights), grants, held, answer.status > 0, answer)
         self.history.changes.append(entry)

@@ -56,8 +56,8 @@ def stale_master(stage: Stage, chance: random.Random) -> None:
 
 
 FAULTS: dict[str, Fault] = {
-    "fail-over with lost writes": lost_writes,
-    "fail-over and a stale master": stale_master,
+    "fail-over with lost writes": Fault(lost_writes, whole),
+    "fail-over and a stale master": Fault(stale_master, whole),
 }
 
 

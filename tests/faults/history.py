@@ -30,6 +30,11 @@ class Answer:
     worker: str = ""
 
     @property
+    def good(self) -> bool:
+        """Whether what was asked was done."""
+        return 200 <= self.status < 400
+
+    @property
     def announced(self) -> bool:
         """Whether it is the 503 that is promised: a problem document with its code, and when to come again."""
         return self.status == 503 and self.code == "state_unavailable" and self.retry_after.isdigit()

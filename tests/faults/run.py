@@ -1,6 +1,7 @@
 """One run: episodes of traffic and faults on a stage, each history checked; prints a report as JSON.
 
 Usage: ``python -m tests.faults.run --state lmdb --database sqlite [--seconds N] [--seed S] [--faults NAME,NAME]``.
+States: lmdb, redis, valkey, sentinel. Databases: sqlite, postgres. Faults: see the tables in `tests.faults.faults*`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from typing import Any
 
 from tests.faults import faults as parts, faults_redis, faults_sentinel
 from tests.faults.checker import GRACE, Report, check
-from tests.faults.client import Connection
+from tests.faults.client import Client, Connection
 from tests.faults.controls import Controls
 from tests.faults.faults import Fault
 from tests.faults.history import Fault as Entry, History, now
+from tests.faults.lives import Lives, both
 from tests.faults.stage import Stage, database_of, set_up, workers
-from tests.faults.traffic import Traffic, both
 from tests.faults.world import Person, populate
 
 EPISODE = 60.0  # seconds after which a history is checked and people are new
@@ -39,7 +40,7 @@ def episode(stage: Stage, table: dict[str, Fault], seconds: float, seed: int) ->
     chance = random.Random(seed)
     history = History(seed)
     people = crowd(int(seconds * PER_SECOND))
-    traffic = Traffic(history, people, populate(LIVES, 1), stage.ports, chance)
+    traffic = Lives(history, stage.ports, chance, people, populate(LIVES, 1))
     client = traffic.client()
     await_service(stage, history)
     began = time.monotonic()
@@ -78,15 +79,14 @@ def crowd(count: int) -> list[Person]:
     return [person for group in zip(*groups, strict=True) for person in group]
 
 
-def retire(traffic: Traffic, client: Any, people: list[Person], kid: str) -> None:
+def retire(traffic: Lives, client: Client, people: list[Person], kid: str) -> None:
     """A key is compromised: all that it has signed ends."""
     rights = [right for person in people if person.kid == kid for right in both(*person.credentials)]
     traffic.retired.add(kid)
     for _ in range(50):
-        answer = client.change(
-            "retire a key", rights, "POST", "/change/", body={"what": "retire", "kid": kid}
-        )
-        if answer.status == 204:
+        body = {"what": "retire", "kid": kid}
+        answer = client.change("retire a key", rights, method="POST", path="/change/", body=body)
+        if answer.good:
             break
         time.sleep(0.05)  # it is repeated until it is answered, as an operator would
 
@@ -124,8 +124,14 @@ def state_of(folder: Path, kind: str) -> Iterator[tuple[str, dict[str, Fault], d
             yield found
 
 
-def run(state: str, database: str, seconds: float, seed: int, only: list[str]) -> dict[str, Any]:
-    """All episodes; what came of them, as JSON takes it."""
+def run(
+    state: str, database: str, seconds: float, seed: int, only: list[str], least: int = 0
+) -> dict[str, Any]:
+    """All episodes; what came of them, as JSON takes it.
+
+    Args:
+        least: it goes on until so many revocations have returned, but at most ten times as long as `seconds`.
+    """
     total: Counter[str] = Counter()
     answers: Counter[int] = Counter()
     recovery: dict[str, list[float]] = defaultdict(list)
@@ -140,10 +146,13 @@ def run(state: str, database: str, seconds: float, seed: int, only: list[str]) -
         stage = Stage(folder, Controls(folder / "controls"), settings, postgres, needs)
         set_up(folder, settings, url)
         stack.enter_context(workers(stage))
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         number = 0
-        while not problems and (number == 0 or time.monotonic() < deadline):
-            length = min(EPISODE, max(1.0, deadline - time.monotonic()))
+        while not problems and (
+            number == 0 or _goes_on(time.monotonic() - began, seconds, sum(total.values()), least)
+        ):
+            left = seconds - (time.monotonic() - began)
+            length = min(EPISODE, left if left > 0 else EPISODE)
             history, report = episode(stage, table, length, seed + number)
             number += 1
             total.update(report.returned)
@@ -168,16 +177,27 @@ def run(state: str, database: str, seconds: float, seed: int, only: list[str]) -
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+def _goes_on(spent: float, seconds: float, revocations: int, least: int) -> bool:
+    return spent < seconds or (revocations < least and spent < 10 * seconds)
+
+
+def arguments(text: str | None) -> argparse.ArgumentParser:
+    """What every run takes."""
+    parser = argparse.ArgumentParser(description=text)
     parser.add_argument("--state", default="lmdb")
     parser.add_argument("--database", default="sqlite")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    return parser
+
+
+def main() -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--revocations", type=int, default=0)
     parser.add_argument("--faults", default="")
     asked = parser.parse_args()
     only = [name for name in asked.faults.split(",") if name]
-    found = run(asked.state, asked.database, asked.seconds, asked.seed, only)
+    found = run(asked.state, asked.database, asked.seconds, asked.seed, only, asked.revocations)
     print(json.dumps(found, indent=1))
     return 1 if found["problems"] else 0
 

@@ -102,11 +102,11 @@ def database_of(folder: Path, kind: str) -> Iterator[tuple[dict[str, Any], Postg
         yield server.settings("faults"), server
 
 
-def set_up(folder: Path, database: dict[str, Any], state: str) -> None:
+def set_up(folder: Path, database: dict[str, Any], state: str, max_age: float = MAX_AGE) -> None:
     """Django in this process, as the workers will have it, and the tables."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.faults.project.settings"
     os.environ["FAULTS_DIR"] = str(folder)
-    os.environ["FAULTS_CONFIG"] = json.dumps({"database": database, "state": state, "max_age": MAX_AGE})
+    os.environ["FAULTS_CONFIG"] = json.dumps({"database": database, "state": state, "max_age": max_age})
     import django
 
     django.setup()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.core import serializers
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -40,6 +43,12 @@ def role(pk: int, member: bool = False) -> None:
         user.groups.remove(group)
 
 
+def bulk_update(pk: int, active: bool = False) -> None:
+    user = User.objects.get(pk=pk)
+    user.is_active = active
+    User.objects.bulk_update([user], ["is_active"])
+
+
 def update(pk: int, active: bool = False) -> None:
     """`QuerySet.update` sends no signal."""
     User.objects.filter(pk=pk).update(is_active=active)
@@ -55,6 +64,16 @@ def end_all(pk: int) -> None:
     stockade.end_sessions(User.objects.get(pk=pk))
 
 
+def loaddata(pk: int, active: bool = False) -> None:
+    """A fixture, as `manage.py loaddata` reads it."""
+    user = User.objects.get(pk=pk)
+    user.is_active = active
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(serializers.serialize("json", [user]))
+        file.flush()
+        call_command("loaddata", file.name, verbosity=0)
+
+
 def retire(kid: str) -> None:
     keyring.retire(kid, compromised=True)
 
@@ -64,7 +83,8 @@ def rotate() -> None:
 
 
 CHANGES: dict[str, Callable[..., None]] = {
-    found.__name__: found for found in (deactivate, password, role, update, raw, end_all, retire, rotate)
+    found.__name__: found
+    for found in (deactivate, password, role, update, raw, bulk_update, loaddata, end_all, retire, rotate)
 }
 
 

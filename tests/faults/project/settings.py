@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "rest_framework",
     "stockade",
+    "tests.faults.project",
 ]
 MIDDLEWARE = [
     "stockade.web.Middleware",

@@ -1,0 +1,32 @@
+"""Runs a driver in a process of its own, which sets Django up for the project of these tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from tests.servers import ROOT
+
+
+def drive(module: str, *arguments: str, seconds: float) -> dict[str, Any]:
+    """The report of a run.
+
+    Raises:
+        AssertionError: there were violations, or no report; with the seed and the lines that show it.
+    """
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.faults.{module}", *arguments, "--seconds", str(seconds)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=180 + 12 * seconds,
+    )
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert not found["problems"], "\n".join(found["problems"])
+    return found

@@ -1,0 +1,66 @@
+"""One run of changes under load, without faults; prints a report as JSON.
+
+Usage: ``python -m tests.faults.run_changes --state lmdb --database sqlite [--seconds N] [--seed S]``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.faults.changers import Changers, kinds
+from tests.faults.checker import check
+from tests.faults.controls import Controls
+from tests.faults.history import History
+from tests.faults.run import arguments, await_service, state_of
+from tests.faults.stage import Stage, database_of, set_up, workers
+from tests.faults.world import administrator, populate
+
+MAX_AGE = 1.0  # seconds
+SPARE = 4  # people for each second, to be deleted
+
+
+def run(state: str, database: str, seconds: float, seed: int) -> dict[str, Any]:
+    """Every kind of change, over and over; what came of it, as JSON takes it."""
+    chance = random.Random(seed)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-changes-")))
+        settings, postgres = stack.enter_context(database_of(folder, database))
+        url, _, needs = stack.enter_context(state_of(folder, state))
+        stage = Stage(folder, Controls(folder / "controls"), settings, postgres, needs)
+        set_up(folder, settings, url, MAX_AGE)
+        table = kinds(*administrator())
+        history = History(seed)
+        people, spare = populate(len(table) + 1, 2), populate(round(seconds * SPARE), 2)
+        stack.enter_context(workers(stage))
+        await_service(stage, history)
+        crew = Changers(history, stage.ports, chance, table, people, spare, MAX_AGE)
+        crew.start()
+        time.sleep(seconds)  # it is time that the changes need
+        crew.stop()
+        report = check(history)
+        problems = [f"seed {seed}\n{report.text()}\n{stage.output()}"] if report.violations else []
+    return {
+        "seed": seed,
+        "problems": problems,
+        "taken": dict(report.returned.most_common()),
+        "requests after their right was taken": report.after,
+        "answers": {str(status): count for status, count in sorted(report.answers.items())},
+    }
+
+
+def main() -> int:
+    asked = arguments(__doc__).parse_args()
+    found = run(asked.state, asked.database, asked.seconds, asked.seed)
+    print(json.dumps(found, indent=1))
+    return 1 if found["problems"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
