@@ -14,6 +14,7 @@ from stockade import conf, events
 from stockade.core import clock
 from stockade.gate.registry import get_gate
 from tests.pipeline import views
+from tests.state_servers import redis_server
 
 STOCKADE: dict[str, Any] = {
     "STATE": "memory://",
@@ -36,10 +37,30 @@ MIDDLEWARE = [
 ]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `every_state` runs in memory and in a Redis; what each state does itself is in tests/gate."""
+    if "state_url" in metafunc.fixturenames:  # all, it is autouse
+        every = metafunc.definition.get_closest_marker("every_state") is not None
+        metafunc.parametrize("state_url", ["memory", "redis"] if every else ["memory"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of this run."""
+    with redis_server(folder=tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def state_url(request: pytest.FixtureRequest) -> str:
+    """STATE."""
+    return "memory://" if request.param == "memory" else str(request.getfixturevalue("redis_url"))
+
+
 @pytest.fixture(autouse=True)
-def project(settings: Any, db: None) -> Iterator[Any]:
+def project(settings: Any, db: None, state_url: str) -> Iterator[Any]:
     """The settings of this project; a test changes them with `configure`."""
-    settings.STOCKADE = STOCKADE
+    settings.STOCKADE = {**STOCKADE, "STATE": state_url}
     settings.MIDDLEWARE = MIDDLEWARE
     settings.ROOT_URLCONF = "tests.pipeline.urls"
     views.reached.clear()

@@ -20,7 +20,7 @@ from stockade.models import ListEntry
 from stockade.truth import lists, reconciler
 from tests.pipeline import views
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.every_state]
 HERE = "127.0.0.1"  # as the test client has it
 
 

@@ -16,7 +16,7 @@ import stockade
 from stockade.core import clock
 from stockade.pipeline import registry as registries
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.every_state]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from stockade.core import clock
 from stockade.keyring import store
 from stockade.models import SigningKey
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.every_state]
 
 
 def test_a_worker_that_has_not_heard_of_a_revoked_key_does_not_take_its_tokens(

@@ -10,10 +10,12 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 
 from stockade import truth
+from stockade.core.context import RequestContext, current
 from stockade.core.errors import Unavailable
 from stockade.gate.keys import subject_key
 from stockade.gate.protocol import DIRTY, WORLD, Gate
 from stockade.models import Epoch
+from stockade.truth import change
 from tests.truth.conftest import session, subject, world
 
 KEY = subject_key("7")
@@ -162,21 +164,48 @@ class TestWhatGoesWrong:
             alice.save()
         assert User.objects.get().is_active
 
-    def test_a_state_that_is_away_after_the_commit_leaves_the_mark(
+    def test_a_state_that_is_away_after_the_commit_leaves_the_mark_and_the_change_does_not_pass_for_done(
         self, gate: Gate, alice: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """It may have been lost and filled again between the mark and the commit: then only this change knows."""
+
         def away(*args: Any) -> None:
             raise Unavailable
 
+        context = RequestContext("id", {})
+        token = current.set(context)
         with monkeypatch.context() as patch:
             patch.setattr(gate, "publish", away)
+            patch.setattr(change, "PATIENCE", 0.2)
             alice.is_active = False
-            alice.save()
+            with pytest.raises(Unavailable) as caught:
+                alice.save()
+            assert caught.value.reason == "untold"
+            assert context.untold
+            context.untold = False
             with transaction.atomic():
                 alice.save()
+            assert context.untold
+        current.reset(token)
         assert not User.objects.get().is_active
         assert subject(gate, alice) == DIRTY
         assert truth.reconcile(older=-1) == 2
+        assert subject(gate, alice) > 0
+
+    def test_a_state_that_is_back_soon_is_told(
+        self, gate: Gate, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, tries = gate.publish, []
+
+        def away(*args: Any) -> None:
+            tries.append(1)
+            if len(tries) < 3:
+                raise Unavailable
+            real(*args)
+
+        monkeypatch.setattr(gate, "publish", away)
+        alice.is_active = False
+        alice.save()
         assert subject(gate, alice) > 0
 
     def test_a_commit_whose_answer_is_lost_leaves_the_mark(

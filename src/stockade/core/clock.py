@@ -39,6 +39,11 @@ def ticks() -> int:
     return _steady() // 1000 + _shift_us
 
 
+def moved() -> bool:
+    """Whether a test has moved the clocks of this process; then another host's clock does not go with them."""
+    return _shift_us != 0
+
+
 def shift(seconds: float) -> None:
     """Move both clocks of this process by `seconds`; for `stockade.testing` only."""
     global _shift, _shift_us

@@ -18,7 +18,7 @@ class RequestContext:
         address: the client's address, when already known; see `core.address.TrustedProxies.client`.
     """
 
-    __slots__ = ("address", "id", "meta", "principal", "route")
+    __slots__ = ("address", "id", "meta", "principal", "route", "untold")
 
     def __init__(self, id: str, meta: Mapping[str, Any], address: str = "") -> None:
         self.id = id
@@ -26,6 +26,7 @@ class RequestContext:
         self.address = address or UNKNOWN
         self.route = ""  # the URL pattern's name or path, never the path itself: it may hold what is private
         self.principal: Any = None  # core.principal.Principal once known
+        self.untold = False  # whether a change was committed and the state could not be told: then it is no success
 
     @property
     def method(self) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from asgiref.sync import sync_to_async
+
 from stockade import keyring, truth
 from stockade.conf import load
 from stockade.core import clock
@@ -154,14 +156,15 @@ class Engine:
     # -- step 3 ------------------------------------------------------------------------------------------------
 
     async def pass_gate_async(self, exchange: Exchange) -> bool:
-        """`pass_gate` for an event loop, with a state whose answer it must not wait for (`remote`).
-
-        Raises:
-            NeedsThread: SQL must be asked. Else as `pass_gate`.
-        """
+        """`pass_gate` for an event loop, with a state whose answer it must not wait for (`remote`)."""
+        copy = lists.current()
+        if copy.guarded and lists.hit(copy, self._asked(exchange)) is not None:
+            return await sync_to_async(self.pass_gate)(exchange)  # refused there, before anything is charged
         entry = exchange.entry
         epochs: tuple[bytes, ...] = ()
         if entry is None:
+            if exchange.leaf is not None and exchange.leaf.probe:
+                return False
             charges = self._plan_unknown(exchange).charges
         else:
             plan = entry.plan
@@ -171,10 +174,13 @@ class Engine:
         try:
             verdict = await self.gate.ask_async(epochs, charges)
         except Unavailable:
-            if self._admits:  # in a thread: SQL is asked instead
-                raise NeedsThread from None
-            raise
-        return self.pass_gate(exchange, verdict)
+            if not self._admits:
+                raise
+            return await sync_to_async(self.pass_gate)(exchange)  # SQL is asked instead
+        try:
+            return self.pass_gate(exchange, verdict)
+        except NeedsThread:  # with that verdict: what it has charged is charged
+            return await sync_to_async(self.pass_gate)(exchange, verdict)
 
     def pass_gate(self, exchange: Exchange, given: Verdict | None = None) -> bool:
         """The one atomic call. Returns whether SQL must be asked (`reload`) before the policy.
@@ -189,9 +195,11 @@ class Engine:
         entry = exchange.entry
         leaf = exchange.leaf
         now = clock.ticks()
-        if lists.current().guarded:
+        if given is None and lists.current().guarded:
             self._turn_away(self._asked(exchange))
         if entry is None:
+            if leaf is not None and leaf.probe:
+                return False  # a process answers while its state is away
             plan = self._plan_unknown(exchange)
             exchange.plan = plan
             exchange.verdict = verdict = self._ask((), plan.charges, given)
@@ -245,7 +253,7 @@ class Engine:
         entry, verdict = exchange.entry, exchange.verdict
         assert entry is not None and verdict is not None  # noqa: S101, PT018 - after `pass_gate`
         credential = entry.credential
-        if verdict.world != entry.world:
+        if verdict.world != entry.world or verdict.world == DIRTY:
             # Keys may have gone: prove it again under the ring as it is now.
             truth.follow(self.gate, verdict.world)
             presented = self.finder.find(exchange.meta)
@@ -367,8 +375,9 @@ class Engine:
             found = lists.hit(copy, who)
             if found is not None:
                 raise Banned(*found)
-        except BaseException:
-            self._give_back(charges, verdict)
+        except BaseException as error:
+            if not (self.remote and isinstance(error, NeedsThread)):
+                self._give_back(charges, verdict)
             raise
 
     # -- step 4 ------------------------------------------------------------------------------------------------
@@ -477,7 +486,8 @@ class Engine:
             NeedsThread: in an event loop, where SQL may not be asked; nothing is charged.
         """
         if in_event_loop():
-            self._give_back(charges, verdict)
+            if not self.remote:
+                self._give_back(charges, verdict)
             raise NeedsThread
         marker = truth.ensure_loaded(self.gate, verdict.marker)
         self.memory.clear()

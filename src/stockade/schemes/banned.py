@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from stockade.conf import load
+from stockade.core.errors import Banned, Unavailable
+from stockade.gate.conf import GateSettings
 from stockade.gate.lists import Hit
 from stockade.gate.registry import get_gate
 from stockade.truth import lists
@@ -27,6 +30,13 @@ def refuse(subject: str, *sessions: str) -> None:
         sessions: ids of the session and the credential.
 
     Raises:
-        Banned: one of them is. Unavailable: the state is away.
+        Banned: one of them is. Unavailable: the state is away, and STATE_AWAY refuses.
     """
-    lists.judge(get_gate().ask((), ()), lists.Asked("", subject, sessions))
+    who = lists.Asked("", subject, sessions)
+    try:
+        lists.judge(get_gate().ask((), ()), who)
+    except Unavailable:
+        if load(GateSettings).state_away != "admit":
+            raise
+        if (found := lists.hit(lists.about(who), who)) is not None:
+            raise Banned(*found) from None

@@ -11,20 +11,26 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
+from stockade.core.context import current
 from stockade.core.database import again
+from stockade.core.errors import Unavailable
 from stockade.gate.protocol import Gate
 from stockade.gate.registry import get_gate
 from stockade.truth import epochs
 from stockade.truth.epochs import Pair
 
 _log = logging.getLogger("stockade.truth")
+PATIENCE = 3.0  # seconds: a restart of the state, or most of a fail-over
+_PAUSE = 0.05  # seconds between two tries
+UNTOLD = "The change was made, but not every worker could be told of it yet. Send it again to make sure."
 
 
 class Change:
@@ -71,22 +77,28 @@ class Change:
         return self
 
     def finish(self) -> None:
-        """Call it after a change that no transaction encloses; does nothing where the commit does it."""
+        """Call it after a change that no transaction encloses; does nothing where the commit does it.
+
+        Raises:
+            Unavailable: it is committed, and the state could not be told.
+        """
         if not self.settled:
             self.settled = True
-            self._move_and_publish()
+            if not self._move_and_publish():
+                raise Unavailable(UNTOLD, reason="untold")
 
     def undone(self) -> None:
-        """The change was rolled back, for certain: take the mark off."""
-        self._publish([(key, 0) for key in self._keys])
+        """The change was rolled back, for certain: take the mark off. Where that fails the reconciler does."""
+        with suppress(Unavailable):
+            self._gate.publish([(key, 0) for key in self._keys], self._token)
 
-    def _after_commit(self, publish: Callable[[], None]) -> None:
+    def _after_commit(self, publish: Callable[[], object]) -> None:
         self.settled = True
         if connections[self._using].get_autocommit() or connections[self._using].in_atomic_block:
             transaction.on_commit(publish, using=self._using, robust=True)
         # Else autocommit was switched off by hand and Django knows no commit: the mark stays for the reconciler.
 
-    def _move_and_publish(self) -> None:
+    def _move_and_publish(self) -> bool:
         def move() -> list[Pair]:
             with transaction.atomic(using=self._home):
                 return self._move(self._keys, self._home)
@@ -96,14 +108,29 @@ class Change:
         except (DatabaseError, InterfaceError) as error:
             # The change itself is committed: to raise would deny that. The mark stays, and the reconciler moves it.
             _log.warning("a change was committed and its epoch could not be moved: %s", type(error).__name__)
-            return
-        self._publish(pairs)
+            return True
+        return self._publish(pairs)
 
-    def _publish(self, pairs: list[Pair]) -> None:
-        try:
-            self._gate.publish(pairs, self._token)
-        except Exception as error:  # noqa: BLE001 - it is committed; the mark stays, and readers ask SQL until repaired
-            _log.warning("a change was committed and could not be published: %s", type(error).__name__)
+    def _publish(self, pairs: list[Pair]) -> bool:
+        """Tell the state; whether it was told.
+
+        The mark stays where it was not, and readers ask SQL until it is repaired. But the state may have been lost and
+        filled again between the mark and the commit: then nobody but this change knows, and it must not pass for done.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._gate.publish(pairs, self._token)
+            except Unavailable as error:
+                if time.monotonic() < deadline:
+                    time.sleep(_PAUSE)
+                    continue
+                _log.warning("a change was committed and could not be published: %s", error.reason)
+                context = current.get()
+                if context is not None:
+                    context.untold = True
+                return False
+            return True
 
 
 def in_transaction(using: str) -> bool:
@@ -130,7 +157,7 @@ def changing(keys: Iterable[bytes], *, using: str | None = None) -> Iterator[Non
         using: the database in which the change happens.
 
     Raises:
-        Unavailable: the state is away; nothing was changed then.
+        Unavailable: the state is away; nothing was changed then, but for `UNTOLD`, which says so.
     """
     alias = using or epochs.alias()
     if in_transaction(alias):

@@ -6,7 +6,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 
 from stockade import truth
+from stockade.conf import load
 from stockade.core.errors import Unavailable
+from stockade.gate.conf import GateSettings
 from stockade.gate.registry import get_gate
 from stockade.policy import Public
 from stockade.web.decorators import protect
@@ -20,15 +22,17 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @protect(policy=Public(), probe=True)
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 while state and database answer, else 503 with which of them does not; for a readiness probe."""
+    """200 while state and database answer, else 503 with which of them does not; for a readiness probe.
+
+    Where STATE_AWAY admits requests without the state, its absence alone is "degraded", and 200.
+    """
     parts = {"state": _state(), "database": _database()}
-    ready = all(parts.values())
+    status = "ok" if all(parts.values()) else "unavailable"
+    if status != "ok" and parts["database"] and load(GateSettings).state_away == "admit":
+        status = "degraded"
     return JsonResponse(
-        {
-            "status": "ok" if ready else "unavailable",
-            **{k: "ok" if v else "unavailable" for k, v in parts.items()},
-        },
-        status=200 if ready else 503,
+        {"status": status, **{name: "ok" if up else "unavailable" for name, up in parts.items()}},
+        status=503 if status == "unavailable" else 200,
     )
 
 

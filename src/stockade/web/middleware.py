@@ -21,6 +21,7 @@ from stockade.pipeline.registry import Registry
 from stockade.pipeline.start import refuse_to_start
 from stockade.schemes.backend import ATTRIBUTE, settle
 from stockade.schemes.hiding import hide
+from stockade.truth.change import UNTOLD
 from stockade.web.answer import finish
 from stockade.web.content_type import install
 from stockade.web.problem import respond
@@ -94,6 +95,8 @@ class Middleware:
         elif exchange.leaf is not None and exchange.leaf.method != request.method:
             # A process_view after ours has made it another request than the one that was decided about.
             response = self._refuse(registry, exchange, Undecided(reason="method_changed"))
+        if context.untold and response.status_code < 500:
+            response = self._refuse(registry, None, Unavailable(UNTOLD, reason="untold"))
         if ATTRIBUTE in request.__dict__:
             settle(request, response)
         finish(registry, request, exchange, context, response)
