@@ -120,10 +120,21 @@ class Command(SphinxDirective):
         return [nodes.literal_block("", done.output.strip(), language="text")]
 
 
+class DeployChecks(SphinxDirective):
+    """The checks behind `stockade check --deploy`: id, and what each looks at."""
+
+    def run(self) -> list[nodes.Node]:
+        from stockade.cli.deployed import CHECKS
+
+        rows = [(f"`{check.id}`", (inspect.getdoc(check.look) or "").split("\n\n")[0]) for check in CHECKS]
+        return [table(("id", "what should be"), rows, self)]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     django.setup()
     app.add_directive("stockade-settings", Settings)
     app.add_directive("stockade-events", Events)
     app.add_directive("stockade-refusals", Refusals)
     app.add_directive("stockade-help", Command)
+    app.add_directive("stockade-deploy-checks", DeployChecks)
     return {"parallel_read_safe": True}

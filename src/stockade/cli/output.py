@@ -46,13 +46,13 @@ def listing(
         table = Table(*columns, box=None, header_style="bold")
         for row in found:
             # As Text: in a plain string rich reads markup, and what is stored may be an attacker's.
-            table.add_row(*(Text(_cell(row.get(column))) for column in columns))
+            table.add_row(*(Text(printable(row.get(column))) for column in columns))
         Console().print(table)
     else:
         if heading:
             typer.echo("\t".join(columns))
         for row in found:
-            typer.echo("\t".join(_cell(row.get(column)) for column in columns))
+            typer.echo("\t".join(printable(row.get(column)) for column in columns))
 
 
 def as_json(value: Any, option: int = 0) -> str:
@@ -72,7 +72,7 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
-def _cell(value: Any) -> str:
+def printable(value: Any) -> str:
     """One line of printable text: what is stored may come from an attacker, and a terminal obeys escapes."""
     text = "" if value is None else str(value)
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -8,10 +8,13 @@ from typing import Any
 from stockade.cli.output import WRONG_USE, fail
 
 
-def load_project() -> None:
+def load_project(*, judge: bool = True) -> None:
     """Make Django ready, once.
 
     Exits with 2 where no settings are named or they cannot be imported.
+
+    Args:
+        judge: also exit with 2 where STOCKADE or its keys are wrong.
     """
     import django
     from django.apps import apps
@@ -30,6 +33,8 @@ def load_project() -> None:
         fail(f"The project does not start: {error}", WRONG_USE)
     if not apps.is_installed("stockade"):
         fail('"stockade" is not in INSTALLED_APPS of this project.', WRONG_USE)
+    if not judge:
+        return
     from stockade.pipeline.start import key_findings, settings_findings
 
     wrong = [str(finding) for finding in (*settings_findings(), *key_findings())]

@@ -10,7 +10,7 @@ import typer
 from django.db import DatabaseError
 
 from stockade import __version__
-from stockade.cli import bans, events, keyring, lockouts, sessions, state
+from stockade.cli import bans, check, events, keyring, lockouts, sessions, state
 from stockade.cli.output import FINDINGS, WRONG_USE
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.demo.command import demo
@@ -46,6 +46,7 @@ def root(
 
 
 app.command("demo")(demo)
+app.command("check")(check.check)
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(lockouts.app, name="lockouts")
