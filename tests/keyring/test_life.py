@@ -222,6 +222,21 @@ class TestWaits:
         clock.shift(3600 + MARGIN - 1)
         assert keyring.ring().signer().kid != new
 
+    def test_nor_one_that_already_holds_the_next_key_but_not_the_one_after(self, project: Any) -> None:
+        """Found by random histories: the key that signs had been promised for as long, the newest had not."""
+        project.STOCKADE = {**STOCKADE, "KEYRING": {"JWKS_MAX_AGE": "1h"}}
+        first()
+        project.STOCKADE = STOCKADE
+        keyring.rotate()
+        clock.shift(3600)
+        project.STOCKADE = {**STOCKADE, "KEYRING": {"JWKS_MAX_AGE": "1h"}}
+        keyring.cache_control()  # fetched now, with both keys
+        project.STOCKADE = STOCKADE
+        clock.shift(MARGIN + 1)
+        third = keyring.rotate()
+        clock.shift(3600 - MARGIN - 1)
+        assert keyring.ring().signer().kid != third
+
     def test_telling_the_same_again_costs_no_sql(self, django_assert_num_queries: Any) -> None:
         first()
         keyring.cache_control()

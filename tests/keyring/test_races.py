@@ -10,6 +10,7 @@ from django.db import transaction
 
 from stockade import keyring
 from stockade.models import SigningKey
+from tests.keyring.conftest import STOCKADE
 from tests.servers import run_processes
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
@@ -46,6 +47,45 @@ def test_four_rotations_at_once_publish_one_key() -> None:
     kids = run_processes(4, rotation, django=True)
     assert len(set(kids)) == 1
     assert SigningKey.objects.count() == 2
+
+
+def timer(index: int) -> tuple[str, tuple[str, ...]]:
+    from django.conf import settings
+
+    settings.STOCKADE = {
+        "STATE": "memory://",
+        "EVENTS": {"SINKS": ["null"]},
+        "JWT": {"ALGORITHM": "EdDSA"},
+        "KEYRING": {"MARGIN": 0.001},
+    }
+    turn = keyring.rotate_if_due()
+    return turn.published, turn.retired
+
+
+def test_four_hosts_whose_timers_fire_at_once_publish_one_key_and_retire_each_once(project: Any) -> None:
+    project.STOCKADE = {**STOCKADE, "KEYRING": {"MARGIN": 0.001}}
+    old = keyring.ring().signer().kid
+    current = keyring.rotate(now=True)
+    found = run_processes(4, timer, django=True)
+    published = [kid for kid, _ in found if kid]
+    assert len(published) == 1
+    assert sorted(kid for _, retired in found for kid in retired) == [old]
+    keyring.forget()
+    assert keyring.ring().states() == {current: "signing", published[0]: "published"}
+
+
+def test_workers_that_raise_the_life_of_tokens_at_once_write_it_once() -> None:
+    kid = keyring.ring().signer().kid
+    run_processes(4, longer, django=True)
+    assert SigningKey.objects.get().kid == kid
+    assert SigningKey.objects.get().token_lifetime == 3600
+
+
+def longer(index: int) -> str:
+    from django.conf import settings
+
+    settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+    return keyring.ring().signer(3600).kid
 
 
 def test_a_key_whose_transaction_is_rolled_back_signs_nothing_afterwards() -> None:

@@ -11,7 +11,7 @@ from stockade.core import clock
 from stockade.keyring import store
 from stockade.keyring.conf import ALGORITHMS, KeyringSettings, wanted_algorithm
 from stockade.keyring.needs import need
-from stockade.keyring.ring import Ring, newest
+from stockade.keyring.ring import Ring, longest_kept
 from stockade.keyring.rows import State, alone, create, drop, living, moment, phases_of, settle, withdraw
 from stockade.keyring.wrapping import configured_wrapper
 from stockade.models import SigningKey
@@ -182,7 +182,7 @@ def cache_control() -> str:
 
 def _publish_wait(rows: list[SigningKey]) -> float:
     """Seconds from publishing a key to signing with it: by then every cached JWKS has been fetched again."""
-    kept = newest([store.entry(row) for row in rows], phases_of(rows))
+    kept = longest_kept([store.entry(row) for row in rows], phases_of(rows))
     return max(settings(KeyringSettings).jwks_max_age, kept) + settings(KeyringSettings).margin
 
 

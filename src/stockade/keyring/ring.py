@@ -109,7 +109,7 @@ class Ring:
     Attributes:
         version: changes whenever a key, a state or the end of a key does; the same in all processes that see the same.
         since, until: seconds since the epoch between which this picture holds.
-        max_age: seconds that others were told to keep a JWKS which holds no newer key than the one that signs.
+        max_age: seconds that others have been told at most to keep a JWKS as it is now.
     """
 
     __slots__ = (
@@ -144,7 +144,7 @@ class Ring:
             if state == State.SIGNING:
                 self._signer = RingKey(entry.kid, entry.algorithm, material.private)
                 self._lifetime = entry.lifetime
-        self.max_age = newest(self._entries, found)
+        self.max_age = next((entry.max_age for entry in self._entries if _alive(found[entry.kid])), 0)
         moments = [e.signs_from for e in self._entries]
         moments += [phase.ends for phase in found.values() if phase.ends is not None]
         self.since = max((t for t in moments if t <= now), default=-FOREVER)
@@ -268,10 +268,17 @@ def _stopped(now: float, stops: float | None, ends: float | None) -> Phase:
     return Phase(EXPIRED if over else State.VERIFYING.value, stops, ends)
 
 
-def newest(entries: Iterable[Entry], found: Mapping[str, Phase]) -> int:
-    """Seconds that others may keep a JWKS that holds only the keys there are: a further one waits at least as long."""
-    alive = (State.PUBLISHED, State.SIGNING)
-    return max((entry.max_age for entry in entries if found[entry.kid].state in alive), default=0)
+def longest_kept(entries: Iterable[Entry], found: Mapping[str, Phase]) -> int:
+    """Seconds that others may keep a JWKS without a further key: so long it is published before it signs.
+
+    Each row tells of the time when it was the newest. What was kept before the signing key was published has run out,
+    for that key has waited for it.
+    """
+    return max((entry.max_age for entry in entries if _alive(found[entry.kid])), default=0)
+
+
+def _alive(phase: Phase) -> bool:
+    return phase.state in (State.PUBLISHED, State.SIGNING)
 
 
 def plausible(kid: str) -> bool:
