@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponse
 from django.test import AsyncClient, Client
 
 import stockade
 from stockade import events
 from stockade.gate.registry import get_gate
+from stockade.pipeline import registry as registries
+from stockade.web import Middleware
 from tests.state_servers import Server, redis_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -224,3 +228,55 @@ def test_a_change_that_was_committed_and_not_told_is_no_success(
     monkeypatch.setattr("stockade.truth.change.PATIENCE", 0.2)
     refused = client.delete("/api/sessions/")
     assert (refused.status_code, refused.json()["detail"]) == (503, stockade.truth.change.UNTOLD)
+
+
+class TestStart:
+    """What may not hold the state stops the start; what is only away does not."""
+
+    def starts(self) -> str:
+        registries.forget()
+        try:
+            Middleware(lambda request: HttpResponse())
+        except ImproperlyConfigured as error:
+            return str(error)
+        return ""
+
+    def test_a_redis_of_our_own(self, server: Server) -> None:
+        assert self.starts() == ""
+
+    def test_one_that_is_away(self, server: Server) -> None:
+        server.kill()
+        assert self.starts() == ""
+
+    def test_one_that_evicts(self, server: Server) -> None:
+        server.run("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        assert "stockade.E038" in self.starts()
+        assert "noeviction" in self.starts()
+
+    def test_one_that_others_write_to(self, server: Server) -> None:
+        server.run("SET", "celery-task-meta-1", "{}")
+        assert "stockade.E039" in self.starts()
+        assert "celery-task-meta-1" in self.starts()
+
+    @pytest.mark.parametrize("name", ["CACHES", "CELERY_BROKER_URL", "CHANNEL_LAYERS"])
+    @pytest.mark.parametrize("place", ["localhost:{}", "127.0.0.1:{}"])
+    def test_one_that_the_settings_use_for_something_else(
+        self, server: Server, settings: Any, name: str, place: str
+    ) -> None:
+        url = f"redis://{place.format(server.port)}/1"
+        backend = "django.core.cache.backends.redis.RedisCache"
+        values: dict[str, Any] = {
+            "CACHES": {"default": {"BACKEND": backend, "LOCATION": url}},
+            "CELERY_BROKER_URL": url,
+            "CHANNEL_LAYERS": {"default": {"CONFIG": {"hosts": [url]}}},
+        }
+        setattr(settings, name, values[name])
+        assert "stockade.E039" in self.starts()
+        assert name in self.starts()
+
+    def test_another_redis_for_the_cache(self, server: Server, settings: Any) -> None:
+        backend = "django.core.cache.backends.redis.RedisCache"
+        settings.CACHES = {
+            "default": {"BACKEND": backend, "LOCATION": f"redis://127.0.0.1:{server.port + 1}/0"}
+        }
+        assert self.starts() == ""

@@ -11,11 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 from stockade import conf
 from stockade.conf import Section
-from stockade.core.errors import ConfigurationError
+from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.edge import csrf
 from stockade.edge.headers import HeaderSettings
 from stockade.events.conf import EventSettings
 from stockade.gate.conf import AddressSettings, GateSettings
+from stockade.gate.redis import address as redis
+from stockade.gate.redis.neighbours import neighbours
+from stockade.gate.registry import get_gate
 from stockade.keyring.conf import KeyringSettings, wrapping_keys
 from stockade.pipeline import registry as registries
 from stockade.pipeline.conf import PipelineSettings
@@ -178,6 +181,45 @@ def cookie_findings() -> Iterator[Finding]:
         )
 
 
+def state_findings() -> Iterator[Finding]:
+    """A Redis that drops keys, or that others empty, forgets revocations and limits: asked once, where serving begins.
+
+    One that is away stops no start: requests are answered with 503 until it is there.
+    """
+    from django.conf import settings
+
+    url = conf.load(GateSettings).state
+    if url.partition("://")[0] not in redis.SCHEMES:
+        return
+    for what, same in neighbours(redis.parse(url), settings):
+        yield Finding(
+            "stockade.E039",
+            f"{what} uses the Redis of the state{', in the same database' if same else ''}: it takes its memory, may "
+            "have keys evicted, and emptying it empties the state.",
+            "Give the state a server of its own.",
+        )
+    report, eviction = None, ""
+    try:
+        report = get_gate().describe()
+        eviction = f"maxmemory-policy is {report.eviction}" if report.eviction != "noeviction" else ""
+    except Unavailable as error:
+        eviction = (error.reason or "") if "maxmemory-policy" in (error.reason or "") else ""
+    if eviction:
+        yield Finding(
+            "stockade.E038",
+            f"The Redis of the state may drop any of its keys: {eviction.removeprefix('state: ')}.",
+            "Write `maxmemory-policy noeviction` in redis.conf, and put a cache into a server of its own.",
+        )
+    if report is None:
+        return
+    if report.foreign is not None:
+        yield Finding(
+            "stockade.E039",
+            f"The database of the state holds keys of something else, such as {report.foreign!r}.",
+            "Give the state a server, or at least a database number, of its own.",
+        )
+
+
 def findings() -> list[Finding]:
     """Everything, in the order in which it is best mended: settings, the middleware, then views."""
     if not conf.configured():
@@ -203,7 +245,10 @@ def refuse_to_start() -> None:
     registry = registries.peek()
     if registry is not None and registry.started:
         return
-    stops = [str(finding) for finding in findings() if finding.stops]
+    found = findings()
+    if registries.peek() is not None and not any(finding.stops for finding in found):
+        found.extend(state_findings())
+    stops = [str(finding) for finding in found if finding.stops]
     if stops:
         raise ImproperlyConfigured("Stockade does not start:\n" + "\n".join(stops))
     registry = registries.peek()
