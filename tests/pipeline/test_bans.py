@@ -17,6 +17,7 @@ from stockade.core import clock
 from stockade.gate.protocol import LISTS
 from stockade.gate.registry import get_gate
 from stockade.models import ListEntry
+from stockade.pipeline.start import findings
 from stockade.truth import lists, reconciler
 from tests.pipeline import views
 
@@ -201,6 +202,25 @@ def test_a_ban_costs_a_request_that_is_not_banned_no_sql(
         assert client.get("/editors/").status_code == 200
         assert banned(client.get("/editors/", REMOTE_ADDR="203.0.113.9"))
     assert [query["sql"] for query in queries] == []
+
+
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a host inside a network": ({"deny": ["192.0.2.7/24"]}, "stockade.E033", "192.0.2.0/24"),
+    "a name": ({"allow": ["example.org"]}, "stockade.E032", "no address"),
+    "one string": ({"deny": "192.0.2.7"}, "stockade.E033", "list of strings"),
+    "no truth value": ({"only_allowed": "yes"}, "stockade.E034", "True or False"),
+    "a misspelled key": ({"ban": ["192.0.2.7"]}, "stockade.E003", "allow, deny, only_allowed"),
+    "nobody let in": ({"only_allowed": True}, "stockade.E035", "administer"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_address_lists_that_cannot_be_meant_stop_the_start(name: str, configure: Callable[..., None]) -> None:
+    given, id, says = WRONG[name]
+    configure(ADDRESSES=given)
+    found = [finding for finding in findings() if finding.stops]
+    assert [finding.id for finding in found] == [id]
+    assert says in str(found[0])
 
 
 # -- users and sessions ------------------------------------------------------------------------------------------------

@@ -25,6 +25,29 @@ def test_the_views_own_limit_refuses_what_is_over_it(
     assert log()[-1].event.tag == "excess_rate_limit_exceeded"
 
 
+def test_a_refusal_names_the_limit_that_fired_to_the_client_and_in_the_log(
+    configure: Callable[..., None],
+    alice: User,
+    client_of: Callable[..., Client],
+    log: Callable[[], list[Any]],
+) -> None:
+    """Of several limits a client must know which one to wait for, and an operator which one is too narrow."""
+    configure(LIMITS={"user": "4/min"})
+    client = client_of(alice)
+    for limit, path, count in (
+        ("three", "/three/", 4),
+        ("user", "/private/", 2),
+        ("user", "/private_async/", 1),
+    ):
+        for _ in range(count):
+            refused = client.get(path)
+        problem = refused.json()
+        assert (refused.status_code, problem["limit"], problem["code"]) == (429, limit, "throttled")
+        last = log()[-1]
+        assert last.reason == f"limit:{limit}"
+        assert dict(last.details) == {"limit": limit, "seconds": int(refused.headers["Retry-After"])}
+
+
 def test_whoever_obeys_retry_after_is_admitted(alice: User, client_of: Callable[..., Client]) -> None:
     client = client_of(alice)
     for _ in range(3):

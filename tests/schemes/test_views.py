@@ -83,6 +83,7 @@ def test_too_many_wrong_passwords_are_429_with_retry_after(alice: Any, log: Call
     answer = post(TOKEN, {"username": "alice", "password": PASSWORD})
     assert answer.status_code == 429
     assert 0 < int(answer["Retry-After"]) <= 60
+    assert answer.json()["limit"] == "login"
     assert len(log("LOGIN_LOCK")) == 1
     assert len(log("LOGIN_FAIL")) == 5
 

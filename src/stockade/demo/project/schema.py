@@ -40,6 +40,7 @@ PROBLEM = {
         "detail": {"type": "string"},
         "code": {"type": "string"},
         "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        "limit": {"type": "string", "description": "With 429: the name of the limit that refused."},
     },
 }
 BROWSER = "/api/token/browser/"
@@ -101,10 +102,12 @@ def _codes(path: str, method: str, operation: dict[str, Any]) -> list[tuple[str,
         ("429", "Over a limit; Retry-After says when to come again."),
         ("503", "The shared state cannot be asked; nothing is admitted."),
     ]
+    forbidden = "The caller or its address is banned."
     if path.startswith(BROWSER):
-        found.append(("403", "No page that may use the cookie has sent this."))
+        forbidden += " Or no page that may use the cookie has sent this."
     if method not in READ and "/articles/" in path:
-        found.append(("403", "The caller may see it, but not do this."))
+        forbidden += " Or the caller may see it, but not do this."
+    found.append(("403", forbidden))
     if "{" in path:
         found.append(("404", "It does not exist, or not for this caller."))
     return found
