@@ -21,20 +21,17 @@ if not now then
     now, timed = time[1] * 1000000 + time[2], true
 end
 
-local function form(shape)
-    local twice = unpack_from('<I8', shape)
-    local exact = twice % 2
-    local period = (twice - exact) / 2
-    if exact == 1 then
-        return 1, period, period
+local function grains(shape)
+    if shape % 2 == 1 then
+        return 1, (shape - 1) / 2
     end
-    return floor((period + 59) / 60), 61, period
+    return floor((shape / 2 + 59) / 60), 61
 end
 
 -- The slots that still count, oldest first, and their sum.
 local function live(value, shape, grain, span)
     local slots, sum = {}, 0
-    if not value or value:sub(1, 8) ~= shape then
+    if not value or unpack_from('<I8', value) ~= shape then
         return slots, sum
     end
     local _, stop, top = unpack_from('<I4I8I4', value, 9)
@@ -65,46 +62,57 @@ for at = 1, first - 1 do
     answer[at + 3] = values[at]
 end
 
-local pending, writes = {}, {}
+-- What is to be written, and for keys that are charged twice what they hold after the first time.
+local written, keys, parts, lives, tails = 0, {}, {}, {}, {}
 local refused, wait = -1, 0
 local out = first + 2
 for index = first, #KEYS do
-    local key, argument = KEYS[index], ARGV[3 + index - first]
-    local shape, count, cost = argument:sub(1, 8), unpack_from('<I4I4', argument, 9)
-    local value = pending[key]
-    if value == nil then
-        value = values[index]
+    local key = KEYS[index]
+    local shape, count, cost = unpack_from('<I8I4I4', ARGV[3 + index - first])
+    local value = values[index]
+    local before = tails[key]
+    if before then
+        value = lives[before] and parts[before] or (value:sub(1, 8) .. parts[before] .. value:sub(25))
     end
-    local total, stop, top, free = 0, 0, 0, 0
-    local known = value and value:sub(1, 8) == shape
-    if known then
-        total, stop, top, free = unpack_from('<I4I8I4I8', value, 9)
+    local known, total, stop, top, free = 0, 0, 0, 0, 0
+    if value then
+        known, total, stop, top, free = unpack_from('<I8I4I8I4I8', value)
     end
-    if known and now < stop and total + cost <= count then
+    if known == shape and now < stop and total + cost <= count then
+        -- In the newest slot: three numbers in the middle of the header change.
         local middle = pack('<I4I8I4', total + cost, stop, top + cost)
-        pending[key] = shape .. middle .. value:sub(25)
-        writes[#writes + 1] = {key, middle}
         answer[out + 1], answer[out + 2] = count - total - cost, free - now
+        if before and lives[before] then
+            parts[before] = value:sub(1, 8) .. middle .. value:sub(25)
+        elseif before then
+            parts[before] = middle
+        else
+            written = written + 1
+            keys[written], parts[written], tails[key] = key, middle, written
+        end
     else
-        local grain, span, period = form(shape)
+        local grain, span = grains(shape)
         local slots, sum = live(value, shape, grain, span)
         if sum + cost <= count then
             -- A new slot: what has left the window is dropped, the slot that was newest joins the list.
             local slot = floor(now / grain)
-            local oldest = slots[1] and slots[1][1] or slot
-            free = (oldest + span) * grain
+            free = ((slots[1] and slots[1][1] or slot) + span) * grain
             local rest = ''
             if slots[1] then
                 local newest = slots[#slots]
                 rest = value:sub(slots[1][3], newest[3] - 1) .. pack('<I8I4', newest[1], newest[2])
             end
             stop = (slot + 1) * grain
-            value = shape .. pack('<I4I8I4I8I4', sum + cost, stop, cost, free, count) .. rest
-            pending[key] = value
-            writes[#writes + 1] = {key, value, floor((stop + (span - 1) * grain - now) / 1000) + 1}
+            value = pack('<I8I4I8I4I8I4', shape, sum + cost, stop, cost, free, count) .. rest
             answer[out + 1], answer[out + 2] = count - sum - cost, free - now
+            if not before then
+                written = written + 1
+                before = written
+                keys[written], tails[key] = key, written
+            end
+            parts[before], lives[before] = value, floor((stop + (span - 1) * grain - now) / 1000) + 1
         else
-            local longer = period
+            local longer = (shape - shape % 2) / 2
             if cost <= count then
                 local missing = sum + cost - count
                 for _, each in ipairs(slots) do
@@ -127,9 +135,8 @@ if refused >= 0 then
     answer[2], answer[3] = refused, wait
     out = first + 2
     for index = first, #KEYS do
-        local argument = ARGV[3 + index - first]
-        local shape, count = argument:sub(1, 8), unpack_from('<I4', argument, 9)
-        local grain, span = form(shape)
+        local shape, count = unpack_from('<I8I4', ARGV[3 + index - first])
+        local grain, span = grains(shape)
         local slots, sum = live(values[index], shape, grain, span)
         answer[out + 1] = sum < count and count - sum or 0
         answer[out + 2] = slots[1] and (slots[1][1] + span) * grain - now or 0
@@ -138,13 +145,14 @@ if refused >= 0 then
     return answer
 end
 
-for _, write in ipairs(writes) do
-    if write[3] == nil then
-        call('SETRANGE', write[1], 8, write[2])
+for at = 1, written do
+    local life = lives[at]
+    if not life then
+        call('SETRANGE', keys[at], 8, parts[at])
     elseif timed then
-        call('SET', write[1], write[2], 'PX', write[3])
+        call('SET', keys[at], parts[at], 'PX', life)
     else
-        call('SET', write[1], write[2])
+        call('SET', keys[at], parts[at])
     end
 end
 return answer
