@@ -45,6 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
         _start_postgres()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about the other database, or says the same on both."""
+    other = "sqlite" if os.environ.get("STOCKADE_TEST_DATABASE") == "postgres" else "postgres"
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     _stop_postgres()
     if os.environ.get("STOCKADE_TEST_DIR_OWNER") == str(os.getpid()):

@@ -37,6 +37,9 @@ class Articles(PolicyMixin, ModelViewSet[Article]):
     queryset = Article.objects.all()
     policy = Owner("author")
 
+    def perform_create(self, serializer: Any) -> None:
+        serializer.save(author=self.request.user)
+
 
 router = SimpleRouter()
 router.register("articles", Articles, basename="article")

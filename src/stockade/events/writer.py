@@ -130,6 +130,8 @@ class ThreadWriter:
                     _close_connection()
                     continue
                 self._drain()
+                if _pooled():  # kept, it would be missing to requests; out of a pool of one for good
+                    _close_connection()
         finally:
             _close_connection()
 
@@ -213,6 +215,13 @@ class HeldWriter:
     def after_fork(self) -> None:
         """Forget what is held: it belongs to the parent."""
         self.backlog.clear()
+
+
+def _pooled() -> bool:
+    from django.db import connections
+
+    options: dict[str, object] = connections[alias()].settings_dict.get("OPTIONS") or {}
+    return bool(options.get("pool"))
 
 
 def _close_connection() -> None:
