@@ -304,7 +304,9 @@ class _Client:
         if kind < 0.6:
             self.rotate()
         else:
-            self.retire(self.draw.choice(self.board.kids), compromised=self.draw.random() < 0.4)
+            # Half of them the key that signs, for that is the one that others are about to use.
+            kid = self.board.kids[-1] if self.draw.random() < 0.5 else self.draw.choice(self.board.kids)
+            self.retire(kid, compromised=self.draw.random() < 0.4)
 
     def rotate(self) -> None:
         kid = self.key_change(Call(Kind.ROTATE), lambda: keyring.rotate(now=True))

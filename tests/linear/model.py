@@ -60,7 +60,7 @@ class Token(NamedTuple):
     kid: str
 
     def __repr__(self) -> str:
-        return f"{self.text}@{self.kid}"
+        return f"{self.text}@{self.kid[:8]}"
 
 
 class Call(NamedTuple):

@@ -19,6 +19,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 from stockade import conf, keyring
+from stockade.models import SecurityEvent, Session, SigningKey
 from tests import servers
 from tests.linear.checker import check, why
 from tests.linear.clients import PASSWORD, SECOND, Plan, Recorded, others_of, run
@@ -31,6 +32,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 PROCESSES, WORKERS, THREADS = 8, 2, 4
 USERS = ("alice", "bob", "carol")
 BOUNDED = 9.0  # seconds of traffic; starting and judging take as long again
+ALL = (  # what a long run must have seen
+    "refresh new", "refresh again", "refresh refused", "refresh None", "access done", "access refused", "check done",
+    "check refused", "revoke done", "end done", "end gone", "others done", "listed True", "listed False",
+    "rotate done", "compromised done",
+)  # fmt: skip
 SPECIFICATION = Specification(round(LEEWAY * SECOND))
 
 
@@ -136,13 +142,50 @@ def judge(found: list[Recorded], seed: int, tally: Tally) -> None:
         tally.workers.update(each.workers)
 
 
-def test_what_eight_processes_see_of_a_session_is_linearizable(
-    workers: servers.Server, state: str, tmp_path: Path
-) -> None:
-    seed = int(os.environ.get("STOCKADE_TEST_SEED") or random.SystemRandom().randrange(2**32))
+def seed_of_this_run() -> int:
+    """A new one each time; STOCKADE_TEST_SEED repeats the choices of a run, though not its timing."""
+    return int(os.environ.get("STOCKADE_TEST_SEED") or random.SystemRandom().randrange(2**32))
+
+
+def round_of(server: servers.Server, state: str, board: Path, seed: int, tally: Tally) -> None:
+    """One run over fresh sessions, judged. What it left behind is deleted: keys and sessions would add up."""
+    found = interleave(server, state, board, seed, BOUNDED)
+    judge(found, seed, tally)
+    Session.objects.all().delete()
+    SigningKey.objects.all().delete()
+    SecurityEvent.objects.all().delete()
+
+
+@pytest.fixture
+def owners(transactional_db: None) -> None:
     for name in USERS:
         User.objects.create_user(name, password=PASSWORD)
-    found = interleave(workers, state, tmp_path / "board", seed, BOUNDED)
-    tally = Tally()
-    judge(found, seed, tally)
-    print(f"\nseed {seed}: {tally}")
+
+
+def test_what_eight_processes_see_of_a_session_is_linearizable(
+    workers: servers.Server, state: str, tmp_path: Path, owners: None
+) -> None:
+    tally, seed = Tally(), seed_of_this_run()
+    round_of(workers, state, tmp_path / "board", seed, tally)
+    print(f"seed {seed}: {tally}")
+    # It was no idle run: both workers answered, calls overlapped, and every kind of thing happened.
+    assert len(tally.workers) == WORKERS
+    assert tally.sessions >= 5
+    assert tally.pairs > tally.operations / 4
+    for happened in ("refresh new", "refresh again", "refresh refused", "access done", "access refused"):
+        assert tally.kinds[happened] > 0, happened
+
+
+@pytest.mark.soak
+def test_rounds_of_eight_processes_stay_linearizable(
+    workers: servers.Server, state: str, tmp_path: Path, owners: None
+) -> None:
+    tally, seed = Tally(), seed_of_this_run()
+    end = time.monotonic() + float(os.environ.get("SOAK_SECONDS", "60"))
+    rounds = 0
+    while not rounds or time.monotonic() < end:
+        round_of(workers, state, tmp_path / f"board-{rounds}", seed + rounds, tally)
+        rounds += 1
+    print(f"{rounds} rounds from seed {seed}: {tally}")
+    for happened in ALL:
+        assert tally.kinds[happened] > 0, happened

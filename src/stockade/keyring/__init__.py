@@ -2,7 +2,7 @@
 
 from stockade.keyring.life import Turn, cache_control, ensure, rewrap, rotate, rotate_if_due
 from stockade.keyring.listing import KeyInfo, listing
-from stockade.keyring.needs import StillNeeded
+from stockade.keyring.needs import StillNeeded, is_gone
 from stockade.keyring.retirement import retire
 from stockade.keyring.ring import Ring, RingKey
 from stockade.keyring.store import forget, generation, ring
@@ -17,6 +17,7 @@ __all__ = [
     "ensure",
     "forget",
     "generation",
+    "is_gone",
     "listing",
     "retire",
     "rewrap",

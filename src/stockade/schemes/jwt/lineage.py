@@ -11,14 +11,19 @@ from typing import Any, TypeVar
 from django.contrib.auth import get_user_model
 from django.db import router
 
+from stockade import keyring
+from stockade.conf import load
 from stockade.core.credential import Credential
 from stockade.core.database import durably
+from stockade.core.errors import Unavailable
 from stockade.models import Session
+from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import refresh, signing
 from stockade.schemes.shape import UserState, shape_of
 
 T = TypeVar("T")
 
+_TRIES = 3
 COLUMNS = (
     "user_id", "generation", "kid", "previous_kid", "stamp", "client", "scopes", "claims", "auth_time", "rotated_at",
     "idle_expires_at", "expires_at", "ended_at",
@@ -118,3 +123,38 @@ def next_pair(row: Row, session: uuid.UUID, binding: str) -> tuple[Pair, Credent
 def persist(change: Callable[[], T]) -> T:
     """Run `change` as `core.database.durably` does, on the database of the sessions."""
     return durably(change, database())
+
+
+class KeyRevoked(Exception):
+    """The key that was to make a refresh token is not to be used any more."""
+
+
+def confirm(kid: str) -> None:
+    """Call it after `kid` was written into a session's row, in the same transaction.
+
+    Whoever revokes a key ends the sessions whose token it made; this one it cannot have seen.
+
+    Raises:
+        KeyRevoked: roll back, and take another.
+    """
+    if keyring.is_gone(kid):
+        raise KeyRevoked(kid)
+
+
+def with_signer(work: Callable[[str], T]) -> T:
+    """`work` with the id of the key that signs; again with another if that one is revoked meanwhile.
+
+    Args:
+        work: writes the id into a row, and calls `confirm`, in a transaction that is not open yet.
+
+    Raises:
+        Unavailable: keys are revoked one after the other.
+    """
+    for _ in range(_TRIES):
+        # Outside of the transaction: the first call of all makes a key.
+        signer = keyring.ring().signer(load(JWTSettings).access_lifetime).kid
+        try:
+            return work(signer)
+        except KeyRevoked:
+            keyring.forget()  # another process did it, and this one had not heard
+    raise Unavailable(reason="keys_changing")

@@ -15,7 +15,16 @@ from stockade.models import Session
 from stockade.schemes import attempts, banned, stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import refresh
-from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist, read_row
+from stockade.schemes.jwt.lineage import (
+    Pair,
+    Row,
+    confirm,
+    database,
+    next_pair,
+    persist,
+    read_row,
+    with_signer,
+)
 
 
 def redeem(token: object, binding: str = "") -> Pair:
@@ -37,9 +46,7 @@ def redeem(token: object, binding: str = "") -> Pair:
         RuntimeError: called within `transaction.atomic`, where a rollback would undo the end of a stolen session.
     """
     shown = _read(token, binding)
-    # Outside of the transaction: the first call of all makes a key.
-    signer = keyring.ring().signer(load(JWTSettings).access_lifetime).kid
-    outcome = persist(lambda: _redeem(shown, signer, binding))
+    outcome = with_signer(lambda signer: persist(lambda: _redeem(shown, signer, binding)))
     if isinstance(outcome, str):
         raise InvalidCredential(reason=outcome)
     return outcome
@@ -125,7 +132,9 @@ def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
     row, user = read_row(shown.session)
     if row is None or user is None:
         return "gone"
-    if not won:
+    if won:
+        confirm(signer)
+    else:
         reason = _why_not(shown, row, now, settings.leeway)
         if not reason and shown.generation == row.generation:
             reason = "refresh_changing"  # it was over and is not any more; it was not won all the same

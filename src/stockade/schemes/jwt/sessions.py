@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from stockade import keyring, truth
+from stockade import truth
 from stockade.conf import load
 from stockade.core import clock
 from stockade.core.errors import LoginFailed
@@ -21,7 +21,7 @@ from stockade.models import Session
 from stockade.schemes import banned, client, stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import signing
-from stockade.schemes.jwt.lineage import Pair, Row, database, next_pair, persist
+from stockade.schemes.jwt.lineage import Pair, Row, confirm, database, next_pair, persist, with_signer
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -82,7 +82,6 @@ def issue(
         client=client_id,
         scopes=bound,
         claims=extra,
-        kid=keyring.ring().signer(settings.access_lifetime).kid,
         stamp=stamp.stamp(subject, getattr(user, "password", "") or ""),
         created_at=now,
         auth_time=now,
@@ -93,11 +92,17 @@ def issue(
         address=where.address,
     )
     alias = database()
-    with transaction.atomic(using=alias):
-        session.save(using=alias, force_insert=True)
-        pair, credential = next_pair(Row.of(session), session.id, binding)
-        emit(Event.TOKEN_CREATED, credential=credential, using=alias)
-    return pair
+
+    def insert(signer: str) -> Pair:
+        session.kid = signer
+        with transaction.atomic(using=alias):
+            session.save(using=alias, force_insert=True)
+            confirm(signer)
+            pair, credential = next_pair(Row.of(session), session.id, binding)
+            emit(Event.TOKEN_CREATED, credential=credential, using=alias)
+        return pair
+
+    return with_signer(insert)
 
 
 def live(user_id: Any, most: int = 100) -> list[SessionInfo]:
@@ -121,8 +126,8 @@ def end_own(user_id: Any, session: uuid.UUID) -> bool:
     """End one session of a user. False if it is not his, or over already: the two look alike to him."""
     if not _live(user_id).filter(pk=session).exists():
         return False
-    persist(lambda: truth.end_sessions(ids=[session], reason="by_owner"))
-    return True
+    # What is counted, not what was seen: another may have ended it meanwhile, and only one is told that he did.
+    return persist(lambda: truth.end_sessions(ids=[session], reason="by_owner")) > 0
 
 
 def end_others(user: AbstractBaseUser, current: str) -> None:
