@@ -53,8 +53,10 @@ async function become(user, password) {
 }
 
 async function show() {
+  const who = session.claims()?.sub;
   const [profile, articles, sessions] = session.claims()
     ? await Promise.all(["/api/profile/", "/api/articles/", "/api/sessions/"].map((path) => session.call("GET", path))) : [];
+  if (session.claims() && session.claims().sub !== who) return show(); // another tab has logged in as somebody else
   const name = profile?.status === 200 ? profile.data.username : "";
   $("facts").hidden = $("kept").hidden = $("logout").hidden = !name;
   $("who-status").textContent = name || "nobody";

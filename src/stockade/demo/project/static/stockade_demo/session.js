@@ -13,21 +13,25 @@ function hint(value) {
   return false;
 }
 
+// `{status, data}` of a call; status 0 if the server does not answer.
+async function ask(method, path, body, headers) {
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  try {
+    const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
+    return { status: answer.status, data: await answer.json().catch(() => ({})) }; // no body, or none of ours
+  } catch {
+    return { status: 0, data: { detail: "The server does not answer." } };
+  }
+}
+
+// A page of another origin cannot send this header without our consent (CORS).
 function post(path, body) {
-  return fetch(`/api/token/browser/${path}`, {
-    method: "POST", cache: "no-store", body: body && JSON.stringify(body),
-    // A page of another origin cannot send this header without our consent (CORS).
-    headers: { "X-Stockade-CSRF": "1", ...(body && { "Content-Type": "application/json" }) },
-  });
+  return ask("POST", `/api/token/browser/${path}`, body, { "X-Stockade-CSRF": "1" });
 }
 
 // One tab after the other: an answer that comes late must not put an older cookie in the place of a newer one.
 function alone(work) {
   return navigator.locks ? navigator.locks.request("stockade-session", work) : work();
-}
-
-async function json(answer) {
-  return answer.json().catch(() => ({})); // no body, or none of ours
 }
 
 export function claims() {
@@ -38,22 +42,21 @@ export function claims() {
 export function login(username, password) {
   return alone(async () => {
     const answer = await post("", { username, password });
-    const data = await json(answer);
-    if (answer.ok) {
-      access = data.access;
+    if (answer.status === 200) {
+      access = answer.data.access;
       hint(true);
     }
-    return { status: answer.status, data };
+    return answer;
   });
 }
 
 /** Whether there is an access token now: the cookie gives one, if somebody is logged in. Several calls are one request. */
 export function refresh() {
   pending ??= alone(async () => {
-    const answer = await post("refresh/");
-    if (answer.ok) access = (await json(answer)).access;
-    else if (answer.status === 401) { access = null; hint(false); } // anything else may be better in a moment
-    return answer.ok;
+    const { status, data } = await post("refresh/");
+    if (status === 200) access = data.access;
+    else if (status === 401) { access = null; hint(false); } // anything else may be better in a moment
+    return status === 200;
   }).finally(() => { pending = null; });
   return pending;
 }
@@ -66,9 +69,9 @@ export async function resume() {
 /** Log out. False if the server could not be told: then the session goes on. */
 export function logout() {
   return alone(async () => {
-    const answer = await post("revoke/");
-    if (answer.ok) { access = null; hint(false); }
-    return answer.ok;
+    const { status } = await post("revoke/");
+    if (status === 204) { access = null; hint(false); }
+    return status === 204;
   });
 }
 
@@ -80,12 +83,9 @@ export async function call(method, path, body) {
   if (answer.status === 401 && before && await refresh() && claims().sub === before.sub) {
     answer = await send(method, path, body);
   }
-  return { status: answer.status, data: await json(answer) };
+  return answer;
 }
 
 function send(method, path, body) {
-  return fetch(path, {
-    method, cache: "no-store", credentials: "omit", body: body && JSON.stringify(body),
-    headers: { ...(access && { Authorization: `Bearer ${access}` }), ...(body && { "Content-Type": "application/json" }) },
-  });
+  return ask(method, path, body, access ? { Authorization: `Bearer ${access}` } : {});
 }
