@@ -1,4 +1,4 @@
-"""One stack for the tests of the files: PostgreSQL, a state, two hosts that serve, nginx before them."""
+"""One stack for the tests of the files: PostgreSQL, Redis, two hosts that serve, nginx before them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from tests.deploy import stack
 from tests.deploy.files import HOST, certificates
+from tests.deploy.redis import Node, Passwords, redis
 from tests.servers import ROOT, free_port
 
 
@@ -47,14 +48,20 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(folder: Path, tls: Path, database: stack.Database) -> Iterator[Site]:
+def state(folder: Path) -> Iterator[Node]:
+    with redis(folder / "redis", Passwords()) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def site(folder: Path, tls: Path, database: stack.Database, state: Node) -> Iterator[Site]:
     password = secrets.token_urlsafe(16)
     kept = stack.credentials(
         folder / "credentials",
         DJANGO_SECRET_KEY=secrets.token_urlsafe(48),
         STOCKADE_KEY=secrets.token_urlsafe(48),
         DATABASE_PASSWORD=database.password,
-        STATE_URL=f"lmdb://{folder / 'state'}",
+        STATE_URL=state.url(),
     )
     env = stack.environment(
         CREDENTIALS_DIRECTORY=str(kept),

@@ -25,3 +25,8 @@ for _old, _new in (("/etc/myproject/ca.pem", os.environ["MYPROJECT_CA"]),):
     _text = _text.replace(_old, _new)
 exec(compile(_text, "deploy/django/production.py", "exec"))
 DATABASES["default"]["PORT"] = os.environ.get("MYPROJECT_DATABASE_PORT", "")  # noqa: F405
+
+if "MYPROJECT_TEST_SHIFT" in os.environ:  # a host whose clock is wrong
+    from stockade.core import clock
+
+    clock.shift(float(os.environ["MYPROJECT_TEST_SHIFT"]))

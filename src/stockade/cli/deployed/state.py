@@ -38,7 +38,7 @@ def answers(facts: Facts) -> Iterator[Fault]:
 
 def loads(facts: Facts) -> Iterator[Fault]:
     """The state has a birth marker, or gets one from SQL now, as by the first request."""
-    if facts.state is None:
+    if facts.state is None or isinstance(facts.database, str):
         return
     before, why = facts.loading
     if why:
