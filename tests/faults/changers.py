@@ -19,6 +19,7 @@ from tests.faults.history import History
 from tests.faults.lives import Order, both, order
 from tests.faults.world import PASSWORD, Credential, Person
 
+BURST = 5  # rotations of keys in a row
 SLACK = 0.25  # seconds beyond PRINCIPAL_MAX_AGE for which what sends no signal is watched
 Way = Callable[[Person, bool, random.Random], Order]
 
@@ -102,7 +103,7 @@ class Changers(Crew):
         *own, visitor = people
         for (name, kind), person in zip(table.items(), own, strict=True):
             self.add(partial(self._change, name, kind, person))
-        self._logins = itertools.count(1)
+        self._logins, self._rotations = itertools.count(1), itertools.count(1)
         self.add(partial(self._rotate, visitor))
 
     def _change(self, name: str, kind: Kind, person: Person, client: Client, chance: random.Random) -> None:
@@ -137,4 +138,6 @@ class Changers(Crew):
         pair = json.loads(connection.content)
         fresh = Credential(f"{visitor.name}/login {next(self._logins)}", "", pair["access"], pair["refresh"])
         self.meet(client, chance, dataclasses.replace(visitor, credentials=(fresh,)))
-        time.sleep(0.1)  # else there would be nothing but keys
+        if next(self._rotations) % BURST == 0:
+            # Each new key has every worker read everybody again; what sends no signal must do without that for a while.
+            time.sleep(3 * self._max_age)

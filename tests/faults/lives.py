@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import queue
 import random
+import time
 from functools import partial
 from typing import Any
 
 from tests.faults.client import Client
-from tests.faults.crew import DOORS, SAMPLE, Crew, pace
+from tests.faults.crew import DOORS, PAUSE, SAMPLE, Crew, pace
 from tests.faults.history import History, Right
 from tests.faults.world import Credential, Person
 
@@ -22,6 +23,10 @@ class Lives(Crew):
     Args:
         people: those whose lives are lived, and ended.
         standing: one for each thread.
+
+    Attributes:
+        asleep: credentials that workers know, and that ended before the fault of now without anyone trying them since:
+            a state that forgot would admit them.
     """
 
     def __init__(
@@ -37,6 +42,8 @@ class Lives(Crew):
         self._people: queue.SimpleQueue[Person] = queue.SimpleQueue()
         for person in people:
             self._people.put(person)
+        self.asleep: list[Credential] = []
+        self.add(self._wake)
         for person in standing:
             self.add(partial(self._live, person))
 
@@ -55,6 +62,22 @@ class Lives(Crew):
             asked = {**order(what, standing, chance, **{flag: grants}), "grants": grants}
             self._take(client, chance, standing, what, rights, asked)
 
+    def lay_down(self, client: Client, chance: random.Random, people: list[Person]) -> None:
+        """Have every worker know some people, and end all that they have; let them be tried from now on."""
+        credentials = [credential for person in people for credential in person.credentials]
+        for credential in credentials:
+            for connection in client.connections:
+                client.knock(credential, "open", connection)
+        for person in people:
+            what = chance.choice(("end_all", "deactivate"))
+            self._repeat(client, person, what, both(*person.credentials), order(what, person, chance))
+        self.asleep = credentials
+
+    def _wake(self, client: Client, chance: random.Random) -> None:
+        listed = self.asleep
+        if not listed or client.knock(chance.choice(listed), "open").status in (0, 503):
+            time.sleep(PAUSE / 4)  # to be there when it comes back
+
     def _take(
         self,
         client: Client,
@@ -64,23 +87,29 @@ class Lives(Crew):
         rights: list[Right],
         asked: Order,
     ) -> None:
-        """Take rights away, or give them, again and again until that is answered with success; then try them."""
+        """Take rights away, or give them, until that is answered with success; then try them."""
+        if not self._repeat(client, person, kind, rights, asked):
+            return
+        by_name = {credential.name: credential for credential in person.credentials}
+        name, door = chance.choice(rights)
+        for connection in chance.sample(client.connections, SAMPLE):
+            client.knock(by_name[name], door, connection)
+
+    def _repeat(self, client: Client, person: Person, kind: str, rights: list[Right], asked: Order) -> bool:
+        """Ask for a change again and again; whether it was answered with success."""
         tried = 0
         while not self.stopped and person.kid not in self.retired:
             answer = client.change(kind, rights, **asked)
             tried += 1
             if answer.good:
-                break
+                return True
             if answer.status not in (0, 503):
                 # A repetition may find that the first attempt had done it; the first has no such excuse.
                 if tried == 1 and person.kid not in self.retired and answer.status < 500:
                     self.history.notes.append(f"{kind} of {person.name} was answered {answer}")
-                return
+                return False
             pace(answer)
-        by_name = {credential.name: credential for credential in person.credentials}
-        name, door = chance.choice(rights)
-        for connection in chance.sample(client.connections, SAMPLE):
-            client.knock(by_name[name], door, connection)
+        return False
 
 
 def steps(person: Person, chance: random.Random) -> list[tuple[str, list[Right], Order]]:

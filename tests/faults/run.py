@@ -30,6 +30,7 @@ from tests.faults.world import Person, populate
 
 EPISODE = 60.0  # seconds after which a history is checked and people are new
 PER_SECOND = 8  # people for each second of an episode
+ASLEEP = 2  # people who end before each fault, and are tried during it
 LIVES = 4  # threads that change things
 KIDS = 4  # keys that sign for the people of an episode; all but the last are retired as compromised
 SESSIONS = 5
@@ -42,11 +43,12 @@ def episode(stage: Stage, table: dict[str, Fault], seconds: float, seed: int) ->
     people = crowd(int(seconds * PER_SECOND))
     traffic = Lives(history, stage.ports, chance, people, populate(LIVES, 1))
     client = traffic.client()
+    sleepers = populate(ASLEEP * (len(table) + int(seconds)), 2)
     await_service(stage, history)
     began = time.monotonic()
     traffic.start()
     try:
-        rounds = [name for name in table if not name.startswith("_")]
+        rounds = list(table)
         chance.shuffle(rounds)
         kids = list({person.kid: None for person in people})[:-1]
         every = max(1, len(rounds) // (len(kids) + 1))
@@ -56,10 +58,12 @@ def episode(stage: Stage, table: dict[str, Fault], seconds: float, seed: int) ->
             number += 1
             time.sleep(chance.uniform(0.1, 0.4))
             parts.wait_for(lambda: table[name].ready(stage), f"the moment for {name}")  # noqa: B023 - called at once
+            traffic.lay_down(client, chance, [sleepers.pop() for _ in range(min(ASLEEP, len(sleepers)))])
             moment = now()
             table[name].take(stage, chance)
             history.faults.append(Entry(name, moment, now()))
             await_service(stage, history)
+            traffic.asleep = []
             if kids and number % every == 0:
                 retire(traffic, client, people, kids.pop())
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -15,6 +16,13 @@ from tests.faults.controls import YOUNG, Controls
 _page = Controls(Path(os.environ["FAULTS_DIR"]) / "controls")
 # granian takes a worker that dies within 5.5 s of its respawn for a crash loop, and gives up.
 _mortal_from = time.monotonic() + YOUNG if _page.begun else 0.0
+
+
+class Failures(logging.Filter):
+    """Lets through what nobody has announced."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", 0) != 503
 
 
 def install() -> None:

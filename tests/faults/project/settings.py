@@ -71,7 +71,8 @@ REST_FRAMEWORK = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "filters": {"failures": {"()": "tests.faults.project.hooks.Failures"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["failures"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"django.request": {"level": "ERROR"}},  # refusals stand in the security log
 }
