@@ -1,0 +1,171 @@
+"""Keys rotate, change their algorithm, are retired and compromised under real workers with real traffic."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from stockade import conf, keyring
+from stockade.models import SigningKey
+from tests import servers
+from tests.keyring.served import stockade
+from tests.keyring.traffic import Caller, Log, Request, Revocation, judge
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.both_databases,
+    pytest.mark.filterwarnings("ignore:EdDSA is deprecated"),  # its name is: RFC 9864
+]
+CALLERS = 4
+WORKERS = 2
+WAITS, AT_ONCE = 8.0, 3.0  # seconds: of rotations that wait, then of those that do not
+SOAK = float(os.environ.get("SOAK_SECONDS", "60"))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where the state lies: on a disk, as lmdb wants it."""
+    found = Path(tempfile.mkdtemp(prefix="stockade-state-", dir="/var/tmp"))
+    yield found
+    shutil.rmtree(found)
+
+
+@contextmanager
+def traffic(folder: Path, interface: str, log: Log) -> Iterator[threading.Event]:
+    """Workers with callers; gives what tells the callers whether rotations wait."""
+    name = "application" if interface == "wsgi" else "asgi"
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.keyring.served", "STOCKADE_TEST_STATE": str(folder)}
+    stop, waits = threading.Event(), threading.Event()
+    waits.set()
+    with servers.granian(
+        f"tests.keyring.served:{name}", interface=interface, workers=WORKERS, env=environment
+    ) as server:
+        callers = [Caller(server.base_url, log, seed, stop, waits) for seed in range(CALLERS)]
+        for caller in callers:
+            caller.start()
+        try:
+            yield waits
+        finally:
+            stop.set()
+            for caller in callers:
+                caller.join(60)
+            assert not any(caller.is_alive() for caller in callers), server.output()
+
+
+def every(seconds: float, interval: float, change: Callable[[], None]) -> None:
+    """Make a change over and over for some seconds. Real time is the point here: it is what the waits wait for."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        change()
+        time.sleep(interval)
+
+
+def run(settings: Any, folder: Path, interface: str, waiting: float, at_once: float) -> tuple[Log, int]:
+    """The whole story; what was seen, and how many keys were revoked."""
+    settings.STOCKADE = stockade(str(folder))
+    User.objects.create_user("alice", password="pass word")
+    chance = random.Random(interface)
+    log, revocations = Log(), []
+
+    def with_waits() -> None:
+        """A timer on an impatient host: rotates, to another algorithm each time, and retires whatever it may."""
+        states = keyring.ring().states()
+        if "published" not in states.values():
+            now = keyring.ring().signer().algorithm
+            settings.STOCKADE["JWT"]["ALGORITHM"] = "EdDSA" if now == "ES256" else "ES256"
+        keyring.rotate_if_due()
+        for kid in states:
+            if states[kid] != "published":
+                try:
+                    keyring.retire(kid)
+                except keyring.StillNeeded:
+                    continue
+
+    def without() -> None:
+        """An operator in alarm."""
+        keyring.rotate(now=True)
+        if chance.random() < 0.6:
+            kid = chance.choice([kid for kid, state in keyring.ring().states().items() if state != "expired"])
+            called = time.time()
+            keyring.retire(kid, compromised=True)
+            revocations.append(Revocation(kid, called, time.time()))
+
+    with traffic(folder, interface, log) as waits:
+        every(waiting, 0.1, with_waits)
+        assert SigningKey.objects.filter(state="retired").exists()
+        waits.clear()
+        every(at_once, 0.3, without)
+    assert log.problems == []
+    assert log.unknown == []
+    assert judge(log.requests, revocations) == []
+    return log, len(revocations)
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asginl"])
+def test_no_good_token_is_refused_and_no_compromised_one_admitted(
+    settings: Any, folder: Path, interface: str
+) -> None:
+    log, revoked = run(settings, folder, interface, WAITS, AT_ONCE)
+    # It was a test: keys of both algorithms signed, tokens of all kinds were shown, keys were revoked.
+    algorithms = {row.kid: row.algorithm for row in SigningKey.objects.all()}
+    assert {algorithms[kid] for kid in log.kids("call")} == {"ES256", "EdDSA"}
+    assert len(log.kids("refresh")) > 3
+    assert revoked > 2
+    assert log.verified > 20
+    assert {request.what for request in log.requests} == {
+        "call", "verify", "check", "refresh", "refresh again",
+    }  # fmt: skip
+    assert {request.status for request in log.requests} == {200, 401}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("interface", ["wsgi", "asginl"])
+def test_so_it_is_for_longer(settings: Any, folder: Path, interface: str) -> None:
+    run(settings, folder, interface, max(WAITS, SOAK / 2 * 0.8), max(AT_ONCE, SOAK / 2 * 0.2))
+
+
+class TestTheJudge:
+    """It finds what it is there for."""
+
+    GOOD = Request("call", "k", "r", 10.0, 10.1, 20.0, 200)
+    REVOKED = Revocation("k", 9.0, 9.5)
+
+    def changed(self, **fields: Any) -> Request:
+        found = {name: getattr(self.GOOD, name) for name in Request.__slots__}
+        return Request(**{**found, **fields})
+
+    def test_nothing_in_what_is_fine(self) -> None:
+        refused = self.changed(status=401)
+        assert judge([self.GOOD], []) == []
+        assert judge([refused], [self.REVOKED]) == []
+        assert judge([refused], [Revocation("r", 9.0, 9.5)]) == []
+        assert judge([self.changed(status=401, end=20.1)], []) == []  # it may have expired
+        assert judge([self.GOOD], [Revocation("k", 9.9, 10.05)]) == []  # it began before the call returned
+
+    def test_a_wrong_refusal(self) -> None:
+        assert judge([self.changed(status=401)], [Revocation("k", 10.2, 10.3)])
+        assert judge([self.changed(status=401)], [Revocation("another", 9.0, 9.5)])
+
+    def test_a_wrong_admission(self) -> None:
+        assert judge([self.GOOD], [self.REVOKED])
+
+    def test_an_odd_answer(self) -> None:
+        assert judge([self.changed(status=503)], [])
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """The gate of the state in the folder is closed before the folder goes."""
+    yield
+    conf.forget()
