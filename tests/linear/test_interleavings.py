@@ -26,12 +26,13 @@ from tests.linear.clients import PASSWORD, SECOND, Plan, Recorded, others_of, ru
 from tests.linear.history import Operation, concurrent_pairs
 from tests.linear.model import START, Call, Kind, Specification, Token, reads
 from tests.linear.served import LEEWAY, project
+from tests.state_servers import redis_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 PROCESSES, WORKERS, THREADS = 8, 2, 4
 USERS = ("alice", "bob", "carol")
-BOUNDED = 9.0  # seconds of traffic; starting and judging take as long again
+BOUNDED, LONG = 7.0, 30.0  # seconds of traffic in a round
 ALL = (  # what a long run must have seen
     "refresh new", "refresh again", "refresh refused", "refresh None", "access done", "access refused", "check done",
     "check refused", "revoke done", "end done", "end gone", "others done", "listed True", "listed False",
@@ -74,13 +75,15 @@ class Tally:
         )
 
 
-@pytest.fixture(params=["lmdb"])
+@pytest.fixture(params=["lmdb", "redis"])
 def state(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a state that starts empty."""
-    folder = Path(
-        tempfile.mkdtemp(prefix="stockade-linear-", dir="/var/tmp")
-    )  # on a disk: lmdb refuses others
-    yield f"lmdb://{folder}"
+    folder = Path(tempfile.mkdtemp(prefix="stockade-linear-", dir="/var/tmp"))  # a disk: lmdb refuses others
+    if request.param == "lmdb":
+        yield f"lmdb://{folder}"
+    else:
+        with redis_server(request.param, folder=folder) as server:
+            yield server.url
     shutil.rmtree(folder)
 
 
@@ -147,9 +150,11 @@ def seed_of_this_run() -> int:
     return int(os.environ.get("STOCKADE_TEST_SEED") or random.SystemRandom().randrange(2**32))
 
 
-def round_of(server: servers.Server, state: str, board: Path, seed: int, tally: Tally) -> None:
+def round_of(
+    server: servers.Server, state: str, board: Path, seed: int, seconds: float, tally: Tally
+) -> None:
     """One run over fresh sessions, judged. What it left behind is deleted: keys and sessions would add up."""
-    found = interleave(server, state, board, seed, BOUNDED)
+    found = interleave(server, state, board, seed, seconds)
     judge(found, seed, tally)
     Session.objects.all().delete()
     SigningKey.objects.all().delete()
@@ -166,7 +171,7 @@ def test_what_eight_processes_see_of_a_session_is_linearizable(
     workers: servers.Server, state: str, tmp_path: Path, owners: None
 ) -> None:
     tally, seed = Tally(), seed_of_this_run()
-    round_of(workers, state, tmp_path / "board", seed, tally)
+    round_of(workers, state, tmp_path / "board", seed, BOUNDED, tally)
     print(f"seed {seed}: {tally}")
     # It was no idle run: both workers answered, calls overlapped, and every kind of thing happened.
     assert len(tally.workers) == WORKERS
@@ -184,7 +189,7 @@ def test_rounds_of_eight_processes_stay_linearizable(
     end = time.monotonic() + float(os.environ.get("SOAK_SECONDS", "60"))
     rounds = 0
     while not rounds or time.monotonic() < end:
-        round_of(workers, state, tmp_path / f"board-{rounds}", seed + rounds, tally)
+        round_of(workers, state, tmp_path / f"board-{rounds}", seed + rounds, LONG, tally)
         rounds += 1
     print(f"{rounds} rounds from seed {seed}: {tally}")
     for happened in ALL:

@@ -116,6 +116,27 @@ def test_a_key_is_revoked_after_the_refresh_that_is_writing_its_id(
     assert not admitted(first)
 
 
+def test_a_refresh_within_the_leeway_is_not_refused_for_a_key_that_this_worker_has_not_heard_of(
+    alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tabs refresh while the keys are rotated: the other one, on another worker, got the new key's token."""
+    first = issue(alice)
+    stale = keyring.ring()
+    with pytest.raises(InvalidCredential):
+        redeem(
+            f"{first.refresh.rpartition('.')[0][:-43]}{'x' * 43}.{'x' * 43}"
+        )  # a forger had the turn to look
+    found = []
+
+    def elsewhere() -> None:
+        keyring.rotate(now=True)
+        found.append(redeem(first.refresh).refresh)
+        store._ring = stale
+
+    before(monkeypatch, redemption, "persist", elsewhere)
+    assert redeem(first.refresh).refresh == found[0]
+
+
 def revoke_key(kid: str) -> str:
     try:
         keyring.retire(kid, compromised=True)

@@ -15,7 +15,7 @@ from stockade import keyring
 from stockade.conf import load
 from stockade.core.credential import Credential
 from stockade.core.database import durably
-from stockade.core.errors import Unavailable
+from stockade.core.errors import InvalidCredential, Unavailable
 from stockade.models import Session
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import refresh, signing
@@ -115,9 +115,22 @@ def next_pair(row: Row, session: uuid.UUID, binding: str) -> tuple[Pair, Credent
         until=until,
         claims=row.claims,
     )
-    token = refresh.make(session, row.generation, row.kid, binding)
+    token = _make(row, session, binding)
     found = Pair(signed.token, token, str(session), signed.expires, until)
     return found, Credential("jwt", signed.id, row.subject, str(session), expires=signed.expires)
+
+
+def _make(row: Row, session: uuid.UUID, binding: str) -> str:
+    """The refresh token of a row.
+
+    Its key may be younger than the ring of this process, if another has refreshed the session meanwhile. Looking for a
+    key that is not known is rationed, because strangers name keys; but here it is the row that names it.
+    """
+    try:
+        return refresh.make(session, row.generation, row.kid, binding)
+    except InvalidCredential:
+        keyring.forget()
+        return refresh.make(session, row.generation, row.kid, binding)
 
 
 def persist(change: Callable[[], T]) -> T:
