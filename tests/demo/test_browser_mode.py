@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
-import threading
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import pages
 from tests.demo.runs import Run
 
 if TYPE_CHECKING:
@@ -210,30 +209,11 @@ def test_a_script_cannot_replace_the_cookies(demo: Run, page: Page) -> None:
 # -- a page of an attacker ---------------------------------------------------------------------------------------------
 
 
-class Attacker(http.server.BaseHTTPRequestHandler):
-    """An empty page on another port: "same site" as the demo by 127.0.0.1, another site by localhost."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>Kittens</title>")
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """Where the attacker's pages are."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Attacker) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    """Where the attacker's pages are: "same site" as the demo by 127.0.0.1, another site by localhost."""
+    with pages.serve() as found:
+        yield found
 
 
 # Each sends a request of its own kind to `url` and returns when the browser is done with it.

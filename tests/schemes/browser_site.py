@@ -9,7 +9,17 @@ from tests.settings import REST_FRAMEWORK as REST_FRAMEWORK
 
 ROOT_URLCONF = "tests.schemes.urls"
 ALLOWED_HOSTS = [".localhost", "127.0.0.1"]
-MIDDLEWARE = ["stockade.web.Middleware", "django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = [
+    "stockade.web.Middleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
+# A page on another host of the site.
+CSRF_TRUSTED_ORIGINS = CORS_ALLOWED_ORIGINS = [
+    os.environ.get("STOCKADE_TEST_PAGE", "http://spa.app.localhost")
+]
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-stockade-csrf"]
 STOCKADE = {
     "STATE": f"lmdb://{os.environ.get('STOCKADE_TEST_STATE', '')}",
     "JWT": {"REFRESH_COOKIE": "__Secure-refresh-token"},
