@@ -57,8 +57,11 @@ def _rows(deploy: bool) -> Iterator[dict[str, Any]]:
     if deploy and not stopped:  # with a wrong setting nothing can be opened
         from stockade import conf
         from stockade.cli.deployed import look
+        from stockade.pipeline.start import state_findings
 
         if conf.configured():
+            for finding in state_findings():
+                yield _row(finding.id, "error", finding.message, "", finding.hint)
             for found in look():
                 fault = found.fault
                 yield _row(found.id, fault.level.value, fault.what, fault.risk, fault.remedy)

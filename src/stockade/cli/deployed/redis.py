@@ -1,16 +1,16 @@
-"""A Redis as the state: what it must not do (evict, be shared, speak in clear), and which versions are known."""
+"""A Redis as the state: its version, memory, role, connections, and who may listen.
+
+That it evicts or is shared stops the start: `pipeline.start.state_findings` says so, here too.
+"""
 
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlsplit
 
 from stockade.cli.deployed.facts import Facts, is_near
 from stockade.cli.deployed.faults import Fault, error, note, warning
-from stockade.gate.redis.address import PORT, SCHEMES, Address, parse
+from stockade.gate.redis.address import SCHEMES, Address, parse
 
 _KNOWN = {"redis": ((7, 0), (9, 0)), "valkey": ((7, 2), (10, 0))}
 _BUSY = 0.8
@@ -35,17 +35,6 @@ def version(facts: Facts) -> Iterator[Fault]:
         )
     elif found >= newest:
         yield note(f"{name or 'redis'} {number} is newer than this release of Stockade was tested with.")
-
-
-def eviction(facts: Facts) -> Iterator[Fault]:
-    """The server evicts nothing."""
-    if facts.state is not None and facts.state.eviction not in (None, "noeviction"):
-        yield error(
-            f"maxmemory-policy is {facts.state.eviction}.",
-            "What is evicted is a revocation or a lockout that is forgotten in silence. Workers refuse such a server: "
-            "503 to every request.",
-            "Write `maxmemory-policy noeviction` in redis.conf.",
-        )
 
 
 def bounded(facts: Facts) -> Iterator[Fault]:
@@ -74,38 +63,6 @@ def role(facts: Facts) -> Iterator[Fault]:
             f"STATE leads to a {facts.state.role}.",
             "It takes no writes: 503 to every request.",
             "Name the master, or the Sentinels: redis+sentinel://user:password@host:26379,.../service.",
-        )
-
-
-def foreign(facts: Facts) -> Iterator[Fault]:
-    """Nothing but the state is in its database."""
-    if facts.state is not None and facts.state.foreign is not None:
-        yield error(
-            f"The database of the state holds keys of something else, such as {facts.state.foreign!r}.",
-            "Whoever may write there may undo a revocation, and a `cache.clear()` empties the state: 503, and all "
-            "limits afresh.",
-            "Give the state a server of its own, and a user that nobody else has.",
-        )
-
-
-def shared(facts: Facts) -> Iterator[Fault]:
-    """No cache, broker or channel layer of this project uses the state's server."""
-    address = _address(facts)
-    if address is None:
-        return
-    own = _places(address.path, address.hosts)
-    for what, url in _others(facts.settings):
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        path = parts.path if "unix" in parts.scheme or parts.scheme.endswith("socket") else ""
-        if not own & _places(path, () if path else ((host, parts.port or PORT),)):
-            continue
-        same = path or _number(parts.path) == address.db
-        yield error(
-            f"{what} uses the server of the state{', in the same database' if same else ''}.",
-            "It takes the state's memory and time, may evict, and its FLUSHALL empties the state: 503, and all limits "
-            "afresh.",
-            "Give the state a server of its own.",
         )
 
 
@@ -146,43 +103,3 @@ def connections(facts: Facts) -> Iterator[Fault]:
             "During a deploy old and new workers run side by side; who gets no connection answers 503.",
             "Raise `maxclients`: hosts * workers * (threads + 1), twice.",
         )
-
-
-def _number(path: str) -> int:
-    text = path.strip("/")
-    return int(text) if text.isdigit() else 0
-
-
-def _places(path: str, hosts: tuple[tuple[str, int], ...]) -> set[tuple[str, int]]:
-    """Every address that the hosts resolve to; a name that does not resolve is its own."""
-    if path:
-        return {(path, 0)}
-    found: set[tuple[str, int]] = set()
-    for host, port in hosts:
-        try:
-            found |= {
-                (str(each[4][0]), port) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            }
-        except OSError:
-            found.add((host, port))
-    return found
-
-
-def _others(settings: Any) -> Iterator[tuple[str, str]]:
-    """Every other URL of a Redis in the project's settings."""
-    for name, cache in settings.CACHES.items():
-        location = cache.get("LOCATION") or ""
-        for url in location if isinstance(location, list | tuple) else re.split("[,;]", location):
-            yield f"CACHES[{name!r}]", str(url)
-    for name in (
-        "CELERY_BROKER_URL",
-        "CELERY_RESULT_BACKEND",
-        "BROKER_URL",
-        "RQ_REDIS_URL",
-        "DRAMATIQ_REDIS_URL",
-    ):
-        yield name, str(getattr(settings, name, "") or "")
-    for name, layer in (getattr(settings, "CHANNEL_LAYERS", None) or {}).items():
-        for host in (layer.get("CONFIG") or {}).get("hosts") or ():
-            url = f"redis://{host[0]}:{host[1]}" if isinstance(host, tuple | list) else str(host)
-            yield f"CHANNEL_LAYERS[{name!r}]", url
