@@ -16,11 +16,11 @@ def stockade(state: str) -> dict[str, Any]:
     """What the workers and whoever rotates their keys have in common.
 
     Args:
-        state: directory of the state.
+        state: URL of the state.
     """
     names = ("anon", "user", "login", "login_address", "failed_auth", "session_refresh")
     return {
-        "STATE": f"lmdb://{state}",
+        "STATE": state,
         "LIMITS": dict.fromkeys(names, MANY),
         "EVENTS": {"SINKS": ["null"]},
         "JWT": {

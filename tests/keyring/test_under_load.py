@@ -21,10 +21,10 @@ from stockade.models import SigningKey
 from tests import servers
 from tests.keyring.served import stockade
 from tests.keyring.traffic import Caller, Log, Request, Revocation, judge
+from tests.state_servers import redis_server
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.both_databases,
     pytest.mark.filterwarnings("ignore:EdDSA is deprecated"),  # its name is: RFC 9864
 ]
 CALLERS = 4
@@ -33,19 +33,33 @@ WAITS, AT_ONCE = 8.0, 3.0  # seconds: of rotations that wait, then of those that
 SOAK = float(os.environ.get("SOAK_SECONDS", "60"))
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where the state lies: on a disk, as lmdb wants it."""
-    found = Path(tempfile.mkdtemp(prefix="stockade-state-", dir="/var/tmp"))
-    yield found
-    shutil.rmtree(found)
+# One host, and many.
+SITES = [
+    pytest.param("wsgi", "lmdb", id="wsgi-lmdb"),
+    pytest.param("asginl", "redis", id="asgi-redis", marks=pytest.mark.both_databases),
+]
 
 
 @contextmanager
-def traffic(folder: Path, interface: str, log: Log) -> Iterator[threading.Event]:
+def a_state(kind: str) -> Iterator[str]:
+    """The URL of a state: in a directory on a disk, as lmdb wants it, or a Redis server of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="stockade-state-", dir="/var/tmp"))
+    try:
+        if kind == "lmdb":
+            yield f"lmdb://{folder}"
+        else:
+            with redis_server(folder=folder) as server:
+                yield server.url
+    finally:
+        conf.forget()  # the gate is closed before its state goes
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def traffic(state: str, interface: str, log: Log) -> Iterator[threading.Event]:
     """Workers with callers; gives what tells the callers whether rotations wait."""
     name = "application" if interface == "wsgi" else "asgi"
-    environment = {"DJANGO_SETTINGS_MODULE": "tests.keyring.served", "STOCKADE_TEST_STATE": str(folder)}
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.keyring.served", "STOCKADE_TEST_STATE": state}
     stop, waits = threading.Event(), threading.Event()
     waits.set()
     with servers.granian(
@@ -71,9 +85,9 @@ def every(seconds: float, interval: float, change: Callable[[], None]) -> None:
         time.sleep(interval)
 
 
-def run(settings: Any, folder: Path, interface: str, waiting: float, at_once: float) -> tuple[Log, int]:
+def run(settings: Any, interface: str, state: str, waiting: float, at_once: float) -> tuple[Log, int]:
     """The whole story; what was seen, and how many keys were revoked."""
-    settings.STOCKADE = stockade(str(folder))
+    settings.STOCKADE = stockade(state)
     User.objects.create_user("alice", password="pass word")
     chance = random.Random(interface)
     log, revocations = Log(), []
@@ -101,7 +115,7 @@ def run(settings: Any, folder: Path, interface: str, waiting: float, at_once: fl
             keyring.retire(kid, compromised=True)
             revocations.append(Revocation(kid, called, time.time()))
 
-    with traffic(folder, interface, log) as waits:
+    with traffic(state, interface, log) as waits:
         every(waiting, 0.1, with_waits)
         assert SigningKey.objects.filter(state="retired").exists()
         waits.clear()
@@ -112,11 +126,12 @@ def run(settings: Any, folder: Path, interface: str, waiting: float, at_once: fl
     return log, len(revocations)
 
 
-@pytest.mark.parametrize("interface", ["wsgi", "asginl"])
+@pytest.mark.parametrize(("interface", "kind"), SITES)
 def test_no_good_token_is_refused_and_no_compromised_one_admitted(
-    settings: Any, folder: Path, interface: str
+    settings: Any, interface: str, kind: str
 ) -> None:
-    log, revoked = run(settings, folder, interface, WAITS, AT_ONCE)
+    with a_state(kind) as state:
+        log, revoked = run(settings, interface, state, WAITS, AT_ONCE)
     # It was a test: keys of both algorithms signed, tokens of all kinds were shown, keys were revoked.
     algorithms = {row.kid: row.algorithm for row in SigningKey.objects.all()}
     assert {algorithms[kid] for kid in log.kids("call")} == {"ES256", "EdDSA"}
@@ -130,9 +145,10 @@ def test_no_good_token_is_refused_and_no_compromised_one_admitted(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("interface", ["wsgi", "asginl"])
-def test_so_it_is_for_longer(settings: Any, folder: Path, interface: str) -> None:
-    run(settings, folder, interface, max(WAITS, SOAK / 2 * 0.8), max(AT_ONCE, SOAK / 2 * 0.2))
+@pytest.mark.parametrize(("interface", "kind"), SITES)
+def test_so_it_is_for_longer(settings: Any, interface: str, kind: str) -> None:
+    with a_state(kind) as state:
+        run(settings, interface, state, max(WAITS, SOAK * 0.8), max(AT_ONCE, SOAK * 0.2))
 
 
 class TestTheJudge:
@@ -162,10 +178,3 @@ class TestTheJudge:
 
     def test_an_odd_answer(self) -> None:
         assert judge([self.changed(status=503)], [])
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """The gate of the state in the folder is closed before the folder goes."""
-    yield
-    conf.forget()

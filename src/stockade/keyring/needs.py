@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, router
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from stockade.conf import load as settings
 from stockade.core import clock
@@ -73,12 +73,8 @@ def _resting(row: SigningKey, now: datetime.datetime) -> QuerySet[Session]:
     # A worker that had not heard yet may have used it a little longer.
     margin = datetime.timedelta(seconds=settings(KeyringSettings).margin)
     rows = Session.objects.using(router.db_for_write(Session))
-    return rows.filter(
-        ended_at=None,
-        expires_at__gt=now,
-        idle_expires_at__gt=now,
-        created_at__lte=(row.stopped_at or now) + margin,
-    )
+    began = Q(created_at__lte=(row.stopped_at or now) + margin)
+    return rows.filter(began | Q(kid=row.kid), ended_at=None, expires_at__gt=now, idle_expires_at__gt=now)
 
 
 def end_sessions(kid: str) -> int:
