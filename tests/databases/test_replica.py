@@ -137,6 +137,12 @@ def test_an_address_whose_ban_the_replica_has_not_heard_of(client: Client) -> No
     assert client.get("/private/").status_code == 403
 
 
+def test_a_ban_that_the_replica_has_not_heard_of_is_lifted(client: Client) -> None:
+    stockade.ban("127.0.0.1")
+    assert stockade.unban("127.0.0.1")
+    assert client.get("/private/").status_code == 200
+
+
 def test_a_lost_state_is_filled_with_what_was_revoked_a_moment_ago(alice: User, client: Client) -> None:
     session = Session.objects.using("default").get()
     stockade.end_sessions(alice)

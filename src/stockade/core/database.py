@@ -17,8 +17,10 @@ from stockade.core.errors import Unavailable
 T = TypeVar("T")
 
 PATIENCE = 1.0  # seconds that a request waits for a thread that asks SQL in its place
-_TRIES = 5
+_TRIES = 12  # of eight that change one row under REPEATABLE READ, one gets through each time
 _PAUSE = 0.005  # seconds at most before the second try, twice as long before each further one
+_LONGEST = 0.1
+_ENOUGH = 3.0  # seconds after which nothing is tried again: who waits for a connection in vain waits once
 _BUSY = "The service is busy. Try again shortly."
 
 # -- where writes go -------------------------------------------------------------------------------------------------
@@ -186,17 +188,19 @@ def durably(change: Callable[[], T], using: str) -> T:
 
 
 def again(call: Callable[[], T], using: str) -> T:
-    """Run `call`, which begins a transaction, up to five times: until the database lets it through.
+    """Run `call`, which begins a transaction, until the database lets it through; for a few seconds at most.
 
     Raises:
         django.db.OperationalError, django.db.InterfaceError: of the last time; of the first one, where a transaction
             is open that only its own beginner can begin again.
     """
+    began = time.monotonic()
     for number in range(_TRIES):
         try:
             return call()
         except (OperationalError, InterfaceError):
-            if number == _TRIES - 1 or connections[using].in_atomic_block:
+            late = number == _TRIES - 1 or time.monotonic() - began > _ENOUGH
+            if late or connections[using].in_atomic_block:
                 raise
-            time.sleep(random.uniform(0, _PAUSE * 2**number))  # noqa: S311 - apart from each other, no secret
+            time.sleep(random.uniform(0, min(_LONGEST, _PAUSE * 2**number)))  # noqa: S311 - apart, no secret
     raise AssertionError  # pragma: no cover - the loop returns or raises

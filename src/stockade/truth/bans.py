@@ -11,6 +11,7 @@ from django.db import router
 from stockade.conf import duration
 from stockade.core import clock
 from stockade.core.context import current
+from stockade.core.database import again
 from stockade.gate.lists import Entry
 from stockade.gate.protocol import LISTS
 from stockade.models import ListEntry
@@ -124,21 +125,24 @@ def put(
         raise ValueError("Write a reason of at most 200 printable characters, on one line.")
     using = database()
     rows = ListEntry.objects.using(using)
-    # Locks the epoch's row first of all: of two who ban the same, the second finds what the first has written.
-    with changing([LISTS], using=using):
-        found = rows.filter(verb=verb, kind=kind, value=value).first()
-        entry = found or ListEntry(verb=verb, kind=kind, value=value)
-        entry.reason, entry.expires_at = reason, until
-        entry.created_at, entry.created_by = clock.now_datetime(), by or caller()
-        entry.save(using=using)
-    return entry
+
+    def write() -> ListEntry:
+        # Locks the epoch's row first of all: of two who ban the same, the second finds what the first has written.
+        with changing([LISTS], using=using):
+            found = rows.filter(verb=verb, kind=kind, value=value).first()
+            entry = found or ListEntry(verb=verb, kind=kind, value=value)
+            entry.reason, entry.expires_at = reason, until
+            entry.created_at, entry.created_by = clock.now_datetime(), by or caller()
+            entry.save(using=using)
+        return entry
+
+    return again(write, using)
 
 
 def drop(verb: str, kind: str, value: str) -> bool:
     """Delete an entry; whether there was one."""
-    return bool(
-        remove(ListEntry.objects.filter(verb=verb, kind=kind, value=value).values_list("pk", flat=True))
-    )
+    found = ListEntry.objects.using(database()).filter(verb=verb, kind=kind, value=value)
+    return bool(remove(found.values_list("pk", flat=True)))
 
 
 def remove(ids: Iterable[int]) -> int:
@@ -147,10 +151,14 @@ def remove(ids: Iterable[int]) -> int:
     Raises:
         Unavailable: the state is away; nothing was changed then.
     """
-    using = database()
-    with changing([LISTS], using=using):
-        _, by_model = ListEntry.objects.using(using).filter(pk__in=list(ids)).delete()
-    return by_model.get("stockade.ListEntry", 0)
+    using, wanted = database(), list(ids)
+
+    def delete() -> int:
+        with changing([LISTS], using=using):
+            _, by_model = ListEntry.objects.using(using).filter(pk__in=wanted).delete()
+        return by_model.get("stockade.ListEntry", 0)
+
+    return again(delete, using)
 
 
 def shuts_out(value: str, address: str) -> bool:
