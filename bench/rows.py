@@ -187,6 +187,13 @@ ROWS: tuple[Row, ...] = (
         extra=True,
     ),
     Row(
+        "stockade-lmdb-bans",
+        "Stockade, `lmdb://`, 100,000 addresses banned",
+        "stockade",
+        {**LMDB, "bans": 100_000},
+        extra=True,
+    ),
+    Row(
         "stockade-lmdb-user",
         "Stockade, `lmdb://`, the view reads a field of the user",
         "stockade",

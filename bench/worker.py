@@ -69,6 +69,7 @@ class Worker:
                 ]
             )
             issued = self.stack.issue(list(User.objects.order_by("pk")))
+            stacks.ban(self.row.options.get("bans", 0))
             kept.write_bytes(pickle.dumps(issued))
         self.issued = pickle.loads(kept.read_bytes())
         self.environ = self._environ(0)
