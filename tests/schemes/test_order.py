@@ -137,6 +137,26 @@ def test_a_refresh_within_the_leeway_is_not_refused_for_a_key_that_this_worker_h
     assert redeem(first.refresh).refresh == found[0]
 
 
+@pytest.mark.parametrize("call", [redeem, revoke])
+def test_a_token_whose_key_is_revoked_while_it_is_shown_ends_nothing(
+    call: Callable[[str], object], alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its MAC was good when it was looked at; by the time that it would end the session it is noise."""
+    first = issue(alice)
+    keyring.rotate(now=True)
+    last = redeem(redeem(first.refresh).refresh)
+
+    def elsewhere() -> None:
+        keyring.retire(first.refresh.split(".")[3], compromised=True)
+
+    before(monkeypatch, redemption, "persist", elsewhere)
+    with pytest.raises(InvalidCredential) as caught:
+        call(first.refresh)
+    assert caught.value.reason == "refresh_unknown_kid"
+    assert admitted(last)
+    assert redeem(last.refresh)
+
+
 def revoke_key(kid: str) -> str:
     try:
         keyring.retire(kid, compromised=True)

@@ -25,6 +25,7 @@ from stockade.schemes.jwt.lineage import (
     read_row,
     with_signer,
 )
+from stockade.truth.epochs import hold_sessions
 
 
 def redeem(token: object, binding: str = "") -> Pair:
@@ -66,6 +67,9 @@ def revoke(token: object, binding: str = "") -> None:
     shown = _read(token, binding)
 
     def end() -> None:
+        hold_sessions([shown.session], database())
+        if keyring.is_gone(shown.kid):  # since its MAC was looked at
+            raise InvalidCredential(reason="refresh_unknown_kid")
         ended = truth.end_sessions(ids=[shown.session], reason="revoked")
         if ended:
             emit(
@@ -138,6 +142,8 @@ def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
         reason = _why_not(shown, row, now, settings.leeway)
         if not reason and shown.generation == row.generation:
             reason = "refresh_changing"  # it was over and is not any more; it was not won all the same
+        if reason == "refresh_reuse" and keyring.is_gone(shown.kid):
+            reason = "refresh_unknown_kid"  # revoked since its MAC was looked at: what is noise by now ends nothing
         if reason == "refresh_reuse":
             _end(shown.session, "refresh_reuse")
             emit(
