@@ -161,9 +161,7 @@ def cookie_findings() -> Iterator[Finding]:
             )
     if CORS not in settings.MIDDLEWARE or not getattr(settings, "CORS_ALLOW_CREDENTIALS", False):
         return
-    if getattr(settings, "CORS_ALLOW_ALL_ORIGINS", False) or getattr(
-        settings, "CORS_ORIGIN_ALLOW_ALL", False
-    ):
+    if any(getattr(settings, name, False) for name in ("CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL")):
         yield Finding(
             "stockade.E130",
             "CORS lets pages of every origin read answers to requests with cookies, and REFRESH_COOKIE is set.",
