@@ -18,15 +18,21 @@ def drive(module: str, *arguments: str, seconds: float) -> dict[str, Any]:
         AssertionError: there were violations, or no report; with the seed and the lines that show it.
     """
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", f"tests.faults.{module}", *arguments, "--seconds", str(seconds)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=180 + 12 * seconds,
     )
-    assert done.stdout, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    try:
+        output, errors = process.communicate(timeout=180 + 12 * seconds)
+    finally:
+        if process.poll() is None:
+            process.terminate()  # it stops what it has started
+            process.communicate(timeout=60)
+    assert output, errors
+    found: dict[str, Any] = json.loads(output)
     assert not found["problems"], "\n".join(found["problems"])
     return found

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -29,7 +30,7 @@ from tests.faults.stage import Stage, database_of, set_up, workers
 from tests.faults.world import Person, populate
 
 EPISODE = 60.0  # seconds after which a history is checked and people are new
-PER_SECOND = 8  # people for each second of an episode
+PER_SECOND = 2  # people for each second of an episode; when none is left the standing ones go on
 ASLEEP = 2  # people who end before each fault, and are tried during it
 LIVES = 4  # threads that change things
 KIDS = 4  # keys that sign for the people of an episode; all but the last are retired as compromised
@@ -43,7 +44,7 @@ def episode(stage: Stage, table: dict[str, Fault], seconds: float, seed: int) ->
     people = crowd(int(seconds * PER_SECOND))
     traffic = Lives(history, stage.ports, chance, people, populate(LIVES, 1))
     client = traffic.client()
-    sleepers = populate(ASLEEP * (len(table) + int(seconds)), 2)
+    sleepers = populate(ASLEEP * (len(table) + int(seconds / 2)), 2)
     await_service(stage, history)
     began = time.monotonic()
     traffic.start()
@@ -195,7 +196,13 @@ def arguments(text: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def end_in_order() -> None:
+    """Have SIGTERM raise, as Ctrl-C does, so that everything that was started is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 def main() -> int:
+    end_in_order()
     parser = arguments(__doc__)
     parser.add_argument("--revocations", type=int, default=0)
     parser.add_argument("--faults", default="")

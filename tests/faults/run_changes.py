@@ -18,7 +18,7 @@ from tests.faults.changers import Changers, kinds
 from tests.faults.checker import check
 from tests.faults.controls import Controls
 from tests.faults.history import History
-from tests.faults.run import arguments, await_service, state_of
+from tests.faults.run import arguments, await_service, end_in_order, state_of
 from tests.faults.stage import Stage, database_of, set_up, workers
 from tests.faults.world import administrator, populate
 
@@ -56,6 +56,7 @@ def run(state: str, database: str, seconds: float, seed: int) -> dict[str, Any]:
 
 
 def main() -> int:
+    end_in_order()
     asked = arguments(__doc__).parse_args()
     found = run(asked.state, asked.database, asked.seconds, asked.seed)
     print(json.dumps(found, indent=1))

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 
-from stockade import truth
+from stockade import keyring, truth
 from stockade.core.context import RequestContext, current
 from stockade.core.errors import Unavailable
 from stockade.gate.keys import subject_key
@@ -208,6 +208,30 @@ class TestWhatGoesWrong:
         alice.save()
         assert subject(gate, alice) > 0
 
+    def test_a_change_whose_epoch_cannot_be_moved_is_told_all_the_same(
+        self, gate: Gate, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The state was lost between mark and commit, the database after it: no mark is left, and nobody would know."""
+        mark = gate.mark
+
+        def marked_and_lost(keys: Any, token: bytes) -> None:
+            mark(keys, token)
+            gate.reset()
+            gate.load([], 0)
+
+        def away(*_: Any) -> None:
+            raise OperationalError("the database system is shutting down")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(gate, "mark", marked_and_lost)
+            patch.setattr(change.epochs, "bump", away)
+            alice.is_active = False
+            alice.save()
+        told = subject(gate, alice)
+        assert told > 0
+        truth.invalidate(alice)
+        assert subject(gate, alice) > told  # what the rows say later is greater
+
     def test_a_commit_whose_answer_is_lost_leaves_the_mark(
         self, gate: Gate, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -224,6 +248,15 @@ class TestWhatGoesWrong:
                 pass
         assert value_of("7") > 0
         assert subject(gate, 7) == DIRTY
+
+    def test_a_key_that_was_revoked_and_not_told_is_told_when_it_is_revoked_again(self, gate: Gate) -> None:
+        """An operator whose command failed repeats it, and is told that all is well."""
+        kid = keyring.ring().signer(300).kid
+        keyring.retire(kid, compromised=True)
+        gate.reset()
+        gate.load([], 0)  # what was told is lost
+        keyring.retire(kid, compromised=True)
+        assert world(gate) > 0
 
     def test_another_hook_that_fails_first_leaves_the_mark(self, gate: Gate) -> None:
         def fail() -> None:

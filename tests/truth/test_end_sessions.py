@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from stockade.core.errors import Unavailable
 from stockade.gate.keys import session_key
 from stockade.gate.protocol import DIRTY, Gate
 from stockade.models import Session
+from stockade.truth import change
 from tests.servers import run_processes
 from tests.truth.conftest import configuration, session, session_epoch
 
@@ -214,3 +216,48 @@ def test_many_workers_that_end_the_same_sessions_count_each_once(
     counts = run_processes(4, end, str(tmp_path / "state"), alice.pk, django=True)
     assert sum(counts) == 20
     assert all(session(gate, row) == 1 for row in rows)
+
+
+class TestUntold:
+    """The state was lost and filled again between mark and commit, and away after it: only the caller knows."""
+
+    @pytest.fixture
+    def lost(self, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+        mark = gate.mark
+
+        def marked_and_lost(keys: Any, token: bytes) -> None:
+            mark(keys, token)
+            gate.reset()
+            gate.load([], 0)
+
+        def away(*_: Any) -> None:
+            raise Unavailable
+
+        monkeypatch.setattr(change, "PATIENCE", 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(gate, "mark", marked_and_lost)
+            patch.setattr(gate, "publish", away)
+            yield patch
+
+    def test_an_end_that_nobody_was_told_of_is_no_success(
+        self, lost: Any, alice: User, session_of: Any
+    ) -> None:
+        """A command has no answer that the middleware could turn into a 503."""
+        session_of(alice)
+        with pytest.raises(Unavailable) as caught:
+            stockade.end_sessions(alice)
+        assert caught.value.reason == "untold"
+
+    @pytest.mark.parametrize("by", ["user", "id"])
+    def test_it_is_told_when_it_is_asked_for_again(
+        self, lost: Any, gate: Gate, alice: User, session_of: Any, by: str
+    ) -> None:
+        """Asked again it ended nothing, said so, and workers went on to admit the session."""
+        row = session_of(alice)
+        end = partial(stockade.end_sessions, **({"user": alice} if by == "user" else {"ids": [row.pk]}))
+        with pytest.raises(Unavailable):
+            end()
+        assert session(gate, row) == 0  # what workers see: it lives
+        lost.undo()
+        assert end() == 0
+        assert session(gate, row) == 1

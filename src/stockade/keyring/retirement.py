@@ -28,7 +28,12 @@ def retire(kid: str, *, compromised: bool = False) -> None:
         row = SigningKey.objects.using(using).filter(pk=kid).first()
         if row is None:
             raise LookupError(f"There is no key {kid!r}.")
-        if row.state == State.REVOKED or (row.state == State.RETIRED and not compromised):
+        if row.state == State.REVOKED:
+            # Announced again: the first time it may have been committed and nobody told (`truth.change.UNTOLD`).
+            if compromised:
+                row.save(using=using, update_fields=["state"])
+            return
+        if row.state == State.RETIRED and not compromised:
             return
         if compromised:
             _revoke(using, row)

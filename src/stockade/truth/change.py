@@ -46,7 +46,7 @@ class Change:
         settled: whether the commit publishes by itself; otherwise call `finish` after the change.
     """
 
-    __slots__ = ("_gate", "_home", "_keys", "_move", "_token", "_using", "settled")
+    __slots__ = ("_gate", "_home", "_keys", "_move", "_token", "_untold", "_using", "settled")
 
     def __init__(
         self, keys: Iterable[bytes], using: str, move: Callable[[Iterable[bytes], str], list[Pair]], home: str
@@ -55,6 +55,7 @@ class Change:
         self._using, self._move, self._home = using, move, home
         self._gate: Gate = get_gate()
         self._token = secrets.token_bytes(8)
+        self._untold = False
         self.settled = False
 
     def begin(self) -> Change:
@@ -77,15 +78,16 @@ class Change:
         return self
 
     def finish(self) -> None:
-        """Call it after a change that no transaction encloses; does nothing where the commit does it.
+        """Call it after a change that no transaction encloses, or after its commit; before that it does nothing.
 
         Raises:
             Unavailable: it is committed, and the state could not be told.
         """
         if not self.settled:
             self.settled = True
-            if not self._move_and_publish():
-                raise Unavailable(UNTOLD, reason="untold")
+            self._move_and_publish()
+        if self._untold:
+            raise Unavailable(UNTOLD, reason="untold")
 
     def undone(self) -> None:
         """The change was rolled back, for certain: take the mark off. Where that fails the reconciler does."""
@@ -98,7 +100,7 @@ class Change:
             transaction.on_commit(publish, using=self._using, robust=True)
         # Else autocommit was switched off by hand and Django knows no commit: the mark stays for the reconciler.
 
-    def _move_and_publish(self) -> bool:
+    def _move_and_publish(self) -> None:
         def move() -> list[Pair]:
             with transaction.atomic(using=self._home):
                 return self._move(self._keys, self._home)
@@ -106,21 +108,26 @@ class Change:
         try:
             pairs = again(move, self._home)
         except (DatabaseError, InterfaceError) as error:
-            # The change itself is committed: to raise would deny that. The mark stays, and the reconciler moves it.
+            # The change itself is committed, so workers are told of it. The mark stays, for the reconciler to move the
+            # rows; what it will write is greater.
             _log.warning("a change was committed and its epoch could not be moved: %s", type(error).__name__)
-            return True
-        return self._publish(pairs)
+            self._token = secrets.token_bytes(8)
+            pairs = [(key, epochs.floor()) for key in self._keys]
+        self._publish(pairs)
 
-    def _publish(self, pairs: list[Pair]) -> bool:
-        """Tell the state; whether it was told.
+    def _publish(self, pairs: list[Pair]) -> None:
+        """Tell the state.
 
-        The mark stays where it was not, and readers ask SQL until it is repaired. But the state may have been lost and
-        filled again between the mark and the commit: then nobody but this change knows, and it must not pass for done.
+        The mark stays where it was not told, and readers ask SQL until it is repaired. But the state may have been lost
+        and filled again between the mark and the commit: then nobody but this change knows, and it must not pass for
+        done.
         """
+        self._untold = True
         deadline = time.monotonic() + PATIENCE
-        while True:
+        while self._untold:
             try:
                 self._gate.publish(pairs, self._token)
+                self._untold = False
             except Unavailable as error:
                 if time.monotonic() < deadline:
                     time.sleep(_PAUSE)
@@ -129,8 +136,7 @@ class Change:
                 context = current.get()
                 if context is not None:
                     context.untold = True
-                return False
-            return True
+                return
 
 
 def in_transaction(using: str) -> bool:

@@ -48,6 +48,11 @@ def is_session(key: bytes) -> bool:
 
 def ended() -> int:
     """The epoch of a session that ends now: greater than that of an earlier end, which a restored backup may undo."""
+    return floor()
+
+
+def floor() -> int:
+    """What an epoch that moves now is at least: microseconds."""
     return int(clock.now() * 1_000_000)
 
 
@@ -59,7 +64,7 @@ def bump(keys: Iterable[bytes], using: str) -> list[Pair]:
     """
     names = sorted({key.decode() for key in keys})  # one order for everybody, against deadlocks
     now = clock.now_datetime()
-    floor = int(clock.now() * 1_000_000)
+    least = floor()
     found: list[Pair] = []
     rows = Epoch.objects.using(using)
     for at in range(0, len(names), CHUNK):
@@ -67,7 +72,7 @@ def bump(keys: Iterable[bytes], using: str) -> list[Pair]:
         rows.bulk_create([Epoch(key=name, value=0, changed_at=now) for name in some], ignore_conflicts=True)
         if len(some) > 1:
             list(rows.select_for_update().filter(key__in=some).order_by("key").values_list("key"))
-        value = Case(When(value__lt=floor, then=Value(floor)), default=F("value") + 1)
+        value = Case(When(value__lt=least, then=Value(least)), default=F("value") + 1)
         rows.filter(key__in=some).update(value=value, changed_at=now)
         found += [
             (key.encode(), number) for key, number in rows.filter(key__in=some).values_list("key", "value")

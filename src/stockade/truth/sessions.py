@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Iterable
 from functools import partial
@@ -18,6 +19,10 @@ from stockade.truth import epochs
 from stockade.truth.change import Change
 from stockade.truth.epochs import Pair
 
+# Seconds for which an end is told again when it is asked for again. Far longer than a worker believes what it knows
+# (PRINCIPAL_MAX_AGE), after which nobody need be told.
+AGAIN = 3600.0
+
 
 def end_sessions(
     user: Any = None,
@@ -29,6 +34,7 @@ def end_sessions(
     """End sessions: their access tokens stop on the next request, in every worker, and they cannot be refreshed.
 
     When this returns outside of a transaction, or when the transaction around it has committed, no worker admits them.
+    That holds for those that had ended before, too: an earlier call may have ended them and told nobody (`UNTOLD`).
 
     Args:
         user: a user or a user's primary key: all sessions of that user, or those of `ids` that are the user's.
@@ -41,12 +47,13 @@ def end_sessions(
 
     Raises:
         ValueError: neither `user` nor `ids`.
-        Unavailable: the state is away, or the database stays busy; nothing was ended then.
+        Unavailable: the state is away, or the database stays busy; nothing was ended then, but for `UNTOLD`, which
+            says so.
     """
     if user is None and ids is None:
         raise ValueError("Say whose sessions, or which: end_sessions(user) or end_sessions(ids=[...]).")
     using = router.db_for_write(Session)
-    wanted = Session.objects.using(using).filter(ended_at=None)
+    wanted = Session.objects.using(using).all()
     if user is not None:
         wanted = wanted.filter(user_id=getattr(user, "pk", user))
     if except_id is not None and (spared := _uuid(except_id)) is not None:
@@ -65,13 +72,14 @@ def end_sessions(
 
 def _end(wanted: Any, listed: list[uuid.UUID] | None, reason: str, using: str) -> tuple[int, Change | None]:
     """What `end_sessions` does in its transaction; how many it ended, and the change that it began."""
-    if listed is None:
-        found = _lock(wanted)
-    else:
-        found = {}
-        for at in range(0, len(listed), epochs.CHUNK):
-            found |= _lock(wanted.filter(pk__in=listed[at : at + epochs.CHUNK]))
-    if not found:
+    found: dict[uuid.UUID, Any] = {}
+    over: set[uuid.UUID] = set()
+    since = clock.now_datetime() - datetime.timedelta(seconds=AGAIN)
+    for at in range(0, 1 if listed is None else len(listed), epochs.CHUNK):
+        some = wanted if listed is None else wanted.filter(pk__in=listed[at : at + epochs.CHUNK])
+        found |= _lock(some.filter(ended_at=None))
+        over.update(some.filter(ended_at__gte=since).values_list("pk", flat=True))
+    if not found and not over:
         return 0, None
     now = clock.now_datetime()
     rows, count = sorted(found), 0
@@ -80,7 +88,7 @@ def _end(wanted: Any, listed: list[uuid.UUID] | None, reason: str, using: str) -
         count += some.update(ended_at=now, end_reason=reason[:32])
     for id in rows:
         emit(Event.SESSION_ENDED, reason=reason, session=str(id), subject=str(found[id]), using=using)
-    return count, ending(rows, using).begin()
+    return count, ending([*rows, *over], using).begin()
 
 
 def ending(ids: Iterable[uuid.UUID], using: str) -> Change:
