@@ -46,12 +46,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about the other database, or says the same on both."""
-    other = "sqlite" if os.environ.get("STOCKADE_TEST_DATABASE") == "postgres" else "postgres"
-    left_out = [item for item in items if item.get_closest_marker(other)]
+    """On PostgreSQL: every test that can reach the run's database. On SQLite: all but those about PostgreSQL."""
+    if os.environ.get("STOCKADE_TEST_DATABASE") == "postgres":
+        left_out = {item for item in items if not reaches_database(item)}
+    else:
+        left_out = {item for item in items if item.get_closest_marker("postgres")}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+
+
+# pytest-django lets nobody else connect, and nobody else has a database that was migrated for a process to share.
+_OPENERS = {"db", "transactional_db", "django_db_setup", "live_server", "database_server"}
+
+
+def reaches_database(item: pytest.Item) -> bool:
+    """Whether a test can reach the run's database: for any other it is the same test on every database."""
+    from django.test import TransactionTestCase
+
+    if item.get_closest_marker("django_db") or item.get_closest_marker("postgres"):
+        return True
+    cls: Any = getattr(item, "cls", None)
+    if cls is not None and issubclass(cls, TransactionTestCase):
+        return True
+    return not _OPENERS.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -179,6 +197,12 @@ def page(browser: Browser) -> Iterator[Page]:
         yield context.new_page()
     finally:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def database_server() -> str:
+    """The folder of the run's PostgreSQL socket, for whoever makes a database of his own there; "" on SQLite."""
+    return os.environ.get("STOCKADE_TEST_POSTGRES", "")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from tests.pipeline.conftest import *  # noqa: F403 - the same project, users an
 
 
 @pytest.fixture(scope="session")
-def lagging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def lagging(tmp_path_factory: pytest.TempPathFactory, database_server: str) -> Iterator[Any]:
     """The replica's server, or its file."""
-    if os.environ.get("STOCKADE_TEST_DATABASE") == "postgres":
-        with standby(os.environ["STOCKADE_TEST_POSTGRES"]) as found:
+    if database_server:
+        with standby(database_server) as found:
             yield found
     else:
         yield Copy(Path(tmp_path_factory.mktemp("replica")) / "replica.sqlite3")

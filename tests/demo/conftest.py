@@ -11,9 +11,8 @@ from stockade.demo.attacks.client import Target
 from tests.demo.runs import Run, running
 
 
-def database_options() -> list[str]:
+def database_options(socket: str) -> list[str]:
     """The database of this run: SQLite, or one of its own on the suite's PostgreSQL."""
-    socket = os.environ.get("STOCKADE_TEST_POSTGRES")
     if not socket:
         return []
     import psycopg
@@ -26,7 +25,7 @@ def database_options() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def demo(tmp_path_factory: pytest.TempPathFactory, database_server: str) -> Iterator[Run]:
     """A demo with three workers. Its limits are wide, so that one test does not spend what another needs."""
     options = [
         "--workers",
@@ -38,7 +37,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         "--limit",
         "failed_auth=100000/min",
     ]
-    with running(tmp_path_factory.mktemp("demo"), *options, *database_options()) as run:
+    with running(tmp_path_factory.mktemp("demo"), *options, *database_options(database_server)) as run:
         yield run
 
 
