@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from stockade.core.errors import ConfigurationError
+from stockade.conf import names
+from stockade.core.address import network, spelled
+from stockade.core.errors import Banned, ConfigurationError
+from stockade.gate.lists import Entry, Lists
 from stockade.gate.protocol import Limit
 from stockade.gate.rates import parse as parse_rate
 from stockade.policy import Policy, PolicyTable, Visibility
@@ -82,15 +85,28 @@ class Leaf:
 
 
 class Declared:
-    """Everything that one view callable declares."""
+    """Everything that one view callable declares.
 
-    __slots__ = ("leaves", "name", "probe", "unguarded")
+    probe: as of its leaves.
+    allowed: the addresses that it is open to; None for all.
+    """
 
-    def __init__(self, name: str, leaves: dict[str, Leaf], probe: bool) -> None:
-        self.name, self.probe = name, probe
+    __slots__ = ("allowed", "leaves", "name", "probe", "unguarded")
+
+    def __init__(self, name: str, leaves: dict[str, Leaf], probe: bool, allowed: Lists | None) -> None:
+        self.name, self.probe, self.allowed = name, probe, allowed
         self.leaves = leaves
         # An object rule on a view that cannot ask about objects: refused rather than half enforced.
         self.unguarded = any(leaf.mediated and not leaf.guarded for leaf in leaves.values())
+
+    def turn_away(self, address: str) -> None:
+        """Refuse an address that the view is not open to.
+
+        Raises:
+            Banned: so it is.
+        """
+        if self.allowed is not None and self.allowed.of_address(address, 0) is not None:
+            raise Banned("view", "address")
 
 
 def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
@@ -163,7 +179,26 @@ def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
             probe=probe,
             cls=cls,
         )
-    return Declared(name, leaves, probe)
+    return Declared(name, leaves, probe, _allowed(own("allowed_addresses"), name))
+
+
+def _allowed(declared: Any, name: str) -> Lists | None:
+    """The networks of `allowed_addresses`, compiled.
+
+    Raises:
+        ConfigurationError: they are none.
+    """
+    if declared is None:
+        return None
+    try:
+        listed = [spelled(network(one)) for one in names(declared)]
+        if not listed:
+            raise ValueError("Write at least one: a view that is open to no address is open to nobody.")
+    except ValueError as error:
+        raise ConfigurationError(
+            "stockade.E215", f"{name}: allowed_addresses is wrong.", str(error)
+        ) from None
+    return Lists([Entry("view", True, "address", one) for one in listed], only_allowed=True)
 
 
 def _name(of: Any) -> str:

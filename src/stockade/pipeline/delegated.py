@@ -49,7 +49,7 @@ def enter(exchange: Exchange, view: Any, method: str) -> None:
 
     Raises:
         Undeclared: it has no rule for this, or one about objects without PolicyMixin; or see `Delegate.of`.
-        MethodNotAllowed, Unauthenticated, Forbidden, InsufficientScope, TooMany: as for any view.
+        Banned, MethodNotAllowed, Unauthenticated, Forbidden, InsufficientScope, TooMany: as for any view.
     """
     leaf = exchange.leaf
     if leaf is None or leaf.cls is type(view) or getattr(view, "policy", None) is None:
@@ -61,6 +61,7 @@ def enter(exchange: Exchange, view: Any, method: str) -> None:
     inner = declared.leaves.get(method)
     if inner is None:
         raise MethodNotAllowed(tuple(declared.leaves))
+    declared.turn_away(exchange.context.address)
     if declared.unguarded:
         raise Undeclared(reason="object_policy_without_policy_mixin")
     exchange.enter(declared, inner)

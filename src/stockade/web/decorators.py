@@ -26,6 +26,7 @@ def protect(
     cost: int | Mapping[str, int] | None = None,
     limited: bool = True,
     probe: bool = False,
+    allowed_addresses: Sequence[str] | None = None,
 ) -> Callable[[View], View]:
     """Declare who may call a view, and how often.
 
@@ -39,6 +40,8 @@ def protect(
         limited: False where the named LIMITS do not apply, only `limits`.
         probe: True for what load balancers ask: no named LIMITS, bans and address lists do not apply, and a credential
             is not looked at.
+        allowed_addresses: addresses and CIDR blocks; to all others the view is closed (403), before anything is
+            verified.
 
     Example:
         >>> @protect(policy=Authenticated(), limits="10/min")
@@ -46,6 +49,7 @@ def protect(
     """
     declared = {
         "policy": policy, "visible": visible, "limits": limits, "cost": cost, "limited": limited, "probe": probe,
+        "allowed_addresses": allowed_addresses,
     }  # fmt: skip
 
     def decorate(view: View) -> View:

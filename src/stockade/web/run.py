@@ -66,6 +66,8 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
     declared = registry.declared(view)
     if lists.current().guarded and not declared.probe:
         registry.engine.turn_away(context)
+    if declared.allowed is not None:
+        declared.turn_away(context.address)
     if UNREADABLE in request.__dict__:
         raise BadRequest("The Content-Type cannot be read.", code="content_type")
     if "\0" in request.path_info:  # PostgreSQL takes none in text
