@@ -7,6 +7,7 @@ that reads Django's settings is imported before the fork, so each child sees onl
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -17,7 +18,8 @@ from typing import Any
 
 # Heavy, and the same whatever the source says. One that is missing is simply imported later.
 WARM = (
-    "pytest", "_pytest.fixtures", "_pytest.assertion.rewrite", "_pytest.junitxml", "hypothesis",
+    "pytest", "pytest_django.plugin", "pytest_django.fixtures", "_hypothesis_pytestplugin", "anyio.pytest_plugin",
+    "_pytest.fixtures", "_pytest.assertion.rewrite", "_pytest.junitxml", "hypothesis",
     "hypothesis.strategies", "hypothesis.internal.observability", "asgiref.sync", "asyncio", "argon2",
     "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.ec", "django.core.management", "django.db",
     "django.db.models", "django.forms", "django.http", "django.template", "django.test", "django.test.client",
@@ -30,6 +32,8 @@ def warm() -> None:
     for name in WARM:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # else every collection of every child would go through all of this again
 
 
 def child(job: dict[str, Any]) -> None:

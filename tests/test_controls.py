@@ -127,6 +127,11 @@ class Nursery:
             "no:cacheprovider",
             "-p",
             "no:xdist",
+            # They collect all garbage, several times; what a test leaves behind is not the question here.
+            "-p",
+            "no:unraisableexception",
+            "-p",
+            "no:threadexception",
         ]
         arguments += [f"--junitxml={report}", test]
         job = {
