@@ -53,7 +53,8 @@ class Control:
         if found != 1:
             raise ControlError(f"{self.id}: the snippet stands {found} times in {self.file}, not once")
         path.write_text(source.replace(self.snippet, self.replacement))
-        compile(path.read_text(), str(path), "exec")  # a syntax error would fail every test
+        if path.suffix == ".py":
+            compile(path.read_text(), str(path), "exec")  # a syntax error would fail every test
         for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
             cached.unlink()  # its size and second could match by chance
 

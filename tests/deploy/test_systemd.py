@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -13,8 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from stockade.cli.root import app
-from tests.deploy import units
+from tests.deploy import stack, units
+from tests.deploy.client import send
+from tests.deploy.conftest import Site
 from tests.deploy.files import DEPLOY
+from tests.servers import free_port, serve
 
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 # systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.resource-control(5), systemd.timer(5). systemd ignores
@@ -128,3 +132,23 @@ def test_systemd_itself_finds_nothing_wrong(tmp_path: Path) -> None:
         capture_output=True, text=True,
     )  # fmt: skip
     assert exposure.returncode == 0, exposure.stdout + exposure.stderr
+
+
+# prctl(2): PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN; from Linux 6.3 on what MemoryDenyWriteExecute asks of the kernel.
+WITHOUT_JIT = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_the_application_serves_without_memory_that_is_writable_and_executable(site: Site) -> None:
+    port = free_port()
+    command = [sys.executable, "-c", WITHOUT_JIT, *stack.granian_command(port, workers=1)]
+    with serve(command, port, env=site.env, seconds=60):
+        assert send(port, "/readyz").status == 200
+        body = json.dumps({"username": "alice", "password": site.password}).encode()
+        answer = send(
+            port, "/api/token/", method="POST", lines=("Content-Type: application/json",), body=body
+        )
+        assert answer.status == 200, "argon2, the keys' cryptography and the drivers do without"
