@@ -11,6 +11,7 @@ import pytest
 from django import urls
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
@@ -428,6 +429,19 @@ def test_a_login_of_ones_own_opens_the_same_kind_of_session(browser: Browser, al
     assert answer.status_code == 200
     claims = forge.claims_of(answer.json()["access"])
     assert (claims["tenant"], claims["scope"], claims["sid"]) == ("acme", "a", pair.session)
+
+
+def test_a_login_of_ones_own_ends_the_former_session_in_a_transaction_too(
+    browser: Browser, alice: Any
+) -> None:
+    former = browser.login().json()["access"]
+    request = RequestFactory().post(
+        OBTAIN, **browser.cookies((NAME, browser.token), (BINDING, browser.binding))
+    )
+    request.resolver_match = urls.resolve(OBTAIN)
+    with transaction.atomic():
+        pair = cookie.open_session(request, HttpResponse(), alice)
+    assert (me(former), me(pair.access)) == (401, 200)
 
 
 def test_a_login_of_ones_own_says_what_is_missing(alice: Any, configure: Callable[..., None]) -> None:

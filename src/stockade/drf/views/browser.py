@@ -88,7 +88,8 @@ class BrowserObtainView(BrowserView):
         found = login.obtain(
             fields[get_user_model().USERNAME_FIELD], fields["password"], http, binding=binding
         )
-        _end_former(http)
+        with suppress(Refusal):  # the login has succeeded, also if the state has just gone away
+            cookie.end_former(http)
         response = _answer(http, found.pair, binding)
         devices.set_cookie(http, response, found.name)
         return response
@@ -156,12 +157,3 @@ def _revoke(http: HttpRequest) -> None:
     found = cookie.held(http)
     if found is not None:
         jwt.revoke(found.token, found.binding)
-
-
-def _end_former(http: HttpRequest) -> None:
-    """Its cookie is about to be replaced: nobody could refresh it or log out of it any more.
-
-    The login has succeeded; that the state is away, or the former session used up its places, does not undo it.
-    """
-    with suppress(Refusal):
-        _revoke(http)

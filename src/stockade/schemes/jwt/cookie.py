@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 
+from stockade import truth
 from stockade.conf import load
 from stockade.core import clock
 from stockade.core.errors import InvalidCredential
@@ -147,6 +148,23 @@ def path(request: HttpRequest) -> str:
     )
 
 
+def end_former(request: HttpRequest) -> None:
+    """End the session that this browser has, at a login that is about to replace its cookie.
+
+    Nobody could refresh it or log out of it any more, and for days it would stand in the list of its user's sessions.
+
+    Raises:
+        Unavailable: the state is away, or the database stays busy.
+    """
+    try:
+        found = held(request)
+    except InvalidCredential:
+        return  # none of ours
+    if found is not None:
+        session = refresh.read(found.token, found.binding).session
+        truth.end_sessions(ids=[session], reason="replaced")
+
+
 def open_session(
     request: HttpRequest,
     response: HttpResponseBase,
@@ -158,6 +176,8 @@ def open_session(
 ) -> Pair:
     """Open a session whose refresh token the browser keeps; for logins of your own, by a link or another provider.
 
+    A session that the browser had ends.
+
     Args:
         request: of the user who has just proven who he is. Whether a page of your own has made it is for your view to
             know: `stockade.edge.csrf.require_own_page` for calls of a script, `state` for OAuth.
@@ -165,10 +185,10 @@ def open_session(
         user, claims, scopes, client_id: as for `stockade.issue`.
 
     Returns:
-        The pair. Answer with its `access`, never with its `refresh`.
+        The pair. Never answer with its `refresh`. Its `access` need not be in the answer either: the page may refresh.
 
     Raises:
-        ValueError, LoginFailed: as `stockade.issue`.
+        ValueError, LoginFailed: as `stockade.issue`. Unavailable: as `end_former`.
         ImproperlyConfigured: REFRESH_COOKIE is not set, or no URL leads to the views.
     """
     if not enabled():
@@ -178,5 +198,6 @@ def open_session(
     path(request)  # before there is a session that nobody could refresh
     binding = new_binding()
     pair = issue(user, request, claims, scopes=scopes, client_id=client_id, binding=binding)
+    end_former(request)
     put(request, response, pair, binding)
     return pair
