@@ -71,6 +71,7 @@ def kinds(cookies: str, csrf: str) -> dict[str, Kind]:
         "update": Kind(by_view("update"), late=True),
         "raw SQL": Kind(by_view("raw"), late=True),
         "bulk_update": Kind(by_view("bulk_update"), late=True),
+        "ban": Kind(by_view("ban", "lifted")),
         "loaddata": Kind(by_view("loaddata")),
         "admin action": Kind(by_admin("switch_off", "switch_on", cookies, csrf)),
         "admin action, invalidated": Kind(by_admin("update_off", "update_on", cookies, csrf)),

@@ -63,7 +63,7 @@ def check(history: History) -> Report:
         report.answers[request.answer.status] += 1
         found = _wrong(request, by_right[request.right], report)
         if found:
-            shown = [line(change, zero) for change in by_right[request.right]]
+            shown = [line(change, zero) for change in _near(request, by_right[request.right])]
             shown += [line(fault, zero) for fault in windows.around(request)]
             report.violations.append(
                 (found, "\n".join(f"  {text}" for text in (line(request, zero), *shown)))
@@ -74,6 +74,12 @@ def check(history: History) -> Report:
     report.violations += [("the driver", f"  {note}") for note in history.notes]
     report.recovery = list(_recovery(history))
     return report
+
+
+def _near(request: Request, changes: list[Change]) -> list[Change]:
+    """The last changes that had begun, and the next one."""
+    upto = sum(1 for change in changes if change.began <= request.ended)
+    return changes[max(0, upto - 4) : upto + 1]
 
 
 def _wrong(request: Request, changes: list[Change], report: Report) -> str:

@@ -15,6 +15,8 @@ from tests.faults.history import History, Right
 from tests.faults.world import Credential, Person
 
 Order = dict[str, Any]  # how a change is asked for, as `Client.change` takes it
+# What is taken from a standing person and given back: the doors that it shuts, the change, and what gives it back.
+TOGGLES = ((("role",), "role", "member"), (DOORS, "deactivate", "active"), (DOORS, "ban", "lifted"))
 
 
 class Lives(Crew):
@@ -56,7 +58,7 @@ class Lives(Crew):
                     self._take(client, chance, person, kind, rights, asked)
         if not self._met or chance.random() < 0.02:
             self.meet(client, chance, standing)
-        doors, what, flag = chance.choice(((("role",), "role", "member"), (DOORS, "deactivate", "active")))
+        doors, what, flag = chance.choice(TOGGLES)
         rights = [(credential.name, door) for credential in standing.credentials for door in doors]
         for grants in (False, True):
             asked = {**order(what, standing, chance, **{flag: grants}), "grants": grants}

@@ -408,3 +408,19 @@ async def test_under_asgi_no_place_is_lost_while_lists_are_read_again(
         await sync_to_async(stockade.ban)(f"192.0.2.{number}")
         found.append((await client.get("/private_async/", headers=bearer)).status_code)
     assert found == [200, 200, 200, 429]
+
+
+def test_a_user_who_was_switched_off_and_on_is_banned_all_the_same(
+    alice: User, client_of: Callable[..., Client]
+) -> None:
+    """A worker that remembers a refusal knows nobody's name: it asked the lists about the address alone, then read."""
+    client = client_of(alice)
+    assert client.get("/private/").status_code == 200
+    alice.is_active = False
+    alice.save()
+    assert client.get("/private/").status_code == 401
+    alice.is_active = True
+    alice.save()
+    stockade.ban(user=alice)
+    assert banned(client.get("/private/"))
+    assert banned(client.get("/private/"))

@@ -248,7 +248,7 @@ class Engine:
         """Read the principal again: something has changed, or what is known is too old. May do I/O.
 
         Raises:
-            InvalidCredential: the subject or session has ended, or its key is gone.
+            InvalidCredential: the subject or session has ended, or its key is gone. Banned: see `pass_gate`.
         """
         entry, verdict = exchange.entry, exchange.verdict
         assert entry is not None and verdict is not None  # noqa: S101, PT018 - after `pass_gate`
@@ -270,6 +270,9 @@ class Engine:
         exchange.entry = self.memory.renew(exchange.key, fresh)
         if fresh.principal is None:
             raise dead(fresh.refusal)
+        if entry.principal is None:
+            # Nobody's, until now: the lists have been asked about the address alone.
+            self._keep_out(self._asked(exchange), verdict, exchange.plan.charges)
         exchange.principal = fresh.principal
 
     def _learn(self, entry: Entry, verdict: Verdict) -> None:

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 import stockade
-from stockade import keyring
+from stockade import keyring, truth
 from stockade.policy import Public
 from stockade.web.decorators import protect
 from tests.faults.project.views import ROLE
@@ -74,6 +74,13 @@ def loaddata(pk: int, active: bool = False) -> None:
         call_command("loaddata", file.name, verbosity=0)
 
 
+def ban(pk: int, lifted: bool = False) -> None:
+    if lifted:
+        truth.unban(user=pk)
+    else:
+        truth.ban(user=pk)
+
+
 def retire(kid: str) -> None:
     keyring.retire(kid, compromised=True)
 
@@ -84,7 +91,19 @@ def rotate() -> None:
 
 CHANGES: dict[str, Callable[..., None]] = {
     found.__name__: found
-    for found in (deactivate, password, role, update, raw, bulk_update, loaddata, end_all, retire, rotate)
+    for found in (
+        ban,
+        deactivate,
+        password,
+        role,
+        update,
+        raw,
+        bulk_update,
+        loaddata,
+        end_all,
+        retire,
+        rotate,
+    )
 }
 
 
