@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from stockade.conf import load as settings
 from stockade.core import clock
+from stockade.core.database import aside, snapshot_is_old
 from stockade.keyring.conf import KeyringSettings
 from stockade.models import Session, SigningKey
 
@@ -81,33 +82,34 @@ def end_sessions(kid: str) -> int:
     """End the sessions whose current refresh token this key made; returns how many.
 
     One statement, however many they are. The state need not be told of each: with the key's row the world's epoch
-    moves, and every worker reads every session again. Call it in the transaction that revokes the key.
+    moves, and every worker reads every session again. Call it in the transaction that revokes the key, which has begun
+    with `hold_sessions`.
     """
-    using = router.db_for_write(Session)
-    rows = Session.objects.using(using)
-    _hold_writers(using)
+    rows = Session.objects.using(router.db_for_write(Session))
     return rows.filter(kid=kid, ended_at=None).update(
         ended_at=clock.now_datetime(), end_reason="key_compromised"
     )
 
 
-def _hold_writers(using: str) -> None:
+def hold_sessions() -> None:
     """Wait for whoever is writing a session, and have others wait until this transaction ends.
 
     A login or a refresh that has chosen the key already would else write it into its row after these were looked
     through. It looks at the key once more after it has written (`is_gone`): either we see its row, or it sees ours.
     On SQLite there is one writer at a time anyhow.
     """
-    connection: Any = connections[using]
+    connection: Any = connections[router.db_for_write(Session)]
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         table = connection.ops.quote_name(Session._meta.db_table)
         with connection.cursor() as cursor:
-            # Bounded: while we wait, everybody who wants to write a session waits behind us.
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_WAIT])
+            # Bounded: while we wait, everybody who wants to write a session waits behind us. Neither of these takes a
+            # snapshot, so that what comes after them sees what was waited for under REPEATABLE READ as well.
+            cursor.execute(f"SET LOCAL lock_timeout = '{_WAIT}'")
             cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def is_gone(kid: str) -> bool:
     """Whether a key is revoked or retired, as SQL has it now. Ask in the transaction that has written its id."""
-    rows = SigningKey.objects.using(router.db_for_write(SigningKey))
-    return rows.filter(pk=kid, state__in=(State.RETIRED, State.REVOKED)).exists()
+    using = router.db_for_write(SigningKey)
+    rows = SigningKey.objects.using(using).filter(pk=kid, state__in=(State.RETIRED, State.REVOKED))
+    return aside(rows.exists) if snapshot_is_old(using) else rows.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stockade.core import clock
 from stockade.keyring.conf import wanted_algorithm
-from stockade.keyring.needs import StillNeeded, end_sessions, need
+from stockade.keyring.needs import StillNeeded, end_sessions, hold_sessions, need
 from stockade.keyring.rows import State, alone, create, drop, living, settle, withdraw
 from stockade.models import SigningKey
 
@@ -45,7 +45,7 @@ def retire(kid: str, *, compromised: bool = False) -> None:
                 raise StillNeeded(why.message, why.until)
             drop(using, row, "retired")
 
-    alone(change)
+    alone(change, hold_sessions if compromised else None)
 
 
 def _revoke(using: str, row: SigningKey) -> None:

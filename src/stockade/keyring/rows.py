@@ -25,15 +25,21 @@ State = SigningKey.State
 LOCK = "!keyring"  # a row of Epoch that is no epoch: whoever changes the keys holds it
 
 
-def alone(change: Callable[[str], T]) -> T:
+def alone(change: Callable[[str], T], first: Callable[[], None] | None = None) -> T:
     """Run `change(database)` in a transaction in which nobody else changes the keys; again if the database was busy.
 
     It begins with a write: on SQLite that takes the write lock at once, and a read that becomes a write fails there.
+
+    Args:
+        change: what is to be done.
+        first: takes what must be locked before the transaction looks at anything.
     """
     using = store.alias()
 
     def once() -> T:
         with transaction.atomic(using=using):
+            if first is not None:
+                first()
             rows = Epoch.objects.using(using)
             rows.bulk_create([Epoch(key=LOCK, changed_at=clock.now_datetime())], ignore_conflicts=True)
             rows.filter(key=LOCK).update(changed_at=clock.now_datetime())
