@@ -201,7 +201,16 @@ class LockoutAdmin(ReadOnly):
 class SigningKeyAdmin(ReadOnly):
     """The ring: public parts only."""
 
-    list_display = ("kid", "algorithm", "state", "created_at", "signs_from", "retired_at", "verifies_until")
+    list_display = (
+        "kid",
+        "algorithm",
+        "state",
+        "created_at",
+        "signs_from",
+        "stopped_at",
+        "verifies_until",
+        "retired_at",
+    )
     exclude = ("wrapped",)
 
 
