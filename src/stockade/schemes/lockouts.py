@@ -144,7 +144,7 @@ def _names(digests: Iterable[str]) -> dict[str, str]:
     if not wanted:
         return found
     rows = get_user_model()._default_manager.order_by("pk")
-    for name in rows.values_list(accounts.username_field(), flat=True)[:_MOST].iterator():
+    for name in rows.values_list(accounts.username_field(), flat=True)[:_MOST]:
         digest = accounts.account_key(str(name))
         if digest in wanted:
             found.setdefault(digest, str(name))

@@ -48,11 +48,6 @@ def is_session(key: bytes) -> bool:
 
 def ended() -> int:
     """The epoch of a session that ends now: greater than that of an earlier end, which a restored backup may undo."""
-    return floor()
-
-
-def floor() -> int:
-    """What an epoch that moves now is at least: microseconds."""
     return int(clock.now() * 1_000_000)
 
 
@@ -64,7 +59,7 @@ def bump(keys: Iterable[bytes], using: str) -> list[Pair]:
     """
     names = sorted({key.decode() for key in keys})  # one order for everybody, against deadlocks
     now = clock.now_datetime()
-    least = floor()
+    floor = int(clock.now() * 1_000_000)
     found: list[Pair] = []
     rows = Epoch.objects.using(using)
     for at in range(0, len(names), CHUNK):
@@ -72,7 +67,7 @@ def bump(keys: Iterable[bytes], using: str) -> list[Pair]:
         rows.bulk_create([Epoch(key=name, value=0, changed_at=now) for name in some], ignore_conflicts=True)
         if len(some) > 1:
             list(rows.select_for_update().filter(key__in=some).order_by("key").values_list("key"))
-        value = Case(When(value__lt=least, then=Value(least)), default=F("value") + 1)
+        value = Case(When(value__lt=floor, then=Value(floor)), default=F("value") + 1)
         rows.filter(key__in=some).update(value=value, changed_at=now)
         found += [
             (key.encode(), number) for key, number in rows.filter(key__in=some).values_list("key", "value")
@@ -116,13 +111,14 @@ def session_id(key: bytes) -> uuid.UUID | None:
 def recent(since: float) -> tuple[list[Pair], int]:
     """What a new state must know: epochs that moved and sessions that ended in the last `since` seconds; the world."""
     using = alias()
+    # Not by `iterator`: through PgBouncer in transaction mode a cursor of the server ends with its statement.
     moment = clock.now_datetime() - datetime.timedelta(seconds=since)
     moved = Epoch.objects.using(using).filter(
         Q(key__startswith=SUBJECT.decode(), changed_at__gte=moment) | Q(pk=LISTS.decode())
     )
-    pairs = [(key.encode(), value) for key, value in moved.values_list("key", "value").iterator()]
+    pairs = [(key.encode(), value) for key, value in moved.values_list("key", "value")]
     over, at = Session.objects.using(router.db_for_write(Session)).filter(ended_at__gte=moment), ended()
-    pairs += [(session_key(str(id)), at) for id in over.order_by().values_list("pk", flat=True).iterator()]
+    pairs += [(session_key(str(id)), at) for id in over.order_by().values_list("pk", flat=True)]
     world = Epoch.objects.using(using).filter(pk=WORLD.decode()).values_list("value", flat=True).first()
     return pairs, world or 0
 

@@ -193,7 +193,9 @@ def _entries(rows: QuerySet[ListEntry]) -> Iterable[Entry]:
     now = clock.now_datetime()
     columns = ("pk", "verb", "kind", "value", "expires_at")
     live = rows.filter(Q(expires_at=None) | Q(expires_at__gt=now))
-    for pk, verb, kind, value, expires in live.values_list(*columns).iterator():
+    for pk, verb, kind, value, expires in live.values_list(
+        *columns
+    ):  # no cursor of the server, see `epochs.recent`
         end = NEVER if expires is None else expires.timestamp()
         yield Entry(str(pk), verb == ListEntry.Verb.ALLOW, kind, value, end)
 
