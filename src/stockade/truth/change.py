@@ -108,35 +108,34 @@ class Change:
         try:
             pairs = again(move, self._home)
         except (DatabaseError, InterfaceError) as error:
-            # The change itself is committed, so workers are told of it. The mark stays, for the reconciler to move the
-            # rows; what it will write is greater.
-            _log.warning("a change was committed and its epoch could not be moved: %s", type(error).__name__)
-            self._token = secrets.token_bytes(8)
-            pairs = [(key, epochs.floor()) for key in self._keys]
-        self._publish(pairs)
+            self._leave(f"its epoch could not be moved: {type(error).__name__}")
+        else:
+            self._publish(pairs)
 
     def _publish(self, pairs: list[Pair]) -> None:
-        """Tell the state.
-
-        The mark stays where it was not told, and readers ask SQL until it is repaired. But the state may have been lost
-        and filled again between the mark and the commit: then nobody but this change knows, and it must not pass for
-        done.
-        """
-        self._untold = True
+        """Tell the state."""
         deadline = time.monotonic() + PATIENCE
-        while self._untold:
+        while True:
             try:
                 self._gate.publish(pairs, self._token)
-                self._untold = False
             except Unavailable as error:
                 if time.monotonic() < deadline:
                     time.sleep(_PAUSE)
                     continue
-                _log.warning("a change was committed and could not be published: %s", error.reason)
-                context = current.get()
-                if context is not None:
-                    context.untold = True
-                return
+                self._leave(f"could not be published: {error.reason}")
+            return
+
+    def _leave(self, why: str) -> None:
+        """It is committed, and nobody could be told.
+
+        The mark stays, and readers ask SQL until it is repaired. But the state may have been lost and filled again
+        between the mark and the commit: then nobody but this change knows, and it must not pass for done.
+        """
+        _log.warning("a change was committed and %s", why)
+        self._untold = True
+        context = current.get()
+        if context is not None:
+            context.untold = True
 
 
 def in_transaction(using: str) -> bool:
