@@ -7,6 +7,7 @@ import pytest
 from tests.linear.checker import check
 from tests.linear.history import FOREVER, Operation
 from tests.linear.model import DONE, GONE, NEEDED, REFUSED, START, Call, Kind, Specification, Token, reads
+from tests.servers import ROOT
 
 LEEWAY = 100
 SPECIFICATION = Specification(LEEWAY, slack=0)
@@ -180,3 +181,10 @@ def test_the_specification_allows(name: str) -> None:
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_the_specification_forbids(name: str) -> None:
     assert not linearizable(FORBIDDEN[name])
+
+
+def test_the_page_about_sessions_says_what_each_call_does_and_names_no_other() -> None:
+    page = (ROOT / "docs" / "explanation" / "sessions-and-tokens.md").read_text()
+    section = page.partition("## What concurrent refreshes see\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| ")]
+    assert rows == ["call", "---", *(kind.value for kind in Kind)]
