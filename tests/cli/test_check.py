@@ -396,6 +396,17 @@ def test_a_state_that_cannot_be_loaded_is_found(project: Any) -> None:
     assert "cannot be loaded" in found("stockade.D141")["what"]
 
 
+def test_an_operator_who_looks_at_another_server_is_told_so(
+    disk: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check()  # loads the state
+    with redis_server(folder=disk, options={"maxmemory": "64mb"}) as another:
+        monkeypatch.setenv("STOCKADE_CHECK_STATE_URL", another.url)
+        assert "another server" in found("stockade.D145")["what"]
+    monkeypatch.setenv("STOCKADE_CHECK_STATE_URL", server.url)
+    assert check()[0] == 0
+
+
 def test_a_state_of_one_process_is_found(project: Any) -> None:
     change(project, STATE="memory://")
     assert found("stockade.D142")["level"] == "error"

@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     Check("stockade.D142", state.one_process),
     Check("stockade.D143", state.one_host),
     Check("stockade.D144", state.room),
+    Check("stockade.D145", state.same),
     Check("stockade.D150", redis.version),
     Check("stockade.D151", redis.bounded),
     Check("stockade.D152", redis.persistence),

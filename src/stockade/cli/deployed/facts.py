@@ -114,16 +114,16 @@ class Facts:
         return self._asked[2]
 
     @cached_property
-    def loading(self) -> tuple[bool, str]:
-        """Whether the state was loaded before we looked, and why it could not be loaded; "" if it could."""
+    def loading(self) -> tuple[bytes, str]:
+        """The birth marker before we looked, b"" if there was none; and why none could be had, "" if it could."""
         try:
             marker = self.gate.ask((), ()).marker
             truth.ensure_loaded(self.gate, marker)
         except Unavailable as error:
-            return False, error.reason
+            return b"", error.reason
         except DatabaseError as error:
-            return False, _first_line(error)
-        return bool(marker), ""
+            return b"", _first_line(error)
+        return marker, ""
 
     @cached_property
     def database(self) -> DatabaseReport | str:

@@ -51,6 +51,19 @@ def loads(facts: Facts) -> Iterator[Fault]:
         yield note("The state was empty, new or restarted; it has been loaded from SQL.")
 
 
+def same(facts: Facts) -> Iterator[Fault]:
+    """STOCKADE_CHECK_STATE_URL, where it is set, leads to the state that requests use."""
+    if facts.state is None or isinstance(facts.database, str):
+        return
+    before, _ = facts.loading
+    if before and facts.state.marker != before:
+        yield error(
+            "STOCKADE_CHECK_STATE_URL leads to another server than STATE, or to another database of it.",
+            "What is said here of the state is said of that server.",
+            "Write the URL of STATE with another user and password, and nothing else changed.",
+        )
+
+
 def one_process(facts: Facts) -> Iterator[Fault]:
     """The state is one that many processes share."""
     if facts.state is not None and facts.state.kind == "memory":
