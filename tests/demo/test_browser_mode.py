@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,7 @@ def test_the_browser_keeps_the_cookies_as_they_were_meant(demo: Run, page: Page)
     assert len(found) == 2
     for name, cookie in found.items():
         assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "Strict")
+        assert 6.9 < (cookie["expires"] - time.time()) / 86400 < 7.1
         assert cookie["domain"] == "127.0.0.1", "of this host only: a leading dot would be a domain"
         assert cookie["path"] == ("/" if name.startswith("__Host-") else "/api/token/browser/")
         assert name.startswith(("__Host-", "__Secure-"))
