@@ -17,8 +17,9 @@ from typing import Any
 from tests.faults.changers import Changers, kinds
 from tests.faults.checker import check
 from tests.faults.controls import Controls
+from tests.faults.episode import await_service
 from tests.faults.history import History
-from tests.faults.run import arguments, await_service, end_in_order, state_of
+from tests.faults.run import arguments, end_in_order, state_of
 from tests.faults.stage import Stage, database_of, set_up, workers
 from tests.faults.world import administrator, populate
 
@@ -34,7 +35,7 @@ def run(state: str, database: str, seconds: float, seed: int) -> dict[str, Any]:
         settings, postgres = stack.enter_context(database_of(folder, database))
         url, _, needs = stack.enter_context(state_of(folder, state))
         stage = Stage(folder, Controls(folder / "controls"), settings, postgres, needs)
-        set_up(folder, settings, url, MAX_AGE)
+        set_up(folder, settings, url, PRINCIPAL_MAX_AGE=MAX_AGE)
         table = kinds(*administrator())
         history = History(seed)
         people, spare = populate(len(table) + 1, 2), populate(round(seconds * SPARE), 2)

@@ -102,11 +102,16 @@ def database_of(folder: Path, kind: str) -> Iterator[tuple[dict[str, Any], Postg
         yield server.settings("faults"), server
 
 
-def set_up(folder: Path, database: dict[str, Any], state: str, max_age: float = MAX_AGE) -> None:
-    """Django in this process, as the workers will have it, and the tables."""
+def set_up(folder: Path, database: dict[str, Any], state: str, **more: Any) -> None:
+    """Django in this process, as the workers will have it, and the tables.
+
+    Args:
+        more: settings of STOCKADE.
+    """
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.faults.project.settings"
     os.environ["FAULTS_DIR"] = str(folder)
-    os.environ["FAULTS_CONFIG"] = json.dumps({"database": database, "state": state, "max_age": max_age})
+    stockade = {"STATE": state, "PRINCIPAL_MAX_AGE": MAX_AGE, **more}
+    os.environ["FAULTS_CONFIG"] = json.dumps({"database": database, "stockade": stockade})
     import django
 
     django.setup()

@@ -35,9 +35,18 @@ def test_nothing_revoked_is_admitted_and_nobody_is_refused_while_parts_die(state
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("state", "database"), [*STAGES, ("valkey", "postgres")])
-def test_hours_of_faults_let_nothing_revoked_in(state: str, database: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "database", "away"),
+    [
+        ("lmdb", "sqlite", "refuse"),
+        ("redis", "postgres", "refuse"),
+        ("valkey", "postgres", "admit"),
+        ("sentinel", "sqlite", "refuse"),
+    ],
+)
+def test_hours_of_faults_let_nothing_revoked_in(state: str, database: str, away: str) -> None:
     seconds = float(os.environ.get("SOAK_SECONDS", "60"))
-    found = drive("run", "--state", state, "--database", database, "--revocations", "2000", seconds=seconds)
+    stage = ("--state", state, "--database", database, "--away", away)
+    found = drive("run", *stage, "--revocations", "2000", seconds=seconds)
     print(json.dumps(found, indent=1))
     assert found["revocations"] >= 2000, found

@@ -52,7 +52,6 @@ TEMPLATES = [
     }
 ]
 STOCKADE = {
-    "STATE": _config["state"],
     "EXEMPT": ["admin"],
     # Limits are charged, and never reached: a 429 would hide what is looked for.
     "LIMITS": dict.fromkeys(
@@ -61,8 +60,8 @@ STOCKADE = {
     ),
     # Clocks are set back and forth by up to 25 s: neither ends a token early, nor makes one of tomorrow.
     "JWT": {"ACCESS_LIFETIME": "2h", "CLOCK_SKEW": "60s"},
-    "PRINCIPAL_MAX_AGE": _config["max_age"],
     "EVENTS": {"SINKS": ["log"], "LOG": str(FOLDER / "security.log")},
+    **_config["stockade"],
 }
 REST_FRAMEWORK = {
     **stockade.drf.defaults(),
