@@ -20,6 +20,7 @@ from stockade.core.errors import Banned, InvalidCredential, TooMany, Unavailable
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.gate.conf import GateSettings
 from stockade.gate.headers import retry_after
+from stockade.gate.outage import Outage
 from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Leaf
@@ -70,6 +71,8 @@ class Engine:
         self._until = 0
         self._max_age = round(settings.principal_max_age * 1_000_000)
         self.remote = gate.remote
+        # A remote state tells of its absence itself; of one on this host the first request without an answer does.
+        self._outage = None if gate.remote else Outage(gate.url.partition("://")[0])
         self._admits = load(GateSettings).state_away == "admit"
 
     # -- step 1 ------------------------------------------------------------------------------------------------
@@ -195,8 +198,11 @@ class Engine:
         entry = exchange.entry
         leaf = exchange.leaf
         now = clock.ticks()
-        if given is None and lists.current().guarded:
-            self._turn_away(self._asked(exchange))
+        before = None
+        if given is None:
+            before = lists.current()
+            if before.guarded:
+                self._turn_away(self._asked(exchange))
         if entry is None:
             if leaf is not None and leaf.probe:
                 return False  # a process answers while its state is away
@@ -206,7 +212,7 @@ class Engine:
             if not verdict.marker:
                 exchange.plan = NOTHING
             copy = lists.current()
-            if verdict.lists != copy.epoch or now >= copy.until or copy.guarded:
+            if verdict.lists != copy.epoch or now >= copy.until or (copy.guarded and copy is not before):
                 self._keep_out(self._asked(exchange), verdict, plan.charges)
             if verdict.refused >= 0:
                 raise self._too_many(plan.charges, verdict)
@@ -232,7 +238,7 @@ class Engine:
             exchange.plan = NOTHING
         exchange.verdict = verdict
         copy = lists.current()
-        if verdict.lists != copy.epoch or now >= copy.until or copy.guarded:
+        if verdict.lists != copy.epoch or now >= copy.until or (copy.guarded and copy is not before):
             self._keep_out(self._asked(exchange), verdict, known.charges)
         if verdict.refused >= 0:
             raise self._too_many(known.charges, verdict)
@@ -439,6 +445,8 @@ class Engine:
                 verdict = self._again(epochs, charges, verdict)
         except Unavailable as error:
             verdict = self._without(epochs, error)
+        if self._outage is not None and self._outage.away and verdict.marker:
+            self._outage.end()
         if verdict.world != self._world:  # before anything is verified, also by a view: keys may have gone
             truth.follow(self.gate, verdict.world)
             self._world = _UNKNOWN if verdict.world == DIRTY else verdict.world
@@ -456,6 +464,8 @@ class Engine:
         Raises:
             Unavailable: it does not, as it is by default. NeedsThread: SQL may not be asked here.
         """
+        if self._outage is not None:
+            self._outage.begin(error.reason or "")
         if not self._admits:
             raise error
         if in_event_loop():
