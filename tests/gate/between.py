@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 
@@ -16,6 +17,7 @@ class Between:
         port: where it listens.
         cut_after: bytes of the next answer that are let through before the connection is cut; -1 for all.
         swallow: whether answers are thrown away.
+        hold: seconds for which the next answer is held back.
         connections: how many were made.
     """
 
@@ -25,6 +27,7 @@ class Between:
         self.port = int(self._listener.getsockname()[1])
         self.cut_after = -1
         self.swallow = False
+        self.hold = 0.0
         self.connections = 0
         self._open: list[socket.socket] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -56,6 +59,9 @@ class Between:
                         return
                     if self.swallow:
                         continue
+                    if self.hold:
+                        seconds, self.hold = self.hold, 0.0
+                        time.sleep(seconds)
                     if self.cut_after >= 0:
                         cut, self.cut_after = self.cut_after, -1
                         near.sendall(data[:cut])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from stockade.gate.keys import limit_key, session_key, subject_key
 from stockade.gate.protocol import DIRTY, Charge, Limit, owner_of
 from stockade.gate.redis.address import parse
 from stockade.gate.redis.gate import RedisGate
+from stockade.gate.redis.master import Master
 from stockade.testing import CapturedEvents
 from tests.gate.between import Between, between
 from tests.gate.conftest import SERVERS, wait_for
@@ -26,7 +28,7 @@ from tests.state_servers import Server, redis_server
 
 MANY = Limit("many", 100, 60 * SECOND)
 SHORT = Limit("short", 3, SECOND // 5)
-ALICE = subject_key("alice")
+ALICE, BOB = subject_key("alice"), subject_key("bob")
 ONE = b"writer-1"
 
 
@@ -239,10 +241,52 @@ def test_scripts_that_the_server_forgot_are_loaded_again(
     assert gate.ask((ALICE,), charge()).epochs == (2,)
 
 
+class Interrupted(Exception):
+    """Raised by a signal's handler, as Celery's and gunicorn's time limits are."""
+
+
+def test_a_question_that_a_signal_interrupts_does_not_leave_its_answer_to_the_next(
+    redis: Server, connect: Callable[..., RedisGate]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    with between(redis.port) as way:
+        gate = connect(f"redis://127.0.0.1:{way.port}/0", timeout=5)
+        gate.load([(ALICE, 7), (BOB, 9)], 1)
+        way.hold = 0.3
+        before = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(Interrupted):
+                gate.ask((ALICE,), ())
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert gate.ask((BOB,), ()).epochs == (9,)
+        assert gate.ask((ALICE,), ()).epochs == (7,)
+
+
+def test_a_refund_whose_answer_is_lost_is_not_given_twice(
+    redis: Server, connect: Callable[..., RedisGate]
+) -> None:
+    with between(redis.port) as way:
+        gate = connect(f"redis://127.0.0.1:{way.port}/0")
+        day = Limit("day", 100, 86_400 * SECOND)
+        at = [gate.ask((), charge(day)).at for _ in range(5)][-1]
+        way.cut_after = 1
+        with pytest.raises(Unavailable):
+            gate.refund(charge(day), at)
+        until_answered(gate)
+        assert gate.usage()[0].used == 4
+
+
 # -- room ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_server_refuses_and_forgets_nothing(server: Server, connect: Callable[..., RedisGate]) -> None:
+def test_a_full_server_refuses_and_forgets_nothing(
+    server: Server, connect: Callable[..., RedisGate], captured_events: CapturedEvents
+) -> None:
     gate = connect(server.url)
     gate.load([(ALICE, 7)], 3)
     gate.ask((), charge())
@@ -254,6 +298,10 @@ def test_a_full_server_refuses_and_forgets_nothing(server: Server, connect: Call
             gate.ask((ALICE,), both)
         with pytest.raises(Unavailable):
             gate.mark([ALICE], ONE)
+        with pytest.raises(Unavailable):
+            gate.ask((ALICE,), ())  # a server that cannot be told of a revocation does not answer either
+    assert len(captured_events.of(Event.STATE_AWAY)) == 1
+    assert not captured_events.of(Event.STATE_BACK)
     server.run("CONFIG", "SET", "maxmemory", "0")
     until_answered(gate)
     verdict = gate.ask((ALICE,), ())
@@ -338,6 +386,23 @@ def test_a_revocation_is_told_only_when_a_replica_has_it(
         until_answered(gate)
         gate.publish([(ALICE, 5)], ONE)  # one server alone has nobody to confirm
         assert gate.ask((ALICE,), ()).epochs == (5,)
+
+
+def test_a_master_that_may_not_write_does_not_answer_from_what_it_knew(
+    redis: Server, connect: Callable[..., RedisGate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off from its replicas it may have a successor that was told of revocations."""
+    monkeypatch.setattr(Master, "place", lambda self, *, anew=False: ("127.0.0.1", redis.port))
+    gate = connect("redis+sentinel://127.0.0.1:1/main/0")
+    connect(redis.url).load([(ALICE, 7)], 1)
+    assert gate.ask((ALICE,), ()).epochs == (7,)
+    redis.run("CONFIG", "SET", "min-replicas-to-write", "1")
+    for charges in ((), charge()):
+        with pytest.raises(Unavailable) as caught:
+            gate.ask((ALICE,), charges)
+        assert "NOREPLICAS" in str(caught.value.reason)
+    redis.run("CONFIG", "SET", "min-replicas-to-write", "0")
+    assert gate.ask((ALICE,), ()).epochs == (7,)
 
 
 # -- ways to connect -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import secrets
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -17,13 +17,13 @@ from stockade.core import clock
 from stockade.core.errors import Unavailable
 from stockade.gate import forks, host, records, windows
 from stockade.gate.keys import LIMIT, SESSION, SUBJECT, check_epoch_key, check_limit_key
+from stockade.gate.outage import Outage
 from stockade.gate.protocol import LISTS, NOBODY, WORLD, Charge, Mark, StateReport, Usage, Verdict
 from stockade.gate.redis import asking, report, scripts
 from stockade.gate.redis.address import Address
-from stockade.gate.redis.line import Broken, Line, Refused, pack
+from stockade.gate.redis.line import Broken, Line, Refused, facts, pack
 from stockade.gate.redis.loop import Stream, Streams
 from stockade.gate.redis.master import Master
-from stockade.gate.redis.outage import Outage
 from stockade.gate.redis.scripts import Script
 
 _BIRTH, _INDEX, _LOADER = b"b", b"m", b"n"
@@ -32,7 +32,13 @@ OWN = frozenset(
 )  # what keys of ours begin with
 _CHUNK = 500  # keys of one script: Redis does nothing else meanwhile
 DAY = 86_400_000_000
-_WHOLE = ("OOM", "BUSY", "NOSCRIPT")  # errors after which the connection is as good as before
+_WHOLE = (
+    "OOM",
+    "BUSY",
+    "NOSCRIPT",
+    "NOREPLICAS",
+    "MISCONF",
+)  # errors after which the connection is as good as before
 TIMEOUT = 1.0  # seconds
 _LOADING = 2_000  # milliseconds after which a loader that says nothing more is taken for dead
 
@@ -120,7 +126,12 @@ class RedisGate:
         return self._reading.verdict(answer, len(epochs), stream.tag)
 
     async def _stream(self) -> Stream:
-        found = self._streams.known(await self._place_async())
+        try:
+            found = self._streams.known(await self._place_async())
+        except Broken:
+            found = self._streams.last()  # as in `_line`
+            if found is None:
+                raise
         if found is None:
             self.outage.admit()
             found = await self._streams.get(await self._place_async(anew=self.outage.away))
@@ -214,6 +225,17 @@ class RedisGate:
         self.outage.end()
         return answer
 
+    def _once(self, packed: bytes) -> None:
+        """A command that must not run twice: where its answer is lost it is not sent again."""
+        line = self._line()
+        try:
+            line.call(packed)
+        except Broken as error:
+            self._drop(line)
+            raise self.outage.begin(str(error)) from None
+        except Refused as error:  # it did not run
+            self._again(packed, line, error)
+
     def _run(self, script: Script, keys: list[bytes], *arguments: bytes) -> Any:
         return self._call(pack(b"EVALSHA", script.sha, b"%d" % len(keys), *keys, *arguments))
 
@@ -249,16 +271,29 @@ class RedisGate:
             self._change(b"publish", [key for key, _ in some], token, *self._keep, *numbers)
 
     def _confirm(self) -> None:
-        """Have a replica confirm what was written, where there are replicas: an isolated master gets no answer."""
+        """Make sure that this is the master which others ask, where there may be another.
+
+        A replica confirms it, which an isolated master has none of; or the Sentinels, asked after the write. What is
+        lost in a fail-over later than that is loaded from SQL, like everything else.
+        """
         line = self._line()
-        if not line.replicas:
+        replicas = int(facts(self._call(pack(b"INFO", b"replication"))).get("connected_slaves", 0))
+        if replicas:
+            within = max(1, round(self._timeout * 500))
+            if self._call(pack(b"WAIT", b"1", b"%d" % within)) >= 1:
+                return
+        elif self._master is None:
             return
-        within = max(1, round(self._timeout * 500))
-        if self._call(pack(b"WAIT", b"1", b"%d" % within)) >= 1:
-            return
+        reason = "no replica confirmed"
+        if self._master is not None:
+            try:
+                if self._master.place(anew=True) == line.place:
+                    return
+                reason = "it was written to a master of before"
+            except Broken as error:
+                reason = str(error)
         self._drop(line)
-        if self._line().replicas or self._master is not None:
-            raise self.outage.begin("no replica confirmed")
+        raise self.outage.begin(reason)
 
     def stale(self, older: int) -> list[Mark]:
         """Marks older than `older` microseconds or whose writer is dead: the reconciler bumps and publishes them."""
@@ -283,7 +318,8 @@ class RedisGate:
         finally:
             del self._mine.loader
             if mine:
-                self._run(scripts.LOADING, [_LOADER], name, b"")
+                with suppress(Unavailable):  # then it ends by itself
+                    self._run(scripts.LOADING, [_LOADER], name, b"")
 
     def load(self, epochs: Iterable[tuple[bytes, int]], world: int, owner: bytes = NOBODY) -> None:
         """Fill an empty state from SQL (each set if greater), then write a new birth marker, last."""
@@ -307,7 +343,13 @@ class RedisGate:
         for limit, key, cost in charges:
             check_limit_key(key)
             arguments.append(limit.packed + asking.cost_of(cost))
-        self._run(scripts.REFUND, [charge.key for charge in charges], b"%d" % at, self._time(), *arguments)
+        # Given back twice it would open a place that somebody else has taken.
+        keys = [charge.key for charge in charges]
+        self._once(
+            pack(
+                b"EVALSHA", scripts.REFUND.sha, b"%d" % len(keys), *keys, b"%d" % at, self._time(), *arguments
+            )
+        )
 
     def usage(self, prefix: bytes = b"") -> list[Usage]:
         """What is used of every limit whose key starts with `prefix`."""

@@ -111,7 +111,6 @@ class Line:
     Attributes:
         place: as given; a line to a server that is no longer the master is thrown away.
         tag: names this run of the server.
-        replicas: how many were connected when the line was made.
 
     Raises:
         Broken: it could not be made, or the server may not hold the state.
@@ -126,7 +125,6 @@ class Line:
         "_seconds",
         "_send",
         "place",
-        "replicas",
         "tag",
     )
 
@@ -142,7 +140,7 @@ class Line:
             self.close()
             raise Broken(f"no connection: {type(error).__name__}") from None
         sock = self._connection._sock  # noqa: SLF001 - the one thing that redis-py does not hand out
-        if address.tls:
+        if address.tls or type(sock).__module__ != "socket":  # gevent's have no other time-out
             sock.settimeout(seconds)
         else:
             # With a time-out of its own Python polls before each call, which costs 6 of 15 microseconds.
@@ -165,7 +163,6 @@ class Line:
             self.close()
             raise
         self.tag = tag_of(info)
-        self.replicas = int(info.get("connected_slaves", 0))
 
     def call(self, packed: bytes) -> Any:
         """Send a command and return its answer.
@@ -186,6 +183,10 @@ class Line:
             raise Broken(f"connection lost: {type(error).__name__}") from None
         except hiredis.HiredisError as error:
             raise Broken(f"no sense in the answer: {type(error).__name__}") from None
+        except BaseException:
+            # A signal's handler has raised here: the answer would be taken for that of the next question.
+            self.close()
+            raise
         if isinstance(answer, hiredis.ReplyError):
             raise Refused(str(answer).partition(" ")[0])
         return answer

@@ -178,6 +178,11 @@ class Streams:
             return None
         return stream
 
+    def last(self) -> Stream | None:
+        """This loop's stream, wherever it leads, if it is whole."""
+        stream = self._found.get(asyncio.get_running_loop())
+        return stream if stream is not None and stream.whole else None
+
     async def get(self, place: tuple[str, int] | None) -> Stream:
         """This loop's stream to `place`; the first who asks makes it, the others wait.
 

@@ -17,6 +17,7 @@ from stockade.gate.redis.line import Broken
 # How long an answer is believed. Sentinels need longer than this to notice that a master is gone and to name another
 # (down-after-milliseconds, then an election), so a line that was idle meanwhile is not used without asking again.
 FRESH = 1.0  # seconds
+PAUSE = 0.1  # seconds between two tries where none of them answered
 _TIMEOUT = 0.25  # seconds for one Sentinel
 
 
@@ -51,6 +52,7 @@ class Master:
         self._lock = threading.Lock()
         self._place: tuple[str, int] | None = None
         self._asked_at = float("-inf")
+        self._failed_at = float("-inf")
         self._sentinel = self._make()
 
     def _make(self) -> Sentinel:
@@ -72,10 +74,12 @@ class Master:
             if not anew and (found := self.fresh()) is not None:
                 return found  # another thread has asked meanwhile
             asked_at = time.monotonic()
+            if asked_at - self._failed_at < (PAUSE if anew else FRESH):
+                raise Broken("no Sentinel names a master")  # as another thread was told a moment ago
             try:
                 host, port = self._sentinel.discover_master(self._address.service)  # type: ignore[no-untyped-call]
             except (redis.RedisError, OSError) as error:
-                self._sentinel = self._make()
+                self._sentinel, self._failed_at = self._make(), time.monotonic()
                 raise Broken(f"no Sentinel names a master: {type(error).__name__}") from None
             self._place, self._asked_at = (str(host), int(port)), asked_at
             return self._place

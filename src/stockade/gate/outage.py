@@ -43,7 +43,7 @@ class Outage:
             self._retry_at = now + PAUSE
 
     def begin(self, reason: str) -> Unavailable:
-        """Take note of a failure; what to raise."""
+        """Take note of a failure; what to raise. `reason` is for the log: no secret is in it."""
         now = time.monotonic()
         with self._lock:
             first = self._since is None
