@@ -21,10 +21,12 @@ from stockade.gate.redis.address import parse
 from stockade.gate.redis.gate import RedisGate
 from stockade.gate.redis.master import Master
 from stockade.testing import CapturedEvents
+from tests.deploy.files import certificates
+from tests.deploy.stack import run_nginx
 from tests.gate.between import Between, between
 from tests.gate.conftest import SERVERS, wait_for
 from tests.gate.oracle import SECOND
-from tests.state_servers import Server, redis_server
+from tests.state_servers import Server, free_port, redis_server
 
 MANY = Limit("many", 100, 60 * SECOND)
 SHORT = Limit("short", 3, SECOND // 5)
@@ -587,3 +589,53 @@ def test_a_mark_of_this_host_is_dirty_for_every_connection(
     assert two.stale(3600 * SECOND) == []
     one.publish([(ALICE, 5)], ONE)
     assert two.ask((ALICE,), ()).epochs == (5,)
+
+
+# -- TLS -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls(redis: Server, folder: Path) -> Iterator[tuple[str, Path]]:
+    """The Redis behind a real TLS server: the place of that, and the folder with ca.pem."""
+    pki = certificates(folder)
+    port = free_port()
+    stream = f"""stream {{ server {{
+            listen 127.0.0.1:{port} ssl;
+            listen 127.0.0.2:{port} ssl;
+            ssl_certificate {pki}/server.pem;
+            ssl_certificate_key {pki}/server.key;
+            proxy_pass 127.0.0.1:{redis.port};
+    }} }}"""
+    with run_nginx(folder / "nginx", port, stream=stream):
+        yield f"127.0.0.1:{port}", pki
+
+
+def test_tls_and_a_certificate_that_is_verified(
+    tls: tuple[str, Path], redis: Server, connect: Callable[..., RedisGate]
+) -> None:
+    place, pki = tls
+    gate = connect(f"rediss://{place}/0?ca={pki}/ca.pem", timeout=5)
+    gate.load([(ALICE, 7)], 1)
+    assert gate.ask((ALICE,), charge()).epochs == (7,)
+    assert asyncio.run(gate.ask_async((ALICE,), charge())).epochs == (7,)
+    assert connect(redis.url).ask((ALICE,), ()).epochs == (7,)
+
+
+def test_a_server_whose_certificate_nobody_has_signed_is_told_nothing(
+    tls: tuple[str, Path], connect: Callable[..., RedisGate]
+) -> None:
+    """Whoever is on the way must not get the password, nor answer in the state's place."""
+    place, _ = tls
+    with pytest.raises(Unavailable):
+        connect(f"rediss://app:hunter2@{place}/0", timeout=5).ask((ALICE,), ())
+    with pytest.raises(Unavailable):
+        asyncio.run(connect(f"rediss://app:hunter2@{place}/0", timeout=5).ask_async((ALICE,), ()))
+
+
+def test_a_certificate_for_another_name_is_refused(
+    tls: tuple[str, Path], connect: Callable[..., RedisGate]
+) -> None:
+    place, pki = tls
+    elsewhere = place.replace("127.0.0.1", "127.0.0.2")
+    with pytest.raises(Unavailable):
+        connect(f"rediss://{elsewhere}/0?ca={pki}/ca.pem", timeout=5).ask((ALICE,), ())
