@@ -36,10 +36,19 @@ DATABASES = {
         "HOST": os.environ["MYPROJECT_DATABASE_HOST"],
         # With a pool there are no persistent connections beside it.
         "CONN_MAX_AGE": 0,
+        # A connection that died with the server is noticed before a request uses it.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             # One pool a worker. As many connections as a worker has threads, and one for what runs beside them;
-            # who gets none within `timeout` seconds answers 500 instead of hanging.
-            "pool": {"min_size": 1, "max_size": 4, "timeout": 5, "max_lifetime": 1800},
+            # who gets none within `timeout` seconds answers 503 instead of hanging. After an outage it connects again
+            # within `reconnect_timeout` seconds.
+            "pool": {
+                "min_size": 1,
+                "max_size": 4,
+                "timeout": 5,
+                "max_lifetime": 1800,
+                "reconnect_timeout": 2,
+            },
             # The name in the server's certificate is checked: without it anybody on the way could be the database.
             # libpq ignores both over a unix socket.
             "sslmode": "verify-full",
