@@ -102,7 +102,7 @@ def test_every_option_of_granian_is_one_that_granian_has() -> None:
 def test_every_maintenance_command_is_one_that_stockade_has() -> None:
     text = (DEPLOY / "systemd" / "myproject-maintenance.service").read_text()
     commands = [shlex.split(line) for line in units.values(text, "ExecStart")]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for program, *words in commands:
         assert program == "/srv/myproject/venv/bin/stockade"
         path = [word for word in words if not word.startswith("-")]
