@@ -33,7 +33,8 @@ class JWKSView(View):
             truth.follow(gate, gate.ask((), ()).world)
         # Makes the first key if there is none: a cached empty set would lack it when it signs its first token.
         keyring.ring().signer()
-        body = orjson.dumps(keyring.ring().jwks())
+        # Sorted: PostgreSQL gives a JSON object back in an order of its own, and the ETag is one for all workers.
+        body = orjson.dumps(keyring.ring().jwks(), option=orjson.OPT_SORT_KEYS)
         response = HttpResponse(body, content_type="application/jwk-set+json")
         response["Cache-Control"] = keyring.cache_control()
         etag = response["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
