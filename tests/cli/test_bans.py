@@ -19,15 +19,24 @@ from stockade.gate.registry import get_gate
 from stockade.models import ListEntry, SecurityEvent
 from stockade.schemes import attempts, login
 from tests.cli.test_commands import rows, run
+from tests.state_servers import redis_server
 
 PASSWORD = "correct horse battery"
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(params=["memory", "lmdb"], autouse=True)
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_server(folder=tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture(params=["memory", "lmdb", "redis"], autouse=True)
 def project(request: pytest.FixtureRequest, settings: Any, tmp_path: Any) -> Iterator[Any]:
-    state = "memory://" if request.param == "memory" else f"lmdb://{tmp_path}/state"
+    urls = {"memory": "memory://", "lmdb": f"lmdb://{tmp_path}/state"}
+    state = urls.get(request.param) or request.getfixturevalue("redis")
     settings.STOCKADE = {"STATE": state, "EVENTS": {"SINKS": ["database"]}}
+    get_gate().reset()
     get_gate().load((), 0)
     yield settings
     get_gate().reset()
