@@ -114,9 +114,18 @@ def _answered(
         if done & own:
             after.add((state, done & ~own))
             continue
+        tried = set()
         for each in writes:
-            if not done >> each & 1:
-                stack += [(new, done | 1 << each) for new in step(state, kept[each])]
+            call = kept[each]
+            if done >> each & 1 or (call.pending and call.call in tried):
+                continue
+            if call.pending:
+                # Nobody waits for it: that it happened and changed nothing explains no more than that it did not. And
+                # of several that ask the same any may stand for all.
+                tried.add(call.call)
+            stack += [
+                (new, done | 1 << each) for new in step(state, call) if not (call.pending and new == state)
+            ]
     return after
 
 

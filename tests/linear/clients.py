@@ -22,7 +22,7 @@ from tests.linear.board import Board, Known
 from tests.linear.history import FOREVER, Operation
 from tests.linear.model import DONE, GONE, NEEDED, REFUSED, Call, Kind, Token
 from tests.linear.served import LEEWAY, project
-from tests.linear.web import TIMEOUT, Answer, Client
+from tests.linear.web import TIMEOUT, UNSENT, Answer, Client
 
 SECOND = 1_000_000_000
 PASSWORD = "correct horse battery staple"
@@ -199,7 +199,9 @@ class _Client:
         return found
 
     def record(self, number: int, kind: Kind, about: Token | None, answer: object, found: Answer) -> None:
-        """Write a call down; `answer` is None where the status told nothing."""
+        """Write a call down, unless it was never made; `answer` is None where the status told nothing."""
+        if found.status == UNSENT:
+            return
         ended = FOREVER if answer is None else found.ended
         operation = Operation(Call(kind, about), answer, found.began, ended, self.index)  # type: ignore[arg-type]
         self.recorded.sessions.setdefault(number, []).append(operation)
@@ -208,7 +210,7 @@ class _Client:
         """What a status means; None if it may have happened or not."""
         if found.status in known:
             return known[found.status]
-        if found.status not in (0, 503):
+        if found.status not in (0, 503, UNSENT):
             self.recorded.odd.append(f"{what}: {found.status} {found.body}")
         return None
 
@@ -264,7 +266,7 @@ class _Client:
     def as_owner(self, user: int, method: str, path: str) -> Answer:
         """A request by the owner. If it was refused nothing was done: his own session has ended, or his key."""
         found = self.send(method, path, token=self.owner(user))
-        if found.status in (0, 401):
+        if found.status not in (200, 204, 404):
             self.owners.pop(user, None)
         return found
 

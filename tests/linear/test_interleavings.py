@@ -6,10 +6,13 @@ import json
 import os
 import random
 import shutil
+import signal
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,7 +95,7 @@ def workers(state: str, settings: Any, transactional_db: None) -> Iterator[serve
     """Real workers over the state and the test's database; this process shares both."""
     settings.STOCKADE = project(state)
     environment = {"DJANGO_SETTINGS_MODULE": "tests.linear.served", "STOCKADE_TEST_STATE": state}
-    options = ["--blocking-threads", str(THREADS)]
+    options = ["--blocking-threads", str(THREADS), "--respawn-failed-workers", "--respawn-interval", "0.2"]
     with servers.granian(
         "tests.linear.served:application", workers=WORKERS, options=options, env=environment
     ) as running:
@@ -181,6 +184,34 @@ def test_what_eight_processes_see_of_a_session_is_linearizable(
         assert tally.kinds[happened] > 0, happened
 
 
+@contextmanager
+def killing(server: servers.Server, every: float, draw: random.Random) -> Iterator[list[int]]:
+    """Kill a worker now and then, wherever it is; granian starts another. Gives the pids of those that died.
+
+    Only one that has served for a while: granian gives up if a worker dies while it starts.
+    """
+    over, killed = threading.Event(), []
+    seen: dict[int, float] = {}
+
+    def work() -> None:
+        while not over.wait(1):
+            now = time.monotonic()
+            children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+            seen.update({int(pid): now for pid in children if int(pid) not in seen})
+            ages = [now - seen[int(pid)] for pid in children]
+            if len(children) == WORKERS and min(ages) > every:
+                killed.append(int(draw.choice(children)))
+                os.kill(killed[-1], signal.SIGKILL)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
 @pytest.mark.soak
 def test_rounds_of_eight_processes_stay_linearizable(
     workers: servers.Server, state: str, tmp_path: Path, owners: None
@@ -188,9 +219,11 @@ def test_rounds_of_eight_processes_stay_linearizable(
     tally, seed = Tally(), seed_of_this_run()
     end = time.monotonic() + float(os.environ.get("SOAK_SECONDS", "60"))
     rounds = 0
-    while not rounds or time.monotonic() < end:
-        round_of(workers, state, tmp_path / f"board-{rounds}", seed + rounds, LONG, tally)
-        rounds += 1
-    print(f"{rounds} rounds from seed {seed}: {tally}")
+    with killing(workers, 12, random.Random(seed)) as killed:
+        while not rounds or time.monotonic() < end:
+            round_of(workers, state, tmp_path / f"board-{rounds}", seed + rounds, LONG, tally)
+            rounds += 1
+    print(f"{rounds} rounds from seed {seed}, {len(killed)} workers killed: {tally}")
+    assert killed
     for happened in ALL:
         assert tally.kinds[happened] > 0, happened

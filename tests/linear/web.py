@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 TIMEOUT = 20.0
+UNSENT = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Answer:
     """What came back, and when.
 
     Args:
-        status: of HTTP; 0 if nothing came back, or was waited for.
+        status: of HTTP; 0 if nothing came back, or was waited for; UNSENT if nobody was there to be asked.
         body: parsed JSON, or None.
         worker: the process that answered, or "".
         began, ended: nanoseconds of CLOCK_MONOTONIC around the exchange.
@@ -53,6 +54,12 @@ class Client:
         which = self._draw.randrange(len(self._connections))
         connection = self._connections[which]
         began = time.monotonic_ns()
+        if connection.sock is None:
+            try:
+                connection.connect()
+            except OSError:  # its worker was killed, and another is not there yet
+                time.sleep(0.01)
+                return Answer(UNSENT, None, "", began, time.monotonic_ns())
         try:
             connection.request(method, path, data, headers)
             connection.sock.settimeout(patience)
