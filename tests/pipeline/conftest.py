@@ -39,9 +39,8 @@ MIDDLEWARE = [
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What is marked `every_state` runs in memory and in a Redis; what each state does itself is in tests/gate."""
-    if "state_url" in metafunc.fixturenames:  # all, it is autouse
-        every = metafunc.definition.get_closest_marker("every_state") is not None
-        metafunc.parametrize("state_url", ["memory", "redis"] if every else ["memory"], indirect=True)
+    if metafunc.definition.get_closest_marker("every_state") is not None:
+        metafunc.parametrize("state_url", ["memory", "redis"], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +53,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def state_url(request: pytest.FixtureRequest) -> str:
     """STATE."""
-    return "memory://" if request.param == "memory" else str(request.getfixturevalue("redis_url"))
+    return "memory://" if getattr(request, "param", "memory") == "memory" else str(request.getfixturevalue("redis_url"))
 
 
 @pytest.fixture(autouse=True)

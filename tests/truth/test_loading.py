@@ -14,6 +14,7 @@ from django.db import connection
 from stockade import events, keyring, truth
 from stockade.core import clock
 from stockade.core.errors import Unavailable
+from stockade.gate.keys import session_key
 from stockade.gate.protocol import Gate
 from stockade.gate.registry import forget_gate, get_gate
 from stockade.models import Session
@@ -47,6 +48,22 @@ def marker(gate: Gate) -> bytes:
 
 
 class TestLoading:
+    def test_a_state_that_another_database_filled_is_filled_again(
+        self, empty: Gate, alice: User, session_of: Any
+    ) -> None:
+        """Two projects with one Redis: the other's state knows nothing of what was ended here."""
+        session = session_of(alice)
+        truth.end_sessions(alice)
+        empty.reset()
+        empty.load([], 1, b"them")
+        foreign = empty.ask((), ()).marker
+        marker = truth.ensure_loaded(empty, foreign)
+        assert marker != foreign
+        verdict = empty.ask((session_key(str(session.pk)),), ())
+        assert verdict.marker == marker
+        assert verdict.epochs[0] > 0
+        assert truth.ensure_loaded(empty, marker) == marker
+
     def test_what_was_ended_stays_ended(self, empty: Gate, alice: User, session_of: Any) -> None:
         truth.ensure_loaded(empty, b"")
         gone, kept = session_of(alice), session_of(alice)

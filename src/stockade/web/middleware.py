@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from stockade.core.context import RequestContext, current as current_context
 from stockade.core.errors import NotVisible, Refusal, Unavailable, Undecided
 from stockade.pipeline import registry as registries
-from stockade.pipeline.engine import NeedsThread
+from stockade.pipeline.asking import NeedsThread
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.mediation import undecided
 from stockade.pipeline.record import record, told
