@@ -53,7 +53,7 @@ def migrated(facts: Facts) -> Iterator[Fault]:
         return
     executor = MigrationExecutor(connections[alias()])
     targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "stockade"]
-    missing = [migration.name for migration, _ in executor.migration_plan(targets)]
+    missing = [f"{migration.app_label}.{migration.name}" for migration, _ in executor.migration_plan(targets)]
     if missing:
         yield error(
             f"Migrations are not applied: {', '.join(missing)}.",

@@ -22,6 +22,15 @@ SUPPORTED = {
     (6, 0): datetime.date(2027, 4, 30),
     (6, 1): datetime.date(2027, 12, 31),
 }
+# What to write for what Django's checks find, by the beginning of their ids.
+_REMEDIES = {
+    "security.W018": "Write DEBUG = False.",
+    "security.W009": 'Write SECRET_KEY = secret("DJANGO_SECRET_KEY"), from stockade.vault.',
+    "security.W020": 'Write the names that clients use: ALLOWED_HOSTS = ["api.example.org"].',
+    "security.W025": "Take the weak key out of SECRET_KEY_FALLBACKS.",
+    "security.W016": "Write CSRF_COOKIE_SECURE = True.",
+    "security.W01": "Write SESSION_COOKIE_SECURE = True.",
+}
 _WIDEST = {4: 8, 6: 32}  # a private network is no wider; a cloud's own is narrower
 
 
@@ -39,11 +48,8 @@ def django_settings(facts: Facts) -> Iterator[Fault]:
         csrf.check_csrf_cookie_secure,
     ):
         for found in look(None):
-            yield error(
-                f"{found.id}: {found.msg}",
-                "Django's own deployment check says so.",
-                found.hint or "See `manage.py check --deploy`.",
-            )
+            wanted = next((text for start, text in _REMEDIES.items() if str(found.id).startswith(start)), "")
+            yield error(f"{found.id}: {found.msg}", "Django's own deployment check says so.", wanted)
 
 
 def hosts(facts: Facts) -> Iterator[Fault]:

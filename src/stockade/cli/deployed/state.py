@@ -22,7 +22,7 @@ def answers(facts: Facts) -> Iterator[Fault]:
         )
         return
     trip = facts.state.round_trip
-    if trip is None:
+    if trip is None or facts.state.version is None:  # no server: there is no way to go
         yield note(f"The state ({facts.state.kind}) answers.")
         return
     yield note(
