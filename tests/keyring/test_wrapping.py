@@ -11,6 +11,7 @@ import pytest
 from stockade import keyring
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
+from stockade.keyring import store
 from stockade.keyring.wrapping import Wrapper
 from stockade.models import SigningKey
 
@@ -141,6 +142,30 @@ class TestWhenTheKeyChanges:
         clock.shift(61)
         assert keyring.ring().signer().kid == new
         assert keyring.ring().mac(old, b"p", b"m") is None
+
+    def test_what_was_unwrapped_once_is_not_unwrapped_again_and_goes_with_its_row(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """While something is under change every request reads the ring."""
+        calls: list[str] = []
+        unwrap = Wrapper.unwrap
+
+        def counted(wrapper: Wrapper, wrapped: bytes, kid: str, algorithm: str) -> bytes:
+            calls.append(kid)
+            return unwrap(wrapper, wrapped, kid, algorithm)
+
+        monkeypatch.setattr(Wrapper, "unwrap", counted)
+        old = keyring.ring().signer().kid
+        new = keyring.rotate(now=True)
+        keyring.ring()
+        calls.clear()
+        for _ in range(3):
+            keyring.forget()
+            assert keyring.ring().verifier(old) is not None
+        assert calls == []
+        keyring.retire(old, compromised=True)
+        keyring.ring()
+        assert [name.split(b"\0")[0].decode() for name in store._opened[1]] == [new]
 
     def test_a_lost_key_can_be_given_up(self, settings: Any) -> None:
         settings.SECRET_KEY = OLD

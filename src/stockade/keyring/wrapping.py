@@ -95,13 +95,21 @@ class Wrapper:
         return wrapped[: 1 + _NAME] == _VERSION + self._current.name
 
 
+_last: tuple[tuple[str, ...], Wrapper] | None = None
+
+
 def configured_wrapper() -> Wrapper:
-    """The wrapper as the settings have it now.
+    """The wrapper as the settings have it now; the same one for as long as they stay the same.
 
     Raises:
         ConfigurationError: see `wrapping_keys`.
     """
-    return Wrapper(wrapping_keys().all)
+    global _last
+    keys = wrapping_keys().all
+    found = _last
+    if found is None or found[0] != keys:
+        found = _last = (keys, Wrapper(keys))
+    return found[1]
 
 
 def _bound(kid: str, algorithm: str) -> bytes:
