@@ -144,6 +144,26 @@ def test_behind_a_proxy_that_says_https_the_origin_is_https(project: Any, browse
     assert browser.post(REFRESH, **{**forwarded, "HTTP_X_FORWARDED_PROTO": "http"}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("secure", "host", "origin", "status"),
+    [
+        (True, "testserver:443", "https://testserver", 200),
+        (False, "testserver:80", "http://testserver", 200),
+        (True, "TestServer", "https://testserver", 200),
+        (True, "testserver:8443", "https://testserver:8443", 200),
+        (True, "[::1]", "https://[::1]", 200),
+        (True, "testserver:80", "https://testserver", 403),
+        (True, "testserver:8443", "https://testserver", 403),
+        (True, "testserver", "https://testserver:8443", 403),
+    ],
+)
+def test_a_page_is_of_our_origin_by_scheme_host_and_port(
+    browser: Browser, secure: bool, host: str, origin: str, status: int
+) -> None:
+    browser.login()
+    assert browser.post(REFRESH, secure=secure, HTTP_HOST=host, HTTP_ORIGIN=origin).status_code == status
+
+
 def test_a_host_that_is_not_ours_is_nobodys_own() -> None:
     """DNS rebinding: the attacker's name leads to this machine, and both Origin and Host say it."""
     request = RequestFactory().post(

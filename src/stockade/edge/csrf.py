@@ -1,8 +1,8 @@
 """Was this request made by a page that may use our cookies? A header that no form can send, Origin, fetch metadata.
 
-OWASP's cheat sheet on cross-site request forgery names all three: a custom header, which a page of another origin may
-send only after a CORS preflight; the verification of Origin; and Sec-Fetch-Site, which no script can write (Fetch
-Metadata, W3C). Together they need neither a token nor a second request, and unlike a double submitted cookie a host
+OWASP's cheat sheet on cross-site request forgery names a custom header, which a page of another origin may send only
+after a CORS preflight, and the verification of Origin; W3C's Fetch Metadata adds Sec-Fetch-Site, in which the browser
+itself says how far away the sender is. No script can write the last two. Together they need neither a token nor a second request, and unlike a double submitted cookie a host
 beside ours cannot plant what they ask for. SameSite alone would not do: ports, and other hosts of the same site, are
 "same site" (RFC 6265bis section 5.2), and browsers that know nothing of it send the cookie with everything.
 """
@@ -56,9 +56,12 @@ def require_own_page(request: HttpRequest) -> None:
 
 def _own(request: HttpRequest) -> str:
     try:
-        return f"{request.scheme}://{request.get_host().lower()}"
+        host = request.get_host().lower()
     except DisallowedHost:
         return ""
+    # Some proxies write a port that browsers leave out (RFC 6454 section 6.1).
+    default = ":443" if request.scheme == "https" else ":80"
+    return f"{request.scheme}://{host.removesuffix(default)}"
 
 
 def _is_trusted(origin: str) -> bool:
