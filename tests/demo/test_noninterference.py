@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.test import Client
 
-from stockade import conf, issue
+from stockade import conf, issue, keyring
 from stockade.demo.articles.models import Article
 from stockade.gate.registry import get_gate
 
@@ -43,6 +43,7 @@ def project(settings: Any, db: None) -> Iterator[None]:
 
 @pytest.fixture
 def people() -> dict[str, User]:
+    keyring.ring().signer()  # made by one of the requests, it would be rolled back with it, and be another each time
     found = {}
     for name, group in [("alice", "Editors"), ("bob", "Editors"), ("carol", "Viewers")]:
         found[name] = User.objects.create_user(name, f"{name}@example.com", "x")
