@@ -535,6 +535,13 @@ def test_a_server_without_room_for_connections_is_found(disk: Path, project: Any
         assert "of 10 connections" in found("stockade.D156")["what"]
 
 
+def test_a_part_of_a_cluster_is_found(disk: Path, project: Any) -> None:
+    options = {"maxmemory": "64mb", "cluster-enabled": "yes", "cluster-config-file": "nodes-check.conf"}
+    with redis_server(folder=disk, options=options) as part:
+        change(project, STATE=part.url)
+        assert "Cluster" in found("stockade.D157")["what"]
+
+
 @pytest.mark.parametrize(
     ("version", "levels"),
     [("6.2.14", [Level.ERROR]), ("7.0.0", []), ("8.2.3", []), ("valkey 9.1.2", []),

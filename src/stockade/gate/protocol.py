@@ -167,6 +167,7 @@ class StateReport:
         version: of that server, as it writes it; with its name where it is not Redis.
         run: the id of that server's run.
         role: master or slave.
+        cluster: whether it is a part of a cluster.
         replicas: how many are connected.
         eviction: its maxmemory-policy.
         persistence: whether it writes its data to disk.
@@ -190,6 +191,7 @@ class StateReport:
     version: str | None = None
     run: str | None = None
     role: str | None = None
+    cluster: bool | None = None
     replicas: int | None = None
     eviction: str | None = None
     persistence: bool | None = None

@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     Check("stockade.D154", redis.encrypted),
     Check("stockade.D155", redis.password),
     Check("stockade.D156", redis.connections),
+    Check("stockade.D157", redis.cluster),
     Check("stockade.D170", failover.sentinels),
     Check("stockade.D171", failover.quorum),
     Check("stockade.D172", failover.replicas),

@@ -66,6 +66,16 @@ def role(facts: Facts) -> Iterator[Fault]:
         )
 
 
+def cluster(facts: Facts) -> Iterator[Fault]:
+    """The server stands alone, or with replicas: no Redis Cluster."""
+    if facts.state is not None and facts.state.cluster:
+        yield error(
+            "STATE leads to a part of a Redis Cluster.",
+            "A request is one script over keys of several slots, which a cluster refuses: 503 to every request.",
+            "Use one server with replicas and Sentinel: redis+sentinel://...",
+        )
+
+
 def encrypted(facts: Facts) -> Iterator[Fault]:
     """What goes to a Redis on another host is encrypted."""
     address = _address(facts)

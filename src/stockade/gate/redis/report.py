@@ -38,9 +38,7 @@ def make(line: Line, address: Address, own: Collection[bytes]) -> StateReport:
         trips.append(time.perf_counter() - before)
     name = info.get("server_name", "redis")
     version = info.get("valkey_version" if name == "valkey" else "redis_version", "")
-    marker = records.world(line.run(b"GET", WORLD))[0]
-    if not marker.startswith(line.tag):
-        marker = b""
+    marker = _marker(line)
     return StateReport(
         "redis",
         bool(marker),
@@ -54,6 +52,7 @@ def make(line: Line, address: Address, own: Collection[bytes]) -> StateReport:
         version=version if name == "redis" else f"{name} {version}",
         run=info["run_id"],
         role=info["role"],
+        cluster=info.get("cluster_enabled") == "1",
         replicas=int(info.get("connected_slaves", 0)),
         eviction=info["maxmemory_policy"],
         persistence=info.get("aof_enabled") == "1" or bool(_config(line, b"save")),
@@ -63,6 +62,14 @@ def make(line: Line, address: Address, own: Collection[bytes]) -> StateReport:
         round_trip=round(sorted(trips)[_TRIPS // 2] * 1_000_000),
         **(_sentinels(address) if address.service else {}),
     )
+
+
+def _marker(line: Line) -> bytes:
+    try:
+        marker = records.world(line.run(b"GET", WORLD))[0]
+    except Refused:  # a part of a cluster, which does not hold this key
+        return b""
+    return marker if marker.startswith(line.tag) else b""
 
 
 def _config(line: Line, name: bytes) -> str | None:
