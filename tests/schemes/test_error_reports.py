@@ -12,8 +12,10 @@ from django.core.signals import got_request_exception
 from django.test import AsyncClient, Client, RequestFactory
 from django.views.debug import ExceptionReporter
 
+from stockade.models import Session
 from stockade.schemes.hiding import hide
 from stockade.schemes.jwt import Pair, issue
+from tests.schemes import browsing, forge
 from tests.schemes.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +114,52 @@ def test_wherever_something_breaks_no_report_shows_a_credential(
     (page,) = reports.pages
     assert "something broke" in page
     assert [secret for secret in secrets_of(pair) if secret in page] == []
+
+
+BROWSER_POINTS = {
+    "the cookies": ("stockade.schemes.jwt.cookie._named", "refresh/"),
+    "a cookie's MAC": ("stockade.schemes.jwt.refresh._mac", "refresh/"),
+    "the session's row": ("stockade.schemes.jwt.redemption.read_row", "refresh/"),
+    "the next cookie": ("stockade.schemes.jwt.cookie._set", "refresh/"),
+    "its path": ("stockade.schemes.jwt.cookie.reverse", "refresh/"),
+    "the answer": ("stockade.drf.views.browser.Response", "refresh/"),
+    "logging out": ("stockade.truth.end_sessions", "revoke/"),
+    "clearing": ("stockade.schemes.jwt.cookie.clear", "revoke/"),
+    "the former session": ("stockade.schemes.jwt.cookie.truth.end_sessions", ""),
+    "a login's cookies": ("stockade.schemes.jwt.cookie.put", ""),
+    "a view elsewhere": ("stockade.drf.views.sessions.live", SESSIONS),
+}
+
+
+@pytest.mark.parametrize("point", BROWSER_POINTS)
+def test_wherever_something_breaks_no_report_shows_a_browsers_cookies(
+    point: str, alice: Any, project: Any, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django shows the cookies as well: those whose names say that they are secret it leaves out."""
+    configure(JWT={"REFRESH_COOKIE": browsing.NAME})
+    browser = browsing.Browser()
+    access = browser.login().json()["access"]
+    kept = [browser.token, browser.token.rsplit(".", 1)[1], browser.binding, access, PASSWORD]
+    target, path = BROWSER_POINTS[point]
+    browser.client.raise_request_exception = False
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("something broke")
+
+    monkeypatch.setattr(target, broken)
+    with Reports() as reports:
+        if path == SESSIONS:
+            answer = browser.client.get(path, headers={"authorization": f"Bearer {access}"})
+        elif path:
+            answer = browser.post(browsing.OBTAIN + path)
+        else:
+            answer = browser.login()
+    assert answer.status_code == 500
+    (page,) = reports.pages
+    assert "something broke" in page
+    made = Session.objects.exclude(pk=forge.claims_of(access)["sid"]).values_list("pk", flat=True)
+    assert all(id.hex not in page for id in made), "nor one that is on its way"
+    assert [secret for secret in kept if secret in page] == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,9 +2,10 @@
 
 OWASP's cheat sheet on cross-site request forgery names a custom header, which a page of another origin may send only
 after a CORS preflight, and the verification of Origin; W3C's Fetch Metadata adds Sec-Fetch-Site, in which the browser
-itself says how far away the sender is. No script can write the last two. Together they need neither a token nor a second request, and unlike a double submitted cookie a host
-beside ours cannot plant what they ask for. SameSite alone would not do: ports, and other hosts of the same site, are
-"same site" (RFC 6265bis section 5.2), and browsers that know nothing of it send the cookie with everything.
+itself says how far away the sender is. No script can write the last two. Together they need neither a token nor a
+second request, and unlike a double submitted cookie a host beside ours cannot plant what they ask for. SameSite alone
+would not do: ports, and other hosts of the same site, are "same site" (RFC 6265bis section 5.2), and browsers that know
+nothing of it send the cookie with everything.
 """
 
 from __future__ import annotations
