@@ -26,7 +26,7 @@ from stockade.schemes.jwt import JWTScheme
 from stockade.truth import loading
 from tests.databases.replica import ALIAS, Replica
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 OLD, NEW = "correct horse battery", "another horse battery"
 

@@ -25,7 +25,7 @@ from stockade.policy import Authenticated
 from stockade.schemes.jwt import issue
 from stockade.truth import loading
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(params=["repeatable_read", "serializable"])

@@ -10,7 +10,6 @@ import pytest
 from stockade.demo.attacks.client import Request, Target, bearer
 from tests.demo.runs import Run
 
-pytestmark = pytest.mark.both_databases
 LIST = "/api/articles/"
 
 

@@ -6,11 +6,8 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-import pytest
-
 from tests.demo.runs import Run, environment
 
-pytestmark = pytest.mark.both_databases
 BOUNDARY = "--- end of a line ---"
 STATUS = re.compile(r"# ([0-9][0-9 ]*): ")
 

@@ -14,7 +14,6 @@ from drf_spectacular.generators import SchemaGenerator
 from tests.pipeline.conftest import *  # noqa: F403 - the same project, users and tokens
 from tests.policy_app.models import Doc, Note
 
-pytestmark = pytest.mark.both_databases
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 

@@ -12,8 +12,6 @@ from django.db import connection, transaction
 
 from tests.servers import granian, run_processes
 
-pytestmark = pytest.mark.both_databases
-
 
 @pytest.mark.django_db
 def test_the_run_is_on_the_database_it_was_asked_for(database_vendor: str) -> None:

@@ -13,7 +13,7 @@ from stockade.models import SigningKey
 from tests.keyring.conftest import STOCKADE
 from tests.servers import run_processes
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def first_signer(index: int, atomic: bool) -> str:

@@ -36,7 +36,7 @@ SOAK = float(os.environ.get("SOAK_SECONDS", "60"))
 # One host, and many.
 SITES = [
     pytest.param("wsgi", "lmdb", id="wsgi-lmdb"),
-    pytest.param("asginl", "redis", id="asgi-redis", marks=pytest.mark.both_databases),
+    pytest.param("asginl", "redis", id="asgi-redis"),
 ]
 
 

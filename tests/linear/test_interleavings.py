@@ -31,7 +31,7 @@ from tests.linear.model import START, Call, Kind, Specification, Token, reads
 from tests.linear.served import LEEWAY, project
 from tests.state_servers import redis_server
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PROCESSES, WORKERS, THREADS = 8, 2, 4
 USERS = ("alice", "bob", "carol")

@@ -15,7 +15,7 @@ from stockade.policy import Policy
 from tests.policy import world
 from tests.policy_app.models import Doc
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 POLICIES = 20
 

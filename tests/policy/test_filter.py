@@ -30,7 +30,7 @@ from tests.policy import world
 from tests.policy.world import user_principal
 from tests.policy_app.models import Doc, DocProxy, Note, Project, Report
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 POLICIES: list[Policy] = [
     Owner("author"),

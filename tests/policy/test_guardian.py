@@ -18,7 +18,7 @@ from tests.policy.test_agreement import disagreement
 from tests.policy.world import user_principal
 from tests.policy_app.models import Doc, Project, Report
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 CHANGE = Granted("policy_app.change_doc")
 

@@ -11,7 +11,7 @@ from tests.policy import world
 from tests.policy.oracle import Unspoken, condition, truth
 from tests.policy_app.models import Doc
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("seed", range(100, 103))

@@ -16,7 +16,7 @@ from stockade.policy.logic import ANY, FALSE, TRUE, Bits
 from tests.policy import world
 from tests.policy.test_agreement import disagreement
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 

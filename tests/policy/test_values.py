@@ -23,7 +23,7 @@ from stockade.policy.where import statement
 from tests.policy.world import NOON
 from tests.policy_app.models import Doc, Note
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 class Title(models.TextChoices):

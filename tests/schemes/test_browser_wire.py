@@ -125,7 +125,6 @@ def test_the_headers_on_the_wire(server: servers.Server) -> None:
     assert all("Max-Age=0" in line for line in dead.headers.get_list("set-cookie"))
 
 
-@pytest.mark.both_databases
 def test_many_tabs_at_once_get_one_successor_from_all_workers(server: servers.Server) -> None:
     user("alice")
     obtained = log_in(server, "alice")
@@ -141,7 +140,6 @@ def test_many_tabs_at_once_get_one_successor_from_all_workers(server: servers.Se
         cookies[NAME] = token
 
 
-@pytest.mark.both_databases
 def test_logging_out_while_tabs_refresh_leaves_nothing_that_works(server: servers.Server) -> None:
     """Whichever comes first: when the logout has returned, no cookie and no access token holds."""
     user("alice")

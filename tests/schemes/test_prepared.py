@@ -16,8 +16,6 @@ from stockade.models import Session
 from stockade.schemes.jwt import issue
 from stockade.schemes.prepared import Prepared
 
-pytestmark = pytest.mark.both_databases
-
 NAMES = ("id", "ended_at", "expires_at", "claims", "user_id", "user__is_active", "user__groups__name")
 
 

@@ -17,7 +17,7 @@ from stockade.schemes.jwt import Pair, issue
 from tests.schemes.meeting import Party, meeting
 from tests.servers import run_processes
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS, PROCESSES, THREADS = 200, 4, 2
 Answers = list[tuple[int, str]]

@@ -12,7 +12,7 @@ from stockade.gate.protocol import Gate
 from stockade.models import SecurityEvent, Session
 from tests.truth.conftest import configuration, session, subject
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 USERS, SESSIONS = "/admin/auth/user/", "/admin/stockade/session/"
 
 

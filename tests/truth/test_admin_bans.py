@@ -16,7 +16,7 @@ from stockade.models import ListEntry, SecurityEvent
 from stockade.schemes import lockouts, login
 from tests.truth.conftest import configuration
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 BANS, LOCKOUTS = "/admin/stockade/listentry/", "/admin/stockade/lockout/"
 HERE = "127.0.0.1"
 

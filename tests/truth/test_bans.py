@@ -22,7 +22,7 @@ from stockade.models import ListEntry, Lockout, SecurityEvent
 from stockade.truth import bans
 from tests.truth.conftest import configuration
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

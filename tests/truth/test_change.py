@@ -19,7 +19,7 @@ from stockade.truth import change
 from tests.truth.conftest import session, subject, world
 
 KEY = subject_key("7")
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from stockade.truth import change
 from tests.servers import run_processes
 from tests.truth.conftest import configuration, session, session_epoch
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

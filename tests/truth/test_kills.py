@@ -15,7 +15,7 @@ import pytest
 from stockade.gate.protocol import DIRTY
 from tests.servers import ROOT, child_environment
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def nursery(directory: Path, *arguments: str) -> Any:

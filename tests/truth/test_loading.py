@@ -22,7 +22,7 @@ from stockade.truth import loading
 from tests.servers import run_processes
 from tests.truth.conftest import configuration, session, subject, world
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from stockade.testing import CapturedEvents, capture_events
 from stockade.truth import telling
 from tests.truth.conftest import configuration
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "correct horse battery"
 
 

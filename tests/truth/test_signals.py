@@ -21,7 +21,7 @@ from stockade.truth import signals
 from tests.servers import child_environment
 from tests.truth.conftest import session, subject, world
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Moved = Callable[[], bool]
 
