@@ -135,7 +135,10 @@ def test_a_session_that_was_ended_elsewhere_is_over_here(demo: Run, page: Page) 
     assert {name for name in cookies(page) if "refresh-token" in name} == set()
 
 
-def test_two_tabs_that_load_at_once_go_on_as_one_session(demo: Run, page: Page) -> None:
+@pytest.mark.parametrize("locks", [True, False], ids=["one after the other", "without Web Locks"])
+def test_two_tabs_that_load_at_once_go_on_as_one_session(demo: Run, page: Page, locks: bool) -> None:
+    if not locks:
+        page.context.add_init_script("Object.defineProperty(navigator, 'locks', {value: undefined})")
     log_in(demo, page)
     tabs = [page, page.context.new_page(), page.context.new_page()]
     seen = [sids(tab) for tab in tabs]
@@ -169,6 +172,16 @@ def test_a_logout_that_the_server_was_not_told_of_is_not_shown_as_one(demo: Run,
     is_logged_in(page, "alice")
     page.click("#logout")
     is_logged_in(page, "")
+
+
+def test_where_the_browser_cannot_keep_the_cookies_the_page_says_so(demo: Run, page: Page) -> None:
+    """Plain HTTP by another name than this machine's: `stockade demo --host 0.0.0.0`, seen from elsewhere."""
+    page.goto(demo.base_url)
+    page.wait_for_selector("#attacks article")
+    assert page.is_hidden("#plain")
+    page.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    page.reload()
+    page.wait_for_selector("#plain:visible")
 
 
 # -- a script of an attacker in the page (XSS) -------------------------------------------------------------------------
