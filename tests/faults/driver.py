@@ -17,11 +17,18 @@ def drive(module: str, *arguments: str, seconds: float) -> dict[str, Any]:
     Raises:
         AssertionError: there were violations, or no report; with the seed and the lines that show it.
     """
+    found = report(module, *arguments, seconds=seconds)
+    assert not found["problems"], "\n".join(found["problems"])
+    return found
+
+
+def report(module: str, *arguments: str, seconds: float, **environment: str) -> dict[str, Any]:
+    """The report of a run, whatever it says."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
         [sys.executable, "-m", f"tests.faults.{module}", *arguments, "--seconds", str(seconds)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -34,5 +41,4 @@ def drive(module: str, *arguments: str, seconds: float) -> dict[str, Any]:
             process.communicate(timeout=60)
     assert output, errors
     found: dict[str, Any] = json.loads(output)
-    assert not found["problems"], "\n".join(found["problems"])
     return found

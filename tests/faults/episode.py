@@ -40,7 +40,7 @@ def episode(stage: Stage, table: dict[str, Fault], seconds: float, seed: int) ->
         while number < len(rounds) or time.monotonic() - began < seconds:
             name = rounds[number] if number < len(rounds) else chance.choice(rounds)
             number += 1
-            time.sleep(chance.uniform(0.1, 0.4))
+            time.sleep(chance.uniform(0.05, 0.2))
             wait_for(lambda: table[name].ready(stage), f"the moment for {name}")  # noqa: B023 - called at once
             traffic.lay_down(client, chance, [sleepers.pop() for _ in range(min(ASLEEP, len(sleepers)))])
             moment = now()

@@ -16,7 +16,7 @@ from tests.faults.proxy import proxy_before
 from tests.faults.stage import Stage
 from tests.state_servers import Server, redis_server
 
-BUSY = (0.3, 1.5)  # seconds for which the server does nothing else: below and above the gate's patience
+BUSY = (0.3, 1.3)  # seconds for which the server does nothing else: below and above the gate's patience
 ROUNDS = 60_000_000  # of an empty loop in Lua, in about a second
 
 

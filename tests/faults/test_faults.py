@@ -8,7 +8,7 @@ import os
 import pytest
 
 from tests.faults import faults, faults_redis, faults_sentinel
-from tests.faults.driver import drive
+from tests.faults.driver import drive, report
 
 STAGES = [("lmdb", "sqlite"), ("redis", "postgres"), ("sentinel", "sqlite")]
 
@@ -32,6 +32,13 @@ def test_nothing_revoked_is_admitted_and_nobody_is_refused_while_parts_die(state
     # Else nothing was tried.
     assert found["revocations"] >= 10, found
     assert found["requests after their revocation"] >= 50, found
+
+
+@pytest.mark.soak
+def test_a_hole_is_found() -> None:
+    """Workers whose changes move no epoch: a driver that finds nothing wrong with them would find nothing at all."""
+    found = report("run", "--state", "lmdb", "--faults", "clocks step", seconds=4, FAULTS_HOLE="1")
+    assert "admitted after it was taken" in "\n".join(found["problems"])
 
 
 @pytest.mark.soak
