@@ -14,9 +14,9 @@ from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.test import Client
 
-from stockade.core import database
-from stockade.core.database import again, durably, is_passing
+from stockade import database
 from stockade.core.errors import Unavailable
+from stockade.database import again, durably, is_passing
 from stockade.web.translate import refusal_of
 
 

@@ -15,8 +15,7 @@ from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
-from stockade import keyring
-from stockade.core import database
+from stockade import database, keyring
 from stockade.core.errors import Unavailable
 from stockade.gate.registry import get_gate
 from stockade.models import SecurityEvent

@@ -14,9 +14,9 @@ from django.test import Client
 import stockade
 from stockade import keyring
 from stockade.core.credential import Credential
-from stockade.core.database import write_database
 from stockade.core.errors import InvalidCredential
 from stockade.core.principal import Kind, Principal
+from stockade.database import write_database
 from stockade.demo.articles.models import Article
 from stockade.gate.keys import session_key
 from stockade.gate.registry import get_gate

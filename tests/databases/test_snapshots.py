@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 import stockade
 from stockade import keyring
-from stockade.core.database import aside, snapshot_is_old
+from stockade.database import aside, snapshot_is_old
 from stockade.gate.keys import session_key
 from stockade.gate.registry import get_gate
 from stockade.models import Session

@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from stockade.conf import load as settings
 from stockade.core import clock
-from stockade.core.database import aside, snapshot_is_old
+from stockade.database import aside, snapshot_is_old
 from stockade.keyring.conf import KeyringSettings
 from stockade.models import Session, SigningKey
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from stockade.conf import load as settings
 from stockade.core import clock
-from stockade.core.database import again
+from stockade.database import again
 from stockade.events import Event, emit
 from stockade.keyring import store
 from stockade.keyring.conf import KeyringSettings

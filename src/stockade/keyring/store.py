@@ -11,8 +11,8 @@ from django.db import connections, router, transaction
 
 from stockade.conf import load as settings, on_change
 from stockade.core import clock
-from stockade.core.database import aside, snapshot_is_old
 from stockade.core.errors import ConfigurationError
+from stockade.database import aside, snapshot_is_old
 from stockade.keyring.conf import KeyringSettings
 from stockade.keyring.material import Material, unpack
 from stockade.keyring.ring import Entry, Ring

@@ -12,9 +12,9 @@ from stockade.core import clock
 from stockade.core.address import TrustedProxies, limit_key as address_key
 from stockade.core.context import RequestContext
 from stockade.core.credential import Credential
-from stockade.core.database import aside, snapshot_is_old, write_database
 from stockade.core.errors import InvalidCredential, Unavailable, Undeclared
 from stockade.core.principal import ANONYMOUS, Principal
+from stockade.database import aside, snapshot_is_old, write_database
 from stockade.gate.protocol import DIRTY, Gate, Verdict
 from stockade.pipeline.asking import Asking, NeedsThread, in_event_loop
 from stockade.pipeline.conf import PipelineSettings

@@ -8,8 +8,8 @@ from typing import TypeVar
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.http import HttpResponseBase
 
-from stockade.core.database import write_database
 from stockade.core.errors import Undecided
+from stockade.database import write_database
 from stockade.pipeline.exchange import Exchange
 
 R = TypeVar("R", bound=HttpResponseBase)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db.models import Model
 
-from stockade.core.database import write_database
 from stockade.core.errors import ConfigurationError
 from stockade.core.principal import Kind, Principal
+from stockade.database import write_database
 from stockade.policy.base import Policy
 from stockade.policy.logic import FALSE, TRUE, Bits
 

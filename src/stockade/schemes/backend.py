@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import PermissionDenied
 
-from stockade.core.database import pin, unpin
 from stockade.core.errors import LoginFailed
+from stockade.database import pin, unpin
 from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.schemes import accounts, banned, client, devices, login

@@ -15,8 +15,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from stockade.conf import load
 from stockade.core.credential import Credential
-from stockade.core.database import write_database
 from stockade.core.errors import LoginFailed
+from stockade.database import write_database
 from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.gate.lists import Hit

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, router
 
-from stockade.core.database import write_database
+from stockade.database import write_database
 
 
 class UserState(NamedTuple):

@@ -11,7 +11,7 @@ from django.db import router
 from stockade.conf import duration
 from stockade.core import clock
 from stockade.core.context import current
-from stockade.core.database import again
+from stockade.database import again
 from stockade.gate.lists import Entry
 from stockade.gate.protocol import LISTS
 from stockade.models import ListEntry

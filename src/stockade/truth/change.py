@@ -20,8 +20,8 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from stockade.core.context import current
-from stockade.core.database import again
 from stockade.core.errors import Unavailable
+from stockade.database import again
 from stockade.gate.protocol import Gate
 from stockade.gate.registry import get_gate
 from stockade.truth import epochs

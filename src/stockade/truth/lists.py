@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from stockade.conf import load, on_change
 from stockade.core import clock
-from stockade.core.database import aside, snapshot_is_old
+from stockade.database import aside, snapshot_is_old
 from stockade.core.errors import Banned
 from stockade.gate.conf import AddressSettings
 from stockade.gate.lists import NEVER, STATIC, Entry, Hit, Lists, covering

@@ -12,8 +12,8 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from stockade import keyring
-from stockade.core.database import aside, snapshot_is_old
 from stockade.core.errors import Unavailable
+from stockade.database import aside, snapshot_is_old
 from stockade.events import Event, emit
 from stockade.gate.protocol import DIRTY, Gate, owner_of
 from stockade.truth import epochs

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import router, transaction
 
 from stockade.core import clock
-from stockade.core.database import durably, is_open
+from stockade.database import durably, is_open
 from stockade.events import Event, emit
 from stockade.gate.keys import session_key
 from stockade.models import Session

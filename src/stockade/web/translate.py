@@ -7,8 +7,8 @@ from types import TracebackType
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, DataError, InterfaceError
 
-from stockade.core.database import is_passing
 from stockade.core.errors import BadRequest, InvalidCredential, Refusal, Unavailable
+from stockade.database import is_passing
 from stockade.schemes.deferral import is_gone
 
 _SQLITE_LIMITS = (

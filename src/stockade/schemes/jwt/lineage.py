@@ -14,8 +14,8 @@ from django.db import router
 from stockade import keyring
 from stockade.conf import load
 from stockade.core.credential import Credential
-from stockade.core.database import durably
 from stockade.core.errors import InvalidCredential, Unavailable
+from stockade.database import durably
 from stockade.models import Session
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import refresh, signing
@@ -134,7 +134,7 @@ def _make(row: Row, session: uuid.UUID, binding: str) -> str:
 
 
 def persist(change: Callable[[], T]) -> T:
-    """Run `change` as `core.database.durably` does, on the database of the sessions."""
+    """Run `change` as `stockade.database.durably` does, on the database of the sessions."""
     return durably(change, database())
 
 
