@@ -137,6 +137,7 @@ def test_a_key_is_retired_no_sooner_than_the_listing_says(alice: User) -> None:
     stockade.issue(alice)
     (old,) = rows("keyring", "list")
     assert old["retire_from"] is None
+    assert re.search(r"\tsigning\t\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\t", run("keyring", "list").stdout)
     refused = run("keyring", "retire", old["kid"])
     assert (refused.exit_code, "keyring rotate" in refused.stderr) == (1, True)
     run("keyring", "rotate", "--now")

@@ -33,7 +33,13 @@ def list_keys(format: Annotated[Format, FORMAT] = Format.TEXT) -> None:
     load_project()
     from stockade import keyring
 
-    rows = ({column: getattr(info, column) for column in _COLUMNS} for info in keyring.listing())
+    def cell(value: object) -> object:
+        short = format is Format.TEXT and isinstance(value, datetime.datetime)
+        return (
+            f"{value:%Y-%m-%d %H:%M:%S}" if short else value
+        )  # in UTC; with more, no terminal is wide enough
+
+    rows = ({column: cell(getattr(info, column)) for column in _COLUMNS} for info in keyring.listing())
     listing(rows, _COLUMNS, format, empty="No keys yet; the first token makes one.")
 
 
