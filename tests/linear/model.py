@@ -70,7 +70,8 @@ class Call(NamedTuple):
     about: Token | str | None = None
 
     def __repr__(self) -> str:
-        return f"{self.kind.value} {self.about or ''}".strip()
+        about = self.about if isinstance(self.about, Token) else (self.about or "")[:8]
+        return f"{self.kind.value} {about}".strip()
 
 
 REFUSED = "refused"  # 401
@@ -106,6 +107,13 @@ class State(NamedTuple):
     signer: str | None = None
     silent: frozenset[str] = frozenset()
     revoked: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        """What a person needs to follow a history: keys are as short as in tokens."""
+        over = "over" if self.ended else "live"
+        made = " to ".join(f"{moment / 1e6:.3f}" for moment in self.made)
+        gone = ", ".join(sorted(kid[:8] for kid in self.revoked)) or "none"
+        return f"{over}, {list(self.line)} (the last made {made}), {(self.signer or '?')[:8]} signs, revoked: {gone}"
 
 
 START = State()
