@@ -378,6 +378,34 @@ def test_a_list_that_is_long_is_read_aside_and_bites_at_once(
     lists.join()
 
 
+def test_of_a_long_list_what_sends_no_signal_bites_without_reading_all_of_it_every_time(
+    anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "LONG", 2)
+    ListEntry.objects.bulk_create([ListEntry(value=f"198.51.100.{n}") for n in range(9)])
+
+    def later(seconds: float) -> Any:
+        clock.shift(seconds)
+        response = anonymous.get("/public/")
+        lists.join()
+        return response
+
+    assert later(0).status_code == 200
+    assert later(25).status_code == 200
+    read = lists.current()
+    assert later(25).status_code == 200
+    assert lists.current() is read, "nothing was added or removed"
+    ListEntry.objects.bulk_create([ListEntry(value=HERE)])
+    later(25)
+    assert lists.current() is not read
+    assert banned(later(0))
+    ListEntry.objects.filter(value=HERE).update(value="198.51.100.99")  # in place
+    later(25)
+    assert banned(later(0))
+    later(100)  # five times as many as LONG are read in a hundred seconds
+    assert later(0).status_code == 200
+
+
 async def test_so_it_is_under_asgi(alice: User) -> None:
     token = (await sync_to_async(stockade.issue)(alice)).access
     client = AsyncClient(raise_request_exception=False)

@@ -83,7 +83,7 @@ class _Table:
 
 
 class Lists:
-    """Everything that is banned or allowed, as it was read under one epoch. Never changed: a new reading is a new one.
+    """Everything that is banned or allowed, as it was read under one epoch. A new reading is a new one.
 
     Args:
         entries: in any order; one that names no address is left out, and `broken` counts it.
