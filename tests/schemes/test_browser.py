@@ -312,7 +312,7 @@ def dead_session(browser: Browser, how: str, later: Callable[[float], None]) -> 
         browser.client.cookies[NAME] = "st_refresh.garbage"
 
 
-@pytest.mark.parametrize("how", ["ended", "expired", "password changed", "gone", "key revoked", "garbage"])
+@pytest.mark.parametrize("how", ["ended", "expired", "password changed", "gone", "garbage"])
 def test_a_dead_cookie_is_refused_and_cleared(
     browser: Browser, how: str, later: Callable[[float], None]
 ) -> None:
@@ -327,6 +327,16 @@ def test_a_dead_cookie_is_refused_and_cleared(
         # A browser replaces a cookie only by one of the same name, domain and path, and a __Host- or __Secure- one
         # only by one that is Secure.
         assert attributes(cleared) == set_with[name]
+
+
+def test_a_cookie_by_a_key_that_a_worker_does_not_know_is_refused_and_not_cleared(
+    browser: Browser, later: Callable[[float], None]
+) -> None:
+    """Of a key that signs since a moment ago, or of one that was revoked: the worker cannot tell, and has time."""
+    browser.login()
+    dead_session(browser, "key revoked", later)
+    answer = browser.post(REFRESH)
+    assert (answer.status_code, dict(answer.cookies)) == (401, {})
 
 
 def test_an_inactive_account_goes_on_when_it_is_active_again(browser: Browser) -> None:

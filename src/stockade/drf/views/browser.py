@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from rest_framework.request import Request
 
-# Refusals after which the same cookie may hold again: the account is activated, or another tab was faster.
-_NOT_FINAL = frozenset({"inactive", "refresh_changing"})
+# Refusals after which the same cookie may hold again: the account is activated, another tab was faster, or this worker
+# has not heard of a new key yet. (If the key was revoked instead, the cookie is dead and harmless.)
+_NOT_FINAL = frozenset({"inactive", "refresh_changing", "refresh_unknown_kid"})
 
 
 class BrowserObtainSerializer(ObtainSerializer):
