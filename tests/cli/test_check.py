@@ -536,7 +536,10 @@ def test_a_server_without_room_for_connections_is_found(disk: Path, project: Any
 
 
 def test_a_part_of_a_cluster_is_found(disk: Path, project: Any) -> None:
-    options = {"maxmemory": "64mb", "cluster-enabled": "yes", "cluster-config-file": "nodes-check.conf"}
+    options = {
+        "maxmemory": "64mb", "cluster-enabled": "yes", "cluster-config-file": "nodes-check.conf",
+        "cluster-port": str(free_port()),  # the default lies 10,000 higher, which may be no port
+    }  # fmt: skip
     with redis_server(folder=disk, options=options) as part:
         change(project, STATE=part.url)
         assert "Cluster" in found("stockade.D157")["what"]
