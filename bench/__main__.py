@@ -102,6 +102,8 @@ def bench(
                 console.print(load.REMEDY)
             runs = races.select(place.servers) if race and not only else []
             few = Place(folder, redis, postgres, 100)
+            repeat = (1, 2) if quick else (5, 25)
+            outcomes = races.run(runs, few, *repeat, status.update)
             load_plan = QUICK_LOAD if quick else FULL_LOAD
             found = report.Report(
                 facts,
@@ -109,8 +111,7 @@ def bench(
                 principals,
                 gc,
                 stats.evaluate(samples, samples[0]) if samples else [],
-                races.limits(runs, few, 1 if quick else 5, status.update),
-                races.refreshes(runs, few, 2 if quick else 25, status.update),
+                *outcomes,
                 load_plan,
                 _load(folder, server, principals, load_plan, status.update) if loaded else [],
             )

@@ -7,7 +7,9 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -20,6 +22,9 @@ from bench.worker import SETTLE
 
 SPARE = 60  # callers that no turn uses: for settling in, and for counting SQL
 ROOT = Path(__file__).resolve().parent.parent
+
+
+_numbering = threading.Lock()
 
 
 class WorkerError(RuntimeError):
@@ -108,8 +113,9 @@ def _own_database(redis: str, folder: Path) -> str:
     if not redis:
         return ""
     number = folder / "redis-database"
-    if not number.exists():
-        number.write_text(str(len(list(folder.parent.glob("*/redis-database")))))
+    with _numbering:  # workers get ready side by side
+        if not number.exists():
+            number.write_text(str(len(list(folder.parent.glob("*/redis-database")))))
     return f"{redis}/{number.read_text()}"
 
 
@@ -161,10 +167,9 @@ def measure(
     shuffle = random.Random(1)
     for sitting in range(plan.sittings):
         with ExitStack() as stack:
-            clients = []
-            for row in rows:
-                tell(f"sitting {sitting + 1} of {plan.sittings}: {row.name} gets ready")
-                clients.append(stack.enter_context(ready(row, place)))
+            tell(f"sitting {sitting + 1} of {plan.sittings}: {len(rows)} workers get ready")
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                clients = list(pool.map(stack.enter_context, [ready(row, place) for row in rows]))
             for sample in samples:
                 sample.rounds.append([])
             turns = list(zip(samples, clients, strict=True))

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -93,57 +94,70 @@ def select(servers: Set[str]) -> list[Race]:
     return [race for race in RACES if race.row.needs <= servers]
 
 
-def limits(
-    races: Sequence[Race], place: Place, repeat: int, tell: Callable[[str], None]
-) -> list[LimitOutcome]:
-    """Send `REQUESTS` at once through a limit of `LIMIT`, `repeat` times, each time as another caller."""
-    outcomes = []
+def run(
+    races: Sequence[Race], place: Place, limits: int, refreshes: int, tell: Callable[[str], None]
+) -> tuple[list[LimitOutcome], list[RefreshOutcome]]:
+    """Run each race.
+
+    Args:
+        races: as from `select`.
+        place: where the rows get their folders; nothing is pinned to a core.
+        limits: how often each limit is raced for, each time as another caller.
+        refreshes: how often a refresh token is, each time another one; where there are any.
+        tell: hears of progress.
+    """
+    for_limits, for_tokens = [], []
     for race in races:
-        outcome = LimitOutcome(race)
+        tell(f"{race.row.title}: workers get ready")
         with ExitStack() as stack:
-            clients = _start(stack, race, place, race.processes)
-            for turn in range(repeat):
-                tell(f"{race.row.title}: limit race {turn + 1} of {repeat}")
-                times, at = REQUESTS // (race.processes * race.threads), time.monotonic() + LEAD
-                for client in clients:
-                    client.send("hammer", turn, times, race.threads, at)
-                statuses: Counter[int] = Counter()
-                for client in clients:
-                    statuses.update(client.receive())
-                outcome.admitted.append(statuses.pop(200, 0))
-                outcome.other.update(statuses)
-        outcomes.append(outcome)
-    return outcomes
+            count = max(race.processes, REDEMPTIONS if race.refresh and refreshes else 0)
+            clients = _start(stack, race, place, count)
+            tell(f"{race.row.title}: limit race")
+            for_limits.append(_limits(race, clients[: race.processes], limits))
+            if race.refresh and refreshes:
+                tell(f"{race.row.title}: refresh race")
+                for_tokens.append(_refreshes(race, clients[:REDEMPTIONS], refreshes))
+    return for_limits, for_tokens
 
 
-def refreshes(
-    races: Sequence[Race], place: Place, repeat: int, tell: Callable[[str], None]
-) -> list[RefreshOutcome]:
-    """Redeem one refresh token in `REDEMPTIONS` processes at once, `repeat` times, each time another token."""
-    outcomes = []
-    for race in races:
-        if not race.refresh:
-            continue
-        outcome = RefreshOutcome(race)
-        with ExitStack() as stack:
-            clients = _start(stack, race, place, REDEMPTIONS)
-            for turn, token in enumerate(clients[0].call("refresh_tokens", repeat)):
-                tell(f"{race.row.title}: refresh race {turn + 1} of {repeat}")
-                at = time.monotonic() + LEAD
-                for client in clients:
-                    client.send("redeem", turn, token, race.refresh, at)
-                answers: list[Answer] = [client.receive() for client in clients]
-                fine = [json.loads(answer.body)["refresh"] for answer in answers if answer.status == 200]
-                outcome.distinct.append(len(set(fine)))
-                outcome.statuses.update(answer.status for answer in answers)
-        outcomes.append(outcome)
-    return outcomes
+def _limits(race: Race, clients: Sequence[Client], repeat: int) -> LimitOutcome:
+    """Send `REQUESTS` at once through a limit of `LIMIT`."""
+    outcome = LimitOutcome(race)
+    for turn in range(repeat):
+        times, at = REQUESTS // (race.processes * race.threads), time.monotonic() + LEAD
+        for client in clients:
+            client.send("hammer", turn, times, race.threads, at)
+        statuses: Counter[int] = Counter()
+        for client in clients:
+            statuses.update(client.receive())
+        outcome.admitted.append(statuses.pop(200, 0))
+        outcome.other.update(statuses)
+    return outcome
+
+
+def _refreshes(race: Race, clients: Sequence[Client], repeat: int) -> RefreshOutcome:
+    """Redeem one refresh token in `REDEMPTIONS` processes at once."""
+    outcome = RefreshOutcome(race)
+    for turn, token in enumerate(clients[0].call("refresh_tokens", repeat)):
+        at = time.monotonic() + LEAD
+        for client in clients:
+            client.send("redeem", turn, token, race.refresh, at)
+        answers: list[Answer] = [client.receive() for client in clients]
+        fine = [json.loads(answer.body)["refresh"] for answer in answers if answer.status == 200]
+        outcome.distinct.append(len(set(fine)))
+        outcome.statuses.update(answer.status for answer in answers)
+    return outcome
 
 
 def _start(stack: ExitStack, race: Race, place: Place, count: int) -> list[Client]:
     """That many workers of one row, on all cores, on one database."""
     free = replace(place, core=None)
-    clients = [stack.enter_context(Client(race.row, free)) for _ in range(count)]
-    for client in clients:  # one after the other: the first fills the database
-        client.call("seed")
+    with ThreadPoolExecutor(count) as pool:  # each waits for its worker to have loaded Django
+        starting = [pool.submit(stack.enter_context, Client(race.row, free)) for _ in range(count)]
+    first, *others = clients = [each.result() for each in starting]
+    first.call("seed")  # fills the database
+    for client in others:
+        client.send("seed")
+    for client in others:
+        client.receive()
     return clients

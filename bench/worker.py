@@ -47,8 +47,6 @@ class Worker:
         self.environ: dict[str, Any] = {}
         self.sent: list[tuple[bytes, bytes]] = []
         self.status = ""
-        if place.core is not None:
-            os.sched_setaffinity(0, {place.core})
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -80,7 +78,7 @@ class Worker:
         return len(self.issued)
 
     def warm(self) -> None:
-        """Let the worker see what it would have seen after a while."""
+        """Let the worker see what it would have seen after a while, then keep it on its core."""
         count = len(self.issued) if self.row.warmup is None else min(self.row.warmup, len(self.issued))
         # A cold worker has served requests, but not from these callers: the last SETTLE are spared for it.
         indexes = range(-SETTLE, 0) if self.row.cold else range(count)
@@ -92,6 +90,8 @@ class Worker:
             gc.disable()
         elif self.place.gc == "frozen":
             gc.freeze()
+        if self.place.core is not None:
+            os.sched_setaffinity(0, {self.place.core})
 
     def run(self, first: int, count: int) -> list[int]:
         """Time `count` requests of the principals from `first` on, each by its own clock, in nanoseconds."""
