@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -61,8 +62,8 @@ class Server:
 
     @property
     def socket_path(self) -> Path:
-        """Of the unix socket that it listens on as well."""
-        return self.folder / f"{self.port}.sock"
+        """Of the unix socket that it listens on as well: a path of 107 bytes at most, so it is not in `folder`."""
+        return Path(tempfile.gettempdir()) / f"stockade-{os.getpid()}-{self.port}.sock"
 
     @property
     def pid(self) -> int:
@@ -119,6 +120,7 @@ class Server:
             self._process.kill()
         if self._process is not None:
             self._process.wait()
+        self.socket_path.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """SIGSTOP: it holds its connections and answers nothing."""

@@ -627,9 +627,9 @@ def test_a_server_whose_certificate_nobody_has_signed_is_told_nothing(
     """Whoever is on the way must not get the password, nor answer in the state's place."""
     place, _ = tls
     with pytest.raises(Unavailable):
-        connect(f"rediss://app:hunter2@{place}/0", timeout=5).ask((ALICE,), ())
+        connect(f"rediss://{place}/0", timeout=5).ask((ALICE,), ())
     with pytest.raises(Unavailable):
-        asyncio.run(connect(f"rediss://app:hunter2@{place}/0", timeout=5).ask_async((ALICE,), ()))
+        asyncio.run(connect(f"rediss://{place}/0", timeout=5).ask_async((ALICE,), ()))
 
 
 def test_a_certificate_for_another_name_is_refused(

@@ -53,7 +53,11 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def state_url(request: pytest.FixtureRequest) -> str:
     """STATE."""
-    return "memory://" if getattr(request, "param", "memory") == "memory" else str(request.getfixturevalue("redis_url"))
+    return (
+        "memory://"
+        if getattr(request, "param", "memory") == "memory"
+        else str(request.getfixturevalue("redis_url"))
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,10 @@ from django.test import AsyncClient, Client
 
 import stockade
 from stockade import events
+from stockade.core.errors import Unavailable
 from stockade.gate.registry import get_gate
 from stockade.pipeline import registry as registries
+from stockade.schemes import attempts
 from stockade.web import Middleware
 from tests.state_servers import Server, redis_server
 
@@ -172,6 +174,12 @@ class TestAdmit:
         for password in ("correct horse battery", "wrong"):
             answer = anonymous.post("/api/token/", {**body, "password": password}, "application/json")
             assert answer.status_code == 503
+
+    def test_nobody_guesses_where_nobody_counts(self, server: Server) -> None:
+        server.kill()
+        attempts.reserve([("failed_auth", "192.0.2.1")], guess=False)
+        with pytest.raises(Unavailable):
+            attempts.reserve([("login", "alice")])
 
     def test_a_refresh_goes_on(self, server: Server, alice: User, anonymous: Client) -> None:
         pair = stockade.issue(alice)

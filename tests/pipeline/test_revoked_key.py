@@ -14,7 +14,8 @@ import stockade
 from stockade import keyring
 from stockade.core import clock
 from stockade.keyring import store
-from stockade.models import SigningKey
+from stockade.models import Session, SigningKey
+from stockade.schemes.jwt.scheme import JWTScheme
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.every_state]
 
@@ -32,6 +33,32 @@ def test_a_worker_that_has_not_heard_of_a_revoked_key_does_not_take_its_tokens(
         for _ in range(2):
             answer = anonymous.get("/private/", headers={"authorization": f"Bearer {token}"})
             assert answer.status_code == 401
+
+
+def test_a_key_that_is_revoked_while_its_token_is_verified_opens_nothing(
+    alice: User, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another process, after this one has looked at the ring and before it asks the state who the token is."""
+    assert anonymous.get("/private/").status_code == 401  # the worker is warm
+    token = stockade.issue(alice).access
+    stale = keyring.ring()
+    real, turns = JWTScheme.verify, []
+
+    def verify_and_revoke(self: JWTScheme, *arguments: Any) -> Any:
+        credential = real(self, *arguments)
+        if not turns:
+            turns.append(1)
+            forgotten = keyring.generation()
+            keyring.retire(stale.signer().kid, compromised=True)
+            store._ring, store._forgotten = stale, forgotten  # what this process would still have
+            # A thief makes tokens for whatever session he knows of, also one that rests on another key and lives on.
+            Session.objects.update(ended_at=None)
+        return credential
+
+    monkeypatch.setattr(JWTScheme, "verify", verify_and_revoke)
+    for _ in range(2):
+        answer = anonymous.get("/private/", headers={"authorization": f"Bearer {token}"})
+        assert answer.status_code == 401
 
 
 def test_a_token_that_a_worker_remembers_ends_with_its_key_as_it_does_elsewhere(
