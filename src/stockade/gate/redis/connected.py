@@ -88,6 +88,8 @@ class Connected:
             line = Line(self.address, place, self._timeout)
         except Broken as error:
             raise self.outage.begin(str(error)) from None
+        if self._master is not None:
+            self._master.heard()
         self._mine.line = line
         self._lines.add(line)
         return line

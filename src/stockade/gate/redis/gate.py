@@ -65,6 +65,8 @@ class RedisGate(Connected):
             answer = line.call(packed)
         except (Broken, Refused) as error:
             answer, line = self._again(packed, line, error)
+        if self._master is not None:
+            self._master.heard()
         if self.outage.away:
             self.outage.end()
         return self._reading.verdict(answer, len(epochs), line.tag)
@@ -93,6 +95,8 @@ class RedisGate(Connected):
             if stream is not None and error.code not in WHOLE:
                 stream.close()
             raise self.outage.begin(f"refused: {error.code}") from None
+        if self._master is not None:
+            self._master.heard()
         if self.outage.away:
             self.outage.end()
         return self._reading.verdict(answer, len(epochs), stream.tag)

@@ -53,7 +53,12 @@ class Master:
         self._place: tuple[str, int] | None = None
         self._asked_at = float("-inf")
         self._failed_at = float("-inf")
+        self._heard_at = float("-inf")
         self._sentinel = self._make()
+
+    def heard(self) -> None:
+        """The master has answered just now."""
+        self._heard_at = time.monotonic()
 
     def _make(self) -> Sentinel:
         options = sentinel_options(self._address)
@@ -85,8 +90,12 @@ class Master:
             return self._place
 
     def fresh(self) -> tuple[str, int] | None:
-        """The last answer, if it is still believed."""
-        return self._place if time.monotonic() - self._asked_at < FRESH else None
+        """The last answer, if it is still believed.
+
+        Not if the master has been silent for as long: one that was frozen, and wakes when another has been named,
+        answers what waits in its sockets by what it knew.
+        """
+        return self._place if time.monotonic() - min(self._asked_at, self._heard_at) < FRESH else None
 
     def after_fork(self) -> None:
         """In a child: neither the lock nor the connections are its own."""
