@@ -77,20 +77,25 @@ def traffic(state: str, interface: str, log: Log) -> Iterator[threading.Event]:
             assert not any(caller.is_alive() for caller in callers), server.output()
 
 
-def every(seconds: float, interval: float, change: Callable[[], None]) -> None:
-    """Make a change over and over for some seconds. Real time is the point here: it is what the waits wait for."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def every(seconds: float, interval: float, change: Callable[[], None], enough: Callable[[], bool]) -> None:
+    """Make a change over and over for some seconds, on a busy machine longer: until enough was seen.
+
+    Real time is the point here: it is what the waits wait for.
+    """
+    began = time.monotonic()
+    while time.monotonic() < began + seconds or not enough():
+        assert time.monotonic() < began + 4 * seconds + 40, "too little was seen"
         change()
         time.sleep(interval)
 
 
-def run(settings: Any, interface: str, state: str, waiting: float, at_once: float) -> tuple[Log, int]:
-    """The whole story; what was seen, and how many keys were revoked."""
+def run(settings: Any, interface: str, state: str, waiting: float, at_once: float) -> None:
+    """The whole story, and its judgement."""
     settings.STOCKADE = stockade(state)
     User.objects.create_user("alice", password="pass word")
     chance = random.Random(interface)
-    log, revocations = Log(), []
+    log = Log()
+    revocations: list[Revocation] = []
 
     def with_waits() -> None:
         """A timer on an impatient host: rotates, to another algorithm each time, and retires whatever it may."""
@@ -115,15 +120,25 @@ def run(settings: Any, interface: str, state: str, waiting: float, at_once: floa
             keyring.retire(kid, compromised=True)
             revocations.append(Revocation(kid, called, time.time()))
 
+    def rotated() -> bool:
+        """Keys of both algorithms have signed, one was retired, and others have verified with what they keep."""
+        kids = log.kids("call")
+        algorithms = {row.algorithm for row in SigningKey.objects.filter(pk__in=kids)}
+        retired = SigningKey.objects.filter(state="retired").exists()
+        return len(algorithms) == 2 and len(log.kids("refresh")) > 1 and retired and log.verified > 20
+
+    def alarmed() -> bool:
+        """Keys were revoked, and their tokens shown and refused."""
+        statuses = {request.status for request in log.requests}
+        return len(revocations) > 2 and len(log.kids("refresh")) > 3 and statuses >= {200, 401}
+
     with traffic(state, interface, log) as waits:
-        every(waiting, 0.1, with_waits)
-        assert SigningKey.objects.filter(state="retired").exists()
+        every(waiting, 0.1, with_waits, rotated)
         waits.clear()
-        every(at_once, 0.3, without)
+        every(at_once, 0.3, without, alarmed)
     assert log.problems == []
     assert log.unknown == []
     assert judge(log.requests, revocations) == []
-    return log, len(revocations)
 
 
 @pytest.mark.parametrize(("interface", "kind"), SITES)
@@ -131,17 +146,7 @@ def test_no_good_token_is_refused_and_no_compromised_one_admitted(
     settings: Any, interface: str, kind: str
 ) -> None:
     with a_state(kind) as state:
-        log, revoked = run(settings, interface, state, WAITS, AT_ONCE)
-    # It was a test: keys of both algorithms signed, tokens of all kinds were shown, keys were revoked.
-    algorithms = {row.kid: row.algorithm for row in SigningKey.objects.all()}
-    assert {algorithms[kid] for kid in log.kids("call")} == {"ES256", "EdDSA"}
-    assert len(log.kids("refresh")) > 3
-    assert revoked > 2
-    assert log.verified > 20
-    assert {request.what for request in log.requests} == {
-        "call", "verify", "check", "refresh", "refresh again",
-    }  # fmt: skip
-    assert {request.status for request in log.requests} == {200, 401}
+        run(settings, interface, state, WAITS, AT_ONCE)
 
 
 @pytest.mark.soak
