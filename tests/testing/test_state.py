@@ -41,6 +41,20 @@ def test_reset_asks_the_database_for_nothing_and_the_next_request_neither(
     assert captured_events.of(Event.STATE_LOST, Event.STATE_LOADED) == []
 
 
+@pytest.mark.django_db
+def test_reset_hides_no_ban_that_was_there_before():
+    """Written in setUpTestData, say: every test of the class must find it."""
+    assert statuses(1) == [200]
+    stockade.ban("127.0.0.1")
+    for _ in range(2):
+        reset()
+        assert statuses(1) == [403]
+        reset()
+    stockade.unban("127.0.0.1")
+    reset()
+    assert statuses(1) == [200]
+
+
 def test_reset_keeps_what_is_built_from_settings():
     statuses(1)
     before = registries.current(), get_gate()

@@ -45,6 +45,8 @@ def reset() -> None:
             gate.reset()
             # A new birth marker: workers drop what they remember. What a test revokes is written from here on.
             gate.load((), 0)
+            if (lists := sys.modules.get("stockade.truth.lists")) is not None:
+                lists.begin_empty()
 
 
 class stockade_settings(override_settings):  # noqa: N801 - named and used as Django's

@@ -33,6 +33,7 @@ LONG = 5_000  # entries; reading more takes so long that a request does not wait
 
 _current = Lists()
 _stamp = (-1, -1)  # of the table when a long list was read from it, see `_stamp_now`
+_suspected = _for_new_state = False  # see `begin_empty`
 _whole_until = 0  # the tick from which on all of it is read again
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
@@ -128,8 +129,37 @@ def judge(verdict: Verdict, who: Asked) -> None:
 
 def forget() -> None:
     """Drop the copy: the settings or the state are others now, or a test wants a clean start."""
-    global _current
-    _current = Lists()
+    global _current, _for_new_state
+    _current, _for_new_state = Lists(), False
+
+
+def suspect() -> None:
+    """Note that the table is not empty, or may not be; for `begin_empty`."""
+    global _suspected
+    _suspected = True
+
+
+def begin_empty() -> None:
+    """For `stockade.testing`: take the table for empty, as it is at the start of most tests, and ask no SQL for that.
+
+    Call it when the state was filled with nothing. It does nothing after an entry was seen or written, until a reading
+    finds the table empty again: a test's own bans may have been written before its state was emptied.
+    """
+    global _current, _for_new_state
+    if not _suspected:
+        settings = load(AddressSettings)
+        _current = Lists(
+            _static(settings), only_allowed=settings.only_allowed, epoch=0, until=clock.ticks() + _SOFT
+        )
+        _for_new_state = True
+
+
+def _another_state() -> None:
+    global _for_new_state
+    if _for_new_state:  # it is the one that the copy was made for
+        _for_new_state = False
+    else:
+        forget()
 
 
 def join(timeout: float = 10.0) -> None:
@@ -140,7 +170,7 @@ def join(timeout: float = 10.0) -> None:
 
 
 on_change(forget)
-on_world_change(forget)
+on_world_change(_another_state)
 
 
 # -- SQL ---------------------------------------------------------------------------------------------------------------
@@ -152,12 +182,13 @@ def _read(verdict: Verdict, stamp: tuple[int, int] = (-1, -1)) -> Lists:
     Args:
         stamp: of the table, taken before; what comes between is noticed later.
     """
-    global _current, _stamp, _whole_until
+    global _current, _stamp, _suspected, _whole_until
     read_at = clock.ticks()  # of this host: the verdict's time may be another's
     settings = load(AddressSettings)
-    rows = ListEntry.objects.using(_database())
+    entries = list(_entries(ListEntry.objects.using(_database()).order_by()))
+    _suspected = bool(entries)
     lists = Lists(
-        [*_static(settings), *_entries(rows.order_by())],
+        [*_static(settings), *entries],
         only_allowed=settings.only_allowed,
         epoch=verdict.lists,
         until=read_at + _SOFT,

@@ -19,7 +19,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from stockade.conf import configured
 from stockade.gate.protocol import LISTS, WORLD
 from stockade.models import ListEntry, Session, SigningKey
-from stockade.truth import epochs, telling
+from stockade.truth import epochs, lists, telling
 from stockade.truth.change import in_transaction, of_epochs
 from stockade.truth.links import Link, links_of, role_models
 from stockade.truth.pending import begin, finish, keep
@@ -291,6 +291,7 @@ def _end(instance: Session, using: str, tell: Later | None) -> None:
 def _entry_saves(instance: ListEntry, raw: bool, using: str, **_: Any) -> None:
     if raw:  # a fixture's row does not pass `save`
         instance.normalise()
+    lists.suspect()
     if configured():
         change = of_epochs([LISTS], using).begin()
         keep(instance, change, telling.of_entry(instance, using))
