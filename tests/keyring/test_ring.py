@@ -260,6 +260,7 @@ def test_a_row_that_a_database_writer_made_verifies_nothing() -> None:
     row.public_jwk = {**mine.as_dict(private=False), "kid": kid, "use": "sig", "alg": "ES256"}
     row.save()
     keyring.forget()
+    store._opened = (None, {})  # as a worker that starts now
     verifier = keyring.ring().verifier(kid)
     assert verifier is not None
     assert verifier.key.as_dict() != mine.as_dict(private=False)  # the open column decides nothing
