@@ -36,6 +36,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PROCESSES, WORKERS, THREADS = 8, 2, 4
 USERS = ("alice", "bob", "carol")
 BOUNDED, LONG = 7.0, 30.0  # seconds of traffic in a round
+SOME = ("refresh new", "refresh again", "refresh refused", "access done", "access refused", "rotate done")
 ALL = (  # what a long run must have seen
     "refresh new", "refresh again", "refresh refused", "refresh None", "access done", "access refused", "check done",
     "check refused", "revoke done", "end done", "end gone", "others done", "listed True", "listed False",
@@ -48,8 +49,9 @@ SPECIFICATION = Specification(round(LEEWAY * SECOND))
 class Tally:
     """What a run was made of; an interleaving that never happened proves nothing."""
 
+    calls: int = 0
     sessions: int = 0
-    operations: int = 0
+    operations: int = 0  # one that concerns several sessions stands in the history of each
     pairs: int = 0
     unanswered: int = 0
     widest: int = 0
@@ -69,12 +71,16 @@ class Tally:
                 answer = "done"
             self.kinds[f"{kind.value} {answer}"] += 1
 
+    def missing(self, wanted: tuple[str, ...]) -> list[str]:
+        """What has not happened."""
+        return [each for each in wanted if not self.kinds[each]]
+
     def __str__(self) -> str:
         kinds = ", ".join(f"{name} {count}" for name, count in sorted(self.kinds.items()))
         return (
-            f"{self.sessions} sessions, {self.operations} operations, {self.pairs} concurrent pairs, "
-            f"{self.unanswered} without an answer, at most {self.widest} configurations, judged in "
-            f"{self.seconds:.1f} s: {kinds}"
+            f"{self.calls} calls; {self.sessions} sessions, {self.operations} operations, "
+            f"{self.pairs} concurrent pairs, {self.unanswered} without an answer, "
+            f"at most {self.widest} configurations, judged in {self.seconds:.1f} s: {kinds}"
         )
 
 
@@ -146,6 +152,7 @@ def judge(found: list[Recorded], seed: int, tally: Tally) -> None:
     tally.seconds += time.monotonic() - began
     for each in found:
         tally.workers.update(each.workers)
+        tally.calls += len(each.keys) + sum(map(len, each.sessions.values()))
 
 
 def seed_of_this_run() -> int:
@@ -174,14 +181,15 @@ def test_what_eight_processes_see_of_a_session_is_linearizable(
     workers: servers.Server, state: str, tmp_path: Path, owners: None
 ) -> None:
     tally, seed = Tally(), seed_of_this_run()
-    round_of(workers, state, tmp_path / "board", seed, BOUNDED, tally)
+    for number in range(3):  # a second round only where the machine is so busy that too little happened
+        round_of(workers, state, tmp_path / f"board-{number}", seed + number, BOUNDED, tally)
+        if not tally.missing(SOME):
+            break
     print(f"seed {seed}: {tally}")
     # It was no idle run: both workers answered, calls overlapped, and every kind of thing happened.
+    assert tally.missing(SOME) == []
     assert len(tally.workers) == WORKERS
-    assert tally.sessions >= 5
     assert tally.pairs > tally.operations / 4
-    for happened in ("refresh new", "refresh again", "refresh refused", "access done", "access refused"):
-        assert tally.kinds[happened] > 0, happened
 
 
 @contextmanager
@@ -220,10 +228,9 @@ def test_rounds_of_eight_processes_stay_linearizable(
     end = time.monotonic() + float(os.environ.get("SOAK_SECONDS", "60"))
     rounds = 0
     with killing(workers, 12, random.Random(seed)) as killed:
-        while not rounds or time.monotonic() < end:
+        while not rounds or time.monotonic() < end or (tally.missing(ALL) and rounds < 10):
             round_of(workers, state, tmp_path / f"board-{rounds}", seed + rounds, LONG, tally)
             rounds += 1
     print(f"{rounds} rounds from seed {seed}, {len(killed)} workers killed: {tally}")
     assert killed
-    for happened in ALL:
-        assert tally.kinds[happened] > 0, happened
+    assert tally.missing(ALL) == []
