@@ -23,7 +23,7 @@ from tests.faults import faults as parts, faults_redis, faults_sentinel
 from tests.faults.controls import Controls
 from tests.faults.episode import episode
 from tests.faults.faults import Fault
-from tests.faults.stage import Stage, database_of, set_up, workers
+from tests.faults.stage import WORKERS, Stage, database_of, set_up, workers
 
 EPISODE = 60.0  # seconds after which a history is checked and people are new
 
@@ -41,21 +41,9 @@ def state_of(folder: Path, kind: str) -> Iterator[tuple[str, dict[str, Fault], d
             yield found
 
 
-def run(
-    state: str,
-    database: str,
-    seconds: float,
-    seed: int,
-    only: list[str],
-    least: int = 0,
-    away: str = "refuse",
-) -> dict[str, Any]:
-    """All episodes; what came of them, as JSON takes it.
-
-    Args:
-        away: STATE_AWAY.
-        least: it goes on until so many revocations have returned, but at most ten times as long as `seconds`.
-    """
+def run(asked: argparse.Namespace) -> dict[str, Any]:
+    """All episodes; what came of them, as JSON takes it. `asked`: see `main`."""
+    seconds, seed, only = asked.seconds, asked.seed, [name for name in asked.faults.split(",") if name]
     total: Counter[str] = Counter()
     answers: Counter[int] = Counter()
     recovery: dict[str, list[float]] = defaultdict(list)
@@ -63,17 +51,17 @@ def run(
     after = 0
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-faults-")))
-        settings, postgres = stack.enter_context(database_of(folder, database))
-        url, table, needs = stack.enter_context(state_of(folder, state))
+        settings, postgres = stack.enter_context(database_of(folder, asked.database))
+        url, table, needs = stack.enter_context(state_of(folder, asked.state))
         table |= parts.COMMON | (parts.POSTGRES if postgres else {})
         table = {name: table[name] for name in only} if only else table
         stage = Stage(folder, Controls(folder / "controls"), settings, postgres, needs)
-        set_up(folder, settings, url, STATE_AWAY=away)
-        stack.enter_context(workers(stage))
+        set_up(folder, settings, url, STATE_AWAY=asked.away)
+        stack.enter_context(workers(stage, asked.workers))
         began = time.monotonic()
         number = 0
         while not problems and (
-            number == 0 or _goes_on(time.monotonic() - began, seconds, sum(total.values()), least)
+            number == 0 or _goes_on(time.monotonic() - began, seconds, sum(total.values()), asked.revocations)
         ):
             left = seconds - (time.monotonic() - began)
             length = min(EPISODE, left if left > 0 else EPISODE)
@@ -112,6 +100,7 @@ def arguments(text: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--database", default="sqlite")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--workers", type=int, default=WORKERS, help="sync ones, and as many async ones")
     return parser
 
 
@@ -123,12 +112,12 @@ def end_in_order() -> None:
 def main() -> int:
     end_in_order()
     parser = arguments(__doc__)
-    parser.add_argument("--revocations", type=int, default=0)
-    parser.add_argument("--away", default="refuse", choices=["refuse", "admit"])
-    parser.add_argument("--faults", default="")
-    asked = parser.parse_args()
-    only = [name for name in asked.faults.split(",") if name]
-    found = run(asked.state, asked.database, asked.seconds, asked.seed, only, asked.revocations, asked.away)
+    parser.add_argument(
+        "--revocations", type=int, default=0, help="go on until so many, ten times SECONDS at most"
+    )
+    parser.add_argument("--away", default="refuse", choices=["refuse", "admit"], help="STATE_AWAY")
+    parser.add_argument("--faults", default="", help="only these, by name")
+    found = run(parser.parse_args())
     print(json.dumps(found, indent=1))
     return 1 if found["problems"] else 0
 

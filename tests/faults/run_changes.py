@@ -5,6 +5,7 @@ Usage: ``python -m tests.faults.run_changes --state lmdb --database sqlite [--se
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import random
@@ -27,19 +28,20 @@ MAX_AGE = 1.0  # seconds
 SPARE = 4  # people for each second, to be deleted
 
 
-def run(state: str, database: str, seconds: float, seed: int) -> dict[str, Any]:
-    """Every kind of change, over and over; what came of it, as JSON takes it."""
+def run(asked: argparse.Namespace) -> dict[str, Any]:
+    """Every kind of change, over and over; what came of it, as JSON takes it. `asked`: see `run.arguments`."""
+    seconds, seed = asked.seconds, asked.seed
     chance = random.Random(seed)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stockade-changes-")))
-        settings, postgres = stack.enter_context(database_of(folder, database))
-        url, _, needs = stack.enter_context(state_of(folder, state))
+        settings, postgres = stack.enter_context(database_of(folder, asked.database))
+        url, _, needs = stack.enter_context(state_of(folder, asked.state))
         stage = Stage(folder, Controls(folder / "controls"), settings, postgres, needs)
         set_up(folder, settings, url, PRINCIPAL_MAX_AGE=MAX_AGE)
         table = kinds(*administrator())
         history = History(seed)
         people, spare = populate(len(table) + 1, 2), populate(round(seconds * SPARE), 2)
-        stack.enter_context(workers(stage))
+        stack.enter_context(workers(stage, asked.workers))
         await_service(stage, history)
         crew = Changers(history, stage.ports, chance, table, people, spare, MAX_AGE)
         crew.start()
@@ -58,8 +60,7 @@ def run(state: str, database: str, seconds: float, seed: int) -> dict[str, Any]:
 
 def main() -> int:
     end_in_order()
-    asked = arguments(__doc__).parse_args()
-    found = run(asked.state, asked.database, asked.seconds, asked.seed)
+    found = run(arguments(__doc__).parse_args())
     print(json.dumps(found, indent=1))
     return 1 if found["problems"] else 0
 

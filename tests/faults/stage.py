@@ -121,8 +121,12 @@ def set_up(folder: Path, database: dict[str, Any], state: str, **more: Any) -> N
 
 
 @contextlib.contextmanager
-def workers(stage: Stage) -> Iterator[None]:
-    """Sync and async granian workers of the test project, as `set_up` has set it up."""
+def workers(stage: Stage, each: int = WORKERS) -> Iterator[None]:
+    """Sync and async granian workers of the test project, as `set_up` has set it up.
+
+    Args:
+        each: how many of each; one where none is killed.
+    """
     path = os.pathsep.join([str(servers.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path}
     with contextlib.ExitStack() as stack:
@@ -130,7 +134,7 @@ def workers(stage: Stage) -> Iterator[None]:
             port = servers.free_port()
             command = [
                 sys.executable, "-m", "granian", "--interface", interface, "--host", "127.0.0.1", "--port", str(port),
-                "--workers", str(WORKERS), "--workers-kill-timeout", "2", "--no-ws", "--respawn-failed-workers",
+                "--workers", str(each), "--workers-kill-timeout", "2", "--no-ws", "--respawn-failed-workers",
                 "--respawn-interval", "0.1", *(["--blocking-threads", "2"] if interface == "wsgi" else []),
                 f"tests.faults.project.{application}:application",
             ]  # fmt: skip

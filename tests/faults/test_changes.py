@@ -15,7 +15,7 @@ EVERY = {*kinds("", ""), "rotate"}
 
 
 def test_each_change_bites_when_it_is_promised_to_and_nobody_else_is_refused() -> None:
-    found = drive("run_changes", "--state", "lmdb", "--database", "sqlite", seconds=4)
+    found = drive("run_changes", "--state", "lmdb", "--database", "sqlite", "--workers", "1", seconds=4)
     assert set(found["taken"]) == EVERY
     assert found["requests after their right was taken"] >= 50, found
 
