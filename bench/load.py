@@ -28,7 +28,6 @@ HERE = Path(__file__).resolve().parent
 WORKERS = 2
 THREADS = 2  # in each worker, as the demo has it; granian's own default is hundreds
 CONNECTIONS = 32
-PRINCIPALS = 2_000
 REMEDY = "wrk is not installed: the load table is left out (Debian: apt-get install wrk)."
 NAMES = (
     rows.BASE,
@@ -47,10 +46,12 @@ class LoadPlan:
     Args:
         rounds: turns that each configuration gets.
         seconds: length of a turn, and of the one before that is not counted.
+        principals: callers, few enough that each worker sees each of them in the turn that is not counted.
     """
 
     rounds: int = 5
     seconds: int = 4
+    principals: int = 2_000
 
 
 @dataclass(slots=True)

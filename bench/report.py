@@ -73,8 +73,8 @@ class Report:
             how += (
                 f"\n\nLoad: {self.load_plan.rounds} rounds in which each configuration gets {self.load_plan.seconds} "
                 f"seconds, in an order drawn anew for each; {load.WORKERS} workers of {load.THREADS} threads, "
-                f"{load.CONNECTIONS} connections kept open, {load.PRINCIPALS:,} callers in turn, each seen before. "
-                "Medians over rounds; the ratio is taken within a round. Every answer was 200."
+                f"{load.CONNECTIONS} connections kept open, {self.load_plan.principals:,} callers in turn, each seen "
+                "before. Medians over rounds; the ratio is taken within a round. Every answer was 200."
             )
         return how + "\n\n" + " · ".join(f"{name} {value}" for name, value in self.facts.items())
 
