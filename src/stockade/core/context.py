@@ -26,7 +26,9 @@ class RequestContext:
         self.address = address or UNKNOWN
         self.route = ""  # the URL pattern's name or path, never the path itself: it may hold what is private
         self.principal: Any = None  # core.principal.Principal once known
-        self.untold = False  # whether a change was committed and the state could not be told: then it is no success
+        self.untold = (
+            False  # whether a change was committed and the state could not be told: then it is no success
+        )
 
     @property
     def method(self) -> str:
