@@ -8,7 +8,7 @@ import os
 
 from stockade.vault import secret
 
-# --- Django -----------------------------------------------------------------------------------------------------------
+# --- Django ---------------------------------------------------------------------------------------------------------
 
 DEBUG = False
 HOST = os.environ["MYPROJECT_HOST"]  # api.example.org
@@ -25,7 +25,7 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 SECURE_HSTS_SECONDS = 31536000
 
-# --- PostgreSQL: the truth ----------------------------------------------------------------------------------------------
+# --- PostgreSQL: the truth --------------------------------------------------------------------------------------------
 
 DATABASES = {
     "default": {
@@ -63,7 +63,7 @@ DATABASES = {
     }
 }
 
-# --- Stockade -----------------------------------------------------------------------------------------------------------
+# --- Stockade ---------------------------------------------------------------------------------------------------------
 
 STOCKADE = {
     # A secret as a whole, because it holds a password: rediss://myproject:...@state.internal:6379?ca=/etc/myproject/ca.pem
