@@ -100,13 +100,17 @@ class Connected:
             del self._mine.line
 
     def _call(self, packed: bytes) -> Any:
+        return self._answered(packed)[0]
+
+    def _answered(self, packed: bytes) -> tuple[Any, Line]:
+        """An answer, and the connection that it came on: what was told on another was told to another server."""
         line = self._line()
         try:
             answer = line.call(packed)
         except (Broken, Refused) as error:
-            answer, _ = self._again(packed, line, error)
+            answer, line = self._again(packed, line, error)
         self.outage.end()
-        return answer
+        return answer, line
 
     def _once(self, packed: bytes) -> None:
         """A command that must not run twice: where its answer is lost it is not sent again."""

@@ -106,8 +106,11 @@ class RedisGate(Connected):
     def _run(self, script: Script, keys: list[bytes], *arguments: bytes) -> Any:
         return self._call(pack(b"EVALSHA", script.sha, b"%d" % len(keys), *keys, *arguments))
 
-    def _change(self, what: bytes, keys: list[bytes], *arguments: bytes) -> Any:
-        return self._run(scripts.EPOCHS, [WORLD, _INDEX, _BIRTH, *keys], what, self._time(), *arguments)
+    def _change(self, what: bytes, keys: list[bytes], *arguments: bytes) -> tuple[Any, Line]:
+        every = [WORLD, _INDEX, _BIRTH, *keys]
+        return self._answered(
+            pack(b"EVALSHA", scripts.EPOCHS.sha, b"%d" % len(every), *every, what, self._time(), *arguments)
+        )
 
     def mark(self, keys: Iterable[bytes], token: bytes) -> None:
         """Set a dirty mark of this writer on each epoch (before its SQL commits). `token`: 8 bytes."""
@@ -126,30 +129,44 @@ class RedisGate(Connected):
             Unavailable: the state is away, or its replicas did not confirm: who was told may be a master no more.
         """
         records.check_token(token)
-        self._publish(list(epochs), token)
-        self._confirm()
+        line = self._publish(list(epochs), token)
+        if line is not None:
+            self._confirm(line)
 
-    def _publish(self, epochs: list[tuple[bytes, int]], token: bytes) -> None:
+    def _publish(self, epochs: list[tuple[bytes, int]], token: bytes) -> Line | None:
+        """Returns the connection that took all of it."""
         for key, _ in epochs:
             check_epoch_key(key)
+        used: Line | None = None
         for at in range(0, len(epochs), _CHUNK):
             some = epochs[at : at + _CHUNK]
             numbers = [b"%d" % number for _, number in some]
-            self._change(b"publish", [key for key, _ in some], token, *self._keep, *numbers)
+            _, line = self._change(b"publish", [key for key, _ in some], token, *self._keep, *numbers)
+            if used is not None and line is not used:
+                raise Unavailable(reason="state: connection lost while it was published")
+            used = line
+        return used
 
-    def _confirm(self) -> None:
+    def _confirm(self, line: Line) -> None:
         """Make sure that this is the master which others ask, where there may be another.
 
         A replica confirms it, which an isolated master has none of; or the Sentinels, asked after the write. What is
         lost in a fail-over later than that is loaded from SQL, like everything else.
+
+        Args:
+            line: on which it was written. WAIT on another says yes to what that one has not heard of.
         """
-        line = self._line()
-        replicas = int(facts(self._call(pack(b"INFO", b"replication"))).get("connected_slaves", 0))
-        if replicas:
+        try:
+            replicas = int(facts(line.run(b"INFO", b"replication")).get("connected_slaves", 0))
             within = max(1, round(self._timeout * 500))
-            if self._call(pack(b"WAIT", b"1", b"%d" % within)) >= 1:
+            if replicas and line.run(b"WAIT", b"1", b"%d" % within) >= 1:
                 return
-        elif self._master is None:
+        except Broken as error:
+            self._drop(line)
+            raise self.outage.begin(str(error)) from None
+        except Refused as error:
+            raise self._refused(line, error) from None
+        if not replicas and self._master is None:
             return
         reason = "no replica confirmed"
         if self._master is not None:
@@ -178,19 +195,24 @@ class RedisGate(Connected):
     @contextmanager
     def _loading(self) -> Iterator[bool]:
         name = secrets.token_bytes(8)
-        self._mine.loader = name
         mine = bool(self._run(scripts.LOADING, [_LOADER], name, b"%d" % _LOADING))
         try:
+            if mine:
+                self._mine.loader = name
+                self._mine.begun = (
+                    self._begin()
+                )  # before the caller reads SQL: what is told later must not be lost
             yield mine
         finally:
-            del self._mine.loader
+            self._mine.__dict__.pop("loader", None)
+            self._mine.__dict__.pop("begun", None)
             if mine:
                 with suppress(Unavailable):  # then it ends by itself
                     self._run(scripts.LOADING, [_LOADER], name, b"")
 
     def load(self, epochs: Iterable[tuple[bytes, int]], world: int, owner: bytes = NOBODY) -> None:
         """Fill an empty state from SQL (each set if greater), then write a new birth marker, last."""
-        birth = self._change(b"begin", [], secrets.token_bytes(8))
+        birth, tag = self._mine.__dict__.get("begun") or self._begin()
         rows = iter(epochs)
         while chunk := list(islice(rows, _CHUNK)):
             if any(key == WORLD for key, _ in chunk):
@@ -198,9 +220,19 @@ class RedisGate(Connected):
             self._publish(chunk, b"")
             if (loader := self._mine.__dict__.get("loader")) is not None:
                 self._run(scripts.LOADING, [_LOADER], loader, b"%d" % _LOADING)
-        name, rest = self._line().tag + owner, secrets.token_bytes(4)
-        if not self._change(b"finish", [], birth, name, rest, b"%d" % world):
-            raise Unavailable(reason="state: wiped while it was loaded")
+        # The tag of the run that it began with: one that took over meanwhile has not heard all of it.
+        if self._line().tag == tag:
+            found, line = self._change(
+                b"finish", [], birth, tag + owner, secrets.token_bytes(4), b"%d" % world
+            )
+            if found and line.tag == tag:
+                return
+        raise Unavailable(reason="state: lost while it was loaded")
+
+    def _begin(self) -> tuple[bytes, bytes]:
+        """The birth of the state, made if there is none, and the tag of the run that has it."""
+        birth, line = self._change(b"begin", [], secrets.token_bytes(8))
+        return birth, line.tag
 
     # -- limits ------------------------------------------------------------------------------------------------------
 

@@ -93,7 +93,10 @@ class Stream:
             raise Broken("connection closed")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
-        self._write(packed)
+        try:
+            self._write(packed)
+        except RuntimeError:  # of uvloop, where the other side has closed it a moment ago
+            self._fail(Broken("connection closed"))
         try:
             # Whoever gives up cancels the future only: its answer is still read, and thrown away in its turn.
             answer = await asyncio.wait_for(future, self._seconds)
@@ -167,6 +170,10 @@ class Streams:
         self._opening: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             weakref.WeakKeyDictionary()
         )
+        # How many openings have failed, and why the last did.
+        self._failed: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[int, str]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def known(self, place: tuple[str, int] | None) -> Stream | None:
         """This loop's stream, if it has one that is whole and leads to `place`."""
@@ -184,16 +191,30 @@ class Streams:
         return stream if stream is not None and stream.whole else None
 
     async def get(self, place: tuple[str, int] | None) -> Stream:
-        """This loop's stream to `place`; the first who asks makes it, the others wait.
+        """This loop's stream to `place`; the first who asks makes it, the others wait, and fail if that one does.
+
+        Else each of them would wait for a time-out of its own, one after the other.
 
         Raises:
             Broken: it could not be made.
         """
         loop = asyncio.get_running_loop()
+        for ended in [each for each in self._found if each.is_closed()]:
+            del self._found[ended]  # a stream refers to its loop, so neither would go by itself
+        before = self._failed.get(loop, (0, ""))
         async with self._opening.setdefault(loop, asyncio.Lock()):
             found = self.known(place)
-            if found is None:
-                found = self._found[loop] = await Stream(self._address, place, self._seconds).open()
+            if found is not None:
+                return found
+            number, reason = self._failed.get(loop, (0, ""))
+            if number != before[0]:
+                raise Broken(reason)
+            try:
+                found = await Stream(self._address, place, self._seconds).open()
+            except Broken as error:
+                self._failed[loop] = (number + 1, str(error))
+                raise
+            self._found[loop] = found
             return found
 
     def close(self) -> None:
