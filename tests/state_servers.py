@@ -21,7 +21,12 @@ _PACKAGES = {
 
 
 def binary(kind: str) -> str:
-    """Path of the server that a package of the development lock brings along."""
+    """Path of the server that a package of the development lock brings along, or that STOCKADE_TEST_REDIS names.
+
+    Another version of either is tested so: ``STOCKADE_TEST_REDIS=/usr/bin/redis-server pytest tests/gate -k redis``.
+    """
+    if named := os.environ.get(f"STOCKADE_TEST_{kind.upper()}"):
+        return named
     package, pattern = _PACKAGES[kind]
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
