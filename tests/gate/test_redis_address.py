@@ -87,7 +87,19 @@ def test_a_client_certificate_needs_its_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://app:hunter2@host:port", "redis://app:hunter2@/0", "redis://a:hunter2@h/x"]
+    "url",
+    [
+        "redis://app:hunter2@host:port",
+        "redis://app:hunter2@/0",
+        "redis://a:hunter2@h/x",
+        # Not percent-encoded: what follows is no longer where a password is looked for.
+        "redis://:a?hunter2@host/0",
+        "redis://a:b?c=1&hunter2@host/0",
+        "redis://a:6379/hunter2@host/0",
+        "redis+sentinel://a:26379/s/hunter2@host/0",
+        "redis://:hunter2\N{ACCOUNT OF}@host/0",
+        "redis://:[hunter2@host/0",
+    ],
 )
 def test_no_error_shows_the_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"Write|number") as caught:

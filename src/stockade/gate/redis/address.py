@@ -69,9 +69,18 @@ def parse(url: str) -> Address:
     Raises:
         ValueError: it is none; the message says what to write, and never shows what stood before the ``@``.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its message shows all of it
+        raise ValueError(HELP) from None
     if parts.scheme not in SCHEMES or parts.fragment:
         raise ValueError(HELP)
+    if (
+        "@" in parts.path or "@" in parts.query
+    ):  # the end of a password that none of the messages below may show
+        raise ValueError(
+            f"Write / ? # and @ in a password, a path or an option as %2F %3F %23 and %40. {HELP}"
+        )
     tls, sentinel = parts.scheme.startswith("rediss"), parts.scheme.endswith("+sentinel")
     allowed = (*(_TLS_OPTIONS if tls else ()), *(_SENTINEL_OPTIONS if sentinel else ()))
     options = _options(parts.query, ("db",) if parts.scheme == "unix" else allowed)
