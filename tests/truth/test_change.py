@@ -192,6 +192,23 @@ class TestWhatGoesWrong:
         assert truth.reconcile(older=-1) == 2
         assert subject(gate, alice) > 0
 
+    def test_a_publication_that_fails_in_an_unforeseen_way_does_not_pass_for_done(
+        self, gate: Gate, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After a commit Django logs what a callback raises, and goes on as if nothing had happened."""
+
+        def unforeseen(*args: Any) -> None:
+            raise KeyError("run_id")
+
+        context = RequestContext("id", {})
+        token = current.set(context)
+        monkeypatch.setattr(gate, "publish", unforeseen)
+        alice.is_active = False
+        with transaction.atomic():
+            alice.save()
+        current.reset(token)
+        assert context.untold
+
     def test_a_state_that_is_back_soon_is_told(
         self, gate: Gate, alice: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -123,6 +123,8 @@ class Change:
                     time.sleep(_PAUSE)
                     continue
                 self._leave(f"could not be published: {error.reason}")
+            except Exception as error:  # noqa: BLE001 - after a commit Django would only log it, and it passed for done
+                self._leave(f"could not be published: {type(error).__name__}")
             return
 
     def _leave(self, why: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from stockade.core.secrets import SecretStr
 
@@ -69,11 +69,8 @@ def parse(url: str) -> Address:
     Raises:
         ValueError: it is none; the message says what to write, and never shows what stood before the ``@``.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # its message shows all of it
-        raise ValueError(HELP) from None
-    if parts.scheme not in SCHEMES or parts.fragment:
+    parts = _split(url)
+    if parts is None or parts.scheme not in SCHEMES or parts.fragment:
         raise ValueError(HELP)
     if (
         "@" in parts.path or "@" in parts.query
@@ -115,6 +112,14 @@ def parse(url: str) -> Address:
     if len(segments) > 1:
         raise ValueError(HELP)
     return Address(hosts=hosts, db=_db("".join(segments)), **(found | options))
+
+
+def _split(url: str) -> SplitResult | None:
+    """None for what is no URL; not an error, because urllib's own shows all of it."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
 
 
 def _options(query: str, allowed: tuple[str, ...]) -> dict[str, str]:
