@@ -14,6 +14,7 @@ from stockade.gate.keys import subject_key
 from stockade.gate.redis import gate as module
 from stockade.gate.redis.address import parse
 from stockade.gate.redis.gate import RedisGate
+from stockade.gate.redis.line import Broken, refuse_unfit
 from tests.gate.test_redis import until_answered
 from tests.state_servers import Server, redis_server
 
@@ -99,6 +100,19 @@ def test_a_replica_of_another_connection_confirms_nothing(
                 gate.publish([(ALICE, 2)], ONE)
         finally:
             replica.go_on()
+
+
+def test_a_host_that_is_no_name_is_a_state_that_is_away() -> None:
+    with pytest.raises(Unavailable):
+        RedisGate(parse("redis://redis..example/0"), timeout=0.3).ask((), ())
+
+
+def test_a_server_that_does_not_name_its_run_is_not_used() -> None:
+    """As of a proxy that hides it: no restart would ever be noticed."""
+    fit = {"role": "master", "maxmemory_policy": "noeviction", "run_id": "4f"}
+    refuse_unfit(fit)
+    with pytest.raises(Broken, match="run_id"):
+        refuse_unfit(fit | {"run_id": ""})
 
 
 def test_requests_that_wait_for_one_connection_do_not_wait_one_after_the_other(

@@ -64,6 +64,8 @@ def refuse_unfit(info: dict[str, str]) -> None:
         raise Broken("it is a replica")
     if info.get("loading", "0") != "0":
         raise Broken("it is still loading its data")
+    if not info.get("run_id"):
+        raise Broken("it names no run_id, and no restart of it could be noticed")
     if info.get("maxmemory_policy") != "noeviction":
         raise Broken(f"it evicts keys: maxmemory-policy is {info.get('maxmemory_policy')}, not noeviction")
 
@@ -136,7 +138,7 @@ class Line:
         self._connection = _connection(address, place, seconds)
         try:
             self._connection.connect()
-        except (redis.RedisError, OSError) as error:
+        except (redis.RedisError, OSError, UnicodeError) as error:  # the last for a host that is no name
             self.close()
             raise Broken(f"no connection: {type(error).__name__}") from None
         sock = self._connection._sock  # noqa: SLF001 - the one thing that redis-py does not hand out
