@@ -255,6 +255,28 @@ def test_two_bindings_are_none(browser: Browser, mallory: Browser) -> None:
         assert browser.post(REFRESH, **browser.cookies(*order)).status_code == 401
 
 
+# What Python's `strip` takes for space and a browser keeps in a name (RFC 6265bis section 5.6: only space and tab go).
+SPACES = ["\xa0", "\x85", "\x0b", "\x0c", "\x1c", "\x1f"]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: f"{ord(space):02x}")
+def test_a_name_that_is_ours_but_for_odd_spaces_is_not_ours(
+    browser: Browser, mallory: Browser, space: str
+) -> None:
+    """A browser does not know the prefix behind them, and lets a sibling host plant the binding as well."""
+    binding = (f"{space}{BINDING}", mallory.binding)
+    for pairs in (
+        [binding, (NAME, mallory.token)],
+        [(f"{BINDING}{space}", mallory.binding), (NAME, mallory.token)],
+    ):
+        assert browser.post(REFRESH, **browser.cookies(*pairs)).status_code == 401
+    assert Session.objects.get(user__username="mallory").generation == 1
+    browser.login()
+    own = [(BINDING, browser.binding), (NAME, browser.token)]
+    answer = browser.post(REFRESH, **browser.cookies(binding, (f"{space}{NAME}", mallory.token), *own))
+    assert answer.status_code == 200, "nor does it log anybody out"
+
+
 def test_a_stolen_cookie_alone_is_no_credential(browser: Browser) -> None:
     """Each of the two is worth nothing without the other."""
     browser.login()

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 VIEWS = ("token_browser", "token_browser_refresh", "token_browser_revoke")
 _SECURE, _HOST = "__Secure-", "__Host-"
 _BINDING = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+_SPACE = " \t"
 _PAST = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
@@ -85,8 +86,10 @@ def held(request: HttpRequest) -> Held | None:
 
 def _named(header: str, name: str) -> list[str]:
     """Every value of a cookie. Django keeps the last of several; which one that is, whoever plants one decides."""
+    # Only what a browser strips itself (RFC 6265bis section 5.6). Python takes more for space, NBSP too: before
+    # a name it hides the prefix from the browser, which then lets a sibling host plant it.
     pairs = (part.partition("=") for part in header.split(";"))
-    return [value.strip() for key, _, value in pairs if key.strip() == name]
+    return [value.strip(_SPACE) for key, _, value in pairs if key.strip(_SPACE) == name]
 
 
 def _newest(tokens: Iterable[str], binding: str) -> str:
