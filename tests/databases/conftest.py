@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from stockade.database import unpin
 from tests.databases.replica import ALIAS, Copy, Replica, standby
 from tests.pipeline.conftest import *  # noqa: F403 - the same project, users and tokens
 
@@ -26,6 +27,7 @@ def lagging(tmp_path_factory: pytest.TempPathFactory, database_server: str) -> I
 @pytest.fixture
 def replica(lagging: Any, transactional_db: None, project: Any) -> Iterator[Replica]:
     """The replica, and a router that sends every read there; empty until `catch_up`."""
+    unpin()  # an earlier test of this process may have begun a login by hand and never ended it
     project.ROOT_URLCONF = "tests.databases.site"
     connections.databases[ALIAS] = {**connections.databases["default"], **lagging.settings()}
     # Connected by hand: Django's test case opens no database that it does not know.

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import Permission, User
+from django.core.signals import request_finished
 from django.db import router
-from django.test import Client
+from django.test import Client, RequestFactory
 
 import stockade
 from stockade import keyring
@@ -22,6 +23,7 @@ from stockade.gate.keys import session_key
 from stockade.gate.registry import get_gate
 from stockade.models import Session
 from stockade.schemes import devices
+from stockade.schemes.backend import LoginLimits
 from stockade.schemes.jwt import JWTScheme
 from stockade.truth import loading
 from tests.databases.replica import ALIAS, Replica
@@ -268,3 +270,15 @@ def test_nothing_of_ours_is_written_to_the_replica(alice: User, client: Client) 
     refreshed = post("/api/token/refresh/", refresh=found["refresh"]).json()
     assert post("/api/token/revoke/", refresh=refreshed["refresh"]).status_code == 204
     assert client.delete("/api/sessions/").status_code == 204
+
+
+def test_a_login_that_nobody_ends_pins_no_reads_beyond_its_request(
+    replica: Replica, make_user: Callable[..., User]
+) -> None:
+    """By Django's own backends, without the middleware: else the thread would never read a replica again."""
+    make_user("alice")
+    request = RequestFactory().post("/")
+    LoginLimits().authenticate(request, username="alice", password="correct horse battery")
+    assert router.db_for_read(User) == "default"
+    request_finished.send(sender=None)
+    assert router.db_for_read(User) == ALIAS

@@ -55,6 +55,15 @@ def sids(page: Page) -> list[str]:
     return found
 
 
+def refreshes(page: Page, seen: list[str]) -> int:
+    """How many answers `sids` has heard; reading one waits for the browser, so the first may come after the page's."""
+    for _ in range(100):
+        if seen:
+            break
+        page.wait_for_timeout(50)
+    return len(seen)
+
+
 # -- the way it goes --------------------------------------------------------------------------------------------------
 
 
@@ -105,7 +114,7 @@ def test_an_access_token_that_has_ended_is_renewed_without_a_word(demo: Run, pag
         "import('/static/stockade_demo/session.js').then(s => s.call('GET', '/api/profile/'))"
     )
     assert (session["status"], session["data"]["username"]) == (200, "alice")
-    assert len(seen) == 1
+    assert refreshes(page, seen) == 1
 
 
 def test_calls_that_fail_together_are_one_refresh(demo: Run, page: Page) -> None:
@@ -117,7 +126,7 @@ def test_calls_that_fail_together_are_one_refresh(demo: Run, page: Page) -> None
         "Promise.all([1, 2, 3, 4, 5].map(() => s.call('GET', '/api/profile/')))).then(a => a.map(b => b.status))"
     )
     assert statuses == [200] * 5
-    assert len(seen) == 1
+    assert refreshes(page, seen) == 1
 
 
 def test_a_session_that_was_ended_elsewhere_is_over_here(demo: Run, page: Page) -> None:

@@ -78,7 +78,7 @@ def test_wrong_settings_have_ids(name: str, value: Any, id: str) -> None:
 
 
 def test_sizes_and_defaults_are_read() -> None:
-    assert build(GateSettings, {}) == GateSettings("lmdb://", 256 << 20, 1.0, 31 * 86400.0)
+    assert build(GateSettings, {}) == GateSettings("lmdb://", 256 << 20, 1.0, "refuse", 31 * 86400.0)
     assert build(GateSettings, {"STATE_SIZE": "2GiB"}).state_size == 2 << 30
     assert build(GateSettings, {"STATE_SIZE": 5_000_001}).state_size == 5_000_001 // 4096 * 4096
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import PermissionDenied
+from django.core.signals import request_finished
 
 from stockade.core.errors import LoginFailed
 from stockade.database import pin, unpin
@@ -40,6 +41,7 @@ class LoginLimits:
         # Made by Django for each login; connecting again the same receiver changes nothing.
         user_logged_in.connect(_succeeded, dispatch_uid="stockade.backend")
         user_login_failed.connect(_failed, dispatch_uid="stockade.backend")
+        request_finished.connect(_finished, dispatch_uid="stockade.backend")
 
     def authenticate(
         self,
@@ -111,6 +113,11 @@ def _take(request: Any) -> tuple[login.Attempt, Ledger] | tuple[None, None]:
     count_no_more()
     unpin()
     return found
+
+
+def _finished(sender: Any, **rest: Any) -> None:
+    """An attempt that nobody has ended, where no middleware settles it, must not outlive its request in the thread."""
+    unpin()
 
 
 def _succeeded(sender: Any, request: Any, user: Any, **rest: Any) -> None:
