@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -196,6 +197,9 @@ class ListEntry(models.Model):
                 self.value = str(key.to_python(self.value))  # a UUID may be written in several ways
             except ValidationError:
                 raise ValueError(f"{self.value!r} is no primary key of a user.") from None
+        else:
+            with suppress(ValueError):  # so may the id of a session; what is none is an id of another kind
+                self.value = str(uuid.UUID(self.value))
 
 
 class Lockout(ListEntry):

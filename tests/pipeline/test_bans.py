@@ -263,6 +263,18 @@ def test_a_banned_session_is_refused_and_the_users_other_one_is_not(
     assert other.get("/private/").status_code == 200
 
 
+@pytest.mark.parametrize("spell", [lambda id: id.replace("-", ""), str.upper, lambda id: f" {id} "])
+def test_however_a_sessions_id_is_spelled_its_ban_bites(
+    alice: User, client_of: Callable[..., Client], spell: Callable[[str], str]
+) -> None:
+    """A refresh token shows it as 32 digits, and an operator copies what he sees."""
+    pair = stockade.issue(alice)
+    one = Client(headers={"authorization": f"Bearer {pair.access}"})
+    assert one.get("/private/").status_code == 200
+    stockade.ban(session=spell(str(pair.session)))
+    assert banned(one.get("/private/"))
+
+
 def test_a_banned_user_whom_a_test_has_put_there_is_refused(alice: User, anonymous: Client) -> None:
     from stockade.core.principal import Kind, Principal
 
