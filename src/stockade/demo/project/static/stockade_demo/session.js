@@ -77,10 +77,11 @@ export function logout() {
 
 /** Call the API as whoever is logged in: `{status, data}`. An access token that has ended is renewed once. */
 export async function call(method, path, body) {
-  const before = claims();
+  const before = claims(), shown = access;
   let answer = await send(method, path, body);
+  // Another call may have renewed the token while this one was under way: then its answer is about the old one.
   // Another tab may have logged in as somebody else meanwhile: what one user began is not done in another's name.
-  if (answer.status === 401 && before && await refresh() && claims().sub === before.sub) {
+  if (answer.status === 401 && before && (access !== shown || await refresh()) && claims()?.sub === before.sub) {
     answer = await send(method, path, body);
   }
   return answer;
