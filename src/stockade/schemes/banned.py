@@ -11,14 +11,17 @@ from stockade.gate.lists import Hit
 from stockade.gate.registry import get_gate
 from stockade.truth import lists
 
+_NOBODY = "\1"  # no subject: an entry's value is printable
+
 
 def of_user(user: Any) -> Hit | None:
-    """The ban of a user; None for nobody. Asks the state in any case, so that an account that exists takes no longer.
+    """The ban of a user; None for nobody. Asks for nobody, too, so that an account that exists takes no longer.
 
     Raises:
         Unavailable: the state is away.
     """
-    subject = "" if user is None else str(user.pk)
+    # Without a subject the lists would ask SQL one query less, half a millisecond that tells who has an account.
+    subject = _NOBODY if user is None else str(user.pk)
     return lists.find(get_gate().ask((), ()), lists.Asked(subject=subject))
 
 
