@@ -22,7 +22,8 @@ class Forked(Protocol):
         """In the child, before anything else runs there."""
 
 
-_watched: weakref.WeakSet[Forked] = weakref.WeakSet()
+# A list, and no WeakSet: it is copied whole while another thread makes a gate.
+_watched: list[weakref.ref[Forked]] = []
 _registered = False
 
 
@@ -32,21 +33,25 @@ def watch(gate: Forked) -> None:
     if not _registered:
         os.register_at_fork(before=_before, after_in_parent=_parent, after_in_child=_child)
         _registered = True
-    _watched.add(gate)
+    _watched.append(weakref.ref(gate, _watched.remove))
+
+
+def _alive() -> list[Forked]:
+    return [gate for found in list(_watched) if (gate := found()) is not None]
 
 
 def _before() -> None:
-    for gate in list(_watched):
+    for gate in _alive():
         gate.before_fork()
 
 
 def _parent() -> None:
-    for gate in list(_watched):
+    for gate in _alive():
         gate.after_fork_parent()
 
 
 def _child() -> None:
     host.id.cache_clear()
     host.own_start.cache_clear()
-    for gate in list(_watched):
+    for gate in _alive():
         gate.after_fork_child()

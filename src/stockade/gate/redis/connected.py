@@ -42,6 +42,7 @@ class Connected:
         self._streams = Streams(address, timeout)
         self._mine = threading.local()
         self._lines: weakref.WeakSet[Line] = weakref.WeakSet()
+        self._listing = threading.Lock()  # over `_lines`: a thread may connect while another closes
         forks.watch(self)
 
     # -- time ----------------------------------------------------------------------------------------------------------
@@ -91,7 +92,8 @@ class Connected:
         if self._master is not None:
             self._master.heard()
         self._mine.line = line
-        self._lines.add(line)
+        with self._listing:
+            self._lines.add(line)
         return line
 
     def _drop(self, line: Line) -> None:
@@ -183,8 +185,10 @@ class Connected:
 
     def close(self) -> None:
         """Let go of the connections; the gate makes new ones when asked."""
-        for line in list(self._lines):
-            line.close()
+        with self._listing:
+            lines = list(self._lines)
+        for line in lines:
+            line.cut()
         self._streams.close()
         self._mine = threading.local()
 
@@ -198,6 +202,7 @@ class Connected:
         """In a child: the connections are the parent's, and so would be the answers on them."""
         self._mine = threading.local()
         self._lines = weakref.WeakSet()
+        self._listing = threading.Lock()
         self._streams = Streams(self.address, self._timeout)
         self.outage.after_fork()
         if self._master is not None:

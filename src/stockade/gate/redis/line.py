@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -126,6 +128,7 @@ class Line:
         "_receive",
         "_seconds",
         "_send",
+        "_shut",
         "place",
         "tag",
     )
@@ -151,6 +154,9 @@ class Line:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
         reader = hiredis.Reader(notEnoughData=MORE)
+        self._shut: Callable[[int], None] = sock.shutdown
+        if isinstance(sock, ssl.SSLSocket):  # its own would take the cipher from under the thread that reads
+            self._shut = partial(socket.socket.shutdown, sock)
         self._send: Callable[[bytes], None] = sock.sendall
         self._receive: Callable[[int], bytes] = sock.recv
         self._feed, self._next = reader.feed, reader.gets
@@ -210,6 +216,16 @@ class Line:
     def run(self, *parts: bytes) -> Any:
         """`call` for what is not prepared."""
         return self.call(pack(*parts))
+
+    def cut(self) -> None:
+        """End the conversation from another thread: a call of the line's own fails, and that thread throws it away.
+
+        Not `close`: the number of a closed socket may be another connection's before the other thread has read from it.
+        """
+        try:  # noqa: SIM105 - as in `close`
+            self._shut(socket.SHUT_RDWR)
+        except Exception:  # noqa: BLE001, S110 - it is already gone
+            pass
 
     def __del__(self) -> None:
         """The thread has ended."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import hiredis
@@ -167,6 +169,9 @@ class Streams:
         self._found: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Stream] = (
             weakref.WeakKeyDictionary()
         )
+        self._listing = (
+            threading.Lock()
+        )  # over `_found`: loops of several threads come and go (async views on WSGI)
         self._opening: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             weakref.WeakKeyDictionary()
         )
@@ -199,8 +204,9 @@ class Streams:
             Broken: it could not be made.
         """
         loop = asyncio.get_running_loop()
-        for ended in [each for each in self._found if each.is_closed()]:
-            del self._found[ended]  # a stream refers to its loop, so neither would go by itself
+        with self._listing:  # a stream refers to its loop, so neither would go by itself
+            for ended in [each for each in self._found if each.is_closed()]:
+                del self._found[ended]
         before = self._failed.get(loop, (0, ""))
         async with self._opening.setdefault(loop, asyncio.Lock()):
             found = self.known(place)
@@ -214,12 +220,15 @@ class Streams:
             except Broken as error:
                 self._failed[loop] = (number + 1, str(error))
                 raise
-            self._found[loop] = found
+            with self._listing:
+                self._found[loop] = found
             return found
 
     def close(self) -> None:
         """Let go of the streams of loops that run in this thread's process; those of other loops end with them."""
-        for loop, stream in list(self._found.items()):
-            if not loop.is_closed():
+        with self._listing:
+            found = list(self._found.items())
+            self._found = weakref.WeakKeyDictionary()
+        for loop, stream in found:
+            with suppress(RuntimeError):  # the loop is closed, and its streams with it
                 loop.call_soon_threadsafe(stream.close)
-        self._found = weakref.WeakKeyDictionary()
