@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+import stockade
 from stockade.core import clock
 from tests.pipeline import views
 
@@ -68,6 +69,18 @@ def test_a_refusal_by_one_limit_takes_no_place_of_another(
         client.get("/private/").status_code == 200
     )  # the fourth of four: three were admitted, three refused
     assert client.get("/private/").status_code == 429
+
+
+def test_a_user_who_comes_back_is_limited_at_once(alice: User, client_of: Callable[..., Client]) -> None:
+    """Her dead credential is remembered without a limit, and so the request that finds her alive was not counted."""
+    client = client_of(alice)
+    assert [client.get("/three/").status_code for _ in range(4)] == [200, 200, 200, 429]
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    stockade.invalidate(alice)
+    assert [client.get("/private/").status_code for _ in range(2)] == [401, 401]
+    User.objects.filter(pk=alice.pk).update(is_active=True)
+    stockade.invalidate(alice)
+    assert [client.get("/three/").status_code for _ in range(2)] == [429, 429]
 
 
 def test_two_callers_do_not_share_a_limit(alice: User, bob: User, client_of: Callable[..., Client]) -> None:

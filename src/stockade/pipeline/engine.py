@@ -248,10 +248,22 @@ class Engine(Asking):
         exchange.entry = self.memory.renew(exchange.key, fresh)
         if fresh.principal is None:
             raise dead(fresh.refusal)
-        if entry.principal is None:
-            # Nobody's, until now: the lists have been asked about the address alone.
-            self._keep_out(self._asked(exchange), verdict, exchange.plan.charges)
         exchange.principal = fresh.principal
+        if entry.principal is None:
+            self._come_back(exchange, verdict)
+
+    def _come_back(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Nobody's credential until now: the lists were asked about the address alone, and no limit was charged."""
+        self._keep_out(self._asked(exchange), verdict, ())
+        if not verdict.marker:  # the state is away, and STATE_AWAY admits without limits
+            return
+        entry = exchange.entry
+        assert entry is not None  # noqa: S101 - `reload` has just put it there
+        exchange.plan = plan = self._plan(entry, exchange.leaf)
+        if plan.charges:
+            exchange.verdict = charged = self._ask((), plan.charges)
+            if charged.refused >= 0:
+                raise self._too_many(plan.charges, charged)
 
     def _learn(self, entry: Entry, verdict: Verdict) -> None:
         """Ask SQL who the credential's subject is, under the epochs of `verdict`, read before."""
