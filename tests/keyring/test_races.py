@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.db import transaction
 
 from stockade import keyring
+from stockade.keyring.life import ensure
 from stockade.models import SigningKey
 from tests.keyring.conftest import STOCKADE
 from tests.servers import run_processes
@@ -40,6 +41,13 @@ def test_eight_workers_that_start_at_once_make_one_signing_key(atomic: bool) -> 
     assert len(set(kids)) == 1
     assert SigningKey.objects.filter(state="signing").count() == SigningKey.objects.count() == 1
     assert keyring.ring().signer().kid == kids[0]
+
+
+def test_a_worker_that_comes_second_takes_the_key_of_the_first() -> None:
+    """It saw none, and asks for the first key when another worker has just made it."""
+    first = ensure().signer().kid
+    assert ensure().signer().kid == first
+    assert SigningKey.objects.count() == 1
 
 
 def test_four_rotations_at_once_publish_one_key() -> None:
