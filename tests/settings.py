@@ -4,7 +4,7 @@ Read from the environment:
 
 - `STOCKADE_TEST_DATABASE`: `sqlite` (default) or `postgres`;
 - `STOCKADE_TEST_DIR`: the folder of this run, made and removed by `tests/conftest.py`;
-- `STOCKADE_TEST_POSTGRES`: the folder of the server's Unix socket, set by `tests/conftest.py`;
+- `STOCKADE_TEST_POSTGRES`: the folder of the server's Unix socket, set by `tests/postgres.py`;
 - `STOCKADE_TEST_DATABASE_NAME`: the database a child process shares with the test that started it, see
   `tests.servers.child_environment`.
 """
