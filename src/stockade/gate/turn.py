@@ -36,10 +36,10 @@ class Turn:
         lock, fd: what `take` takes: the threads' lock, then flock on the descriptor. The hot path does it by itself.
     """
 
-    __slots__ = ("_path", "_stuck", "_timeout", "fd", "lock")
+    __slots__ = ("_path", "_stuck", "fd", "lock", "timeout")
 
     def __init__(self, path: Path, timeout: float) -> None:
-        self._path, self._timeout = path, timeout
+        self._path, self.timeout = path, timeout
         self.lock = threading.Lock()
         self.fd = -1
         self._stuck = False
@@ -57,7 +57,7 @@ class Turn:
 
     def freeze(self) -> bool:
         """Keep the threads of this process from writing, for a fork; False if one does not finish."""
-        return self.lock.acquire(timeout=self._timeout)
+        return self.lock.acquire(timeout=self.timeout)
 
     def thaw(self) -> None:
         """Undo `freeze`."""
@@ -101,7 +101,7 @@ class Turn:
             self.lock.release()
 
     def _patience(self) -> float:
-        return min(self._timeout, _STUCK_PATIENCE) if self._stuck else self._timeout
+        return min(self.timeout, _STUCK_PATIENCE) if self._stuck else self.timeout
 
     def wait_for_threads(self) -> None:
         """Take `lock`, which another thread has."""
