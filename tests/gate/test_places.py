@@ -220,17 +220,14 @@ def test_who_comes_second_uses_the_map_size_of_the_first(folder: Path) -> None:
     alone.close()
 
 
-def test_an_opening_that_does_not_finish_keeps_nobody_waiting_for_ever(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_opening_that_does_not_finish_keeps_nobody_waiting_for_ever(folder: Path) -> None:
     state = folder / "state"
     state.mkdir(mode=0o700)
     held = life._open(state / "door")
     try:
         assert life._try(held, 2)
-        monkeypatch.setattr(life, "_OPEN_TIMEOUT", 0.05)
         with pytest.raises(Unavailable):
-            LmdbGate(state, map_size=MAP).open()
+            LmdbGate(state, map_size=MAP, opening=0.05).open()
     finally:
         os.close(held)
 

@@ -15,7 +15,7 @@ from stockade.gate.host import boot_id, namespaces
 from stockade.gate.places import check_file
 
 VERSION = 2  # of the records: a state of another one is made anew
-_OPEN_TIMEOUT = 10.0
+OPENING = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,14 @@ class Stay:
     """This process's use of a directory: taken before the state is opened, kept until it is closed.
 
     Every user holds a shared lock on ``users``; who gets it alone is the only one, and may start the state anew.
+
+    Args:
+        directory: of the state.
+        opening: seconds to wait while another process opens it.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, opening: float = OPENING) -> None:
+        self._directory, self._opening = directory, opening
         self._users = -1
         self._door = -1
 
@@ -60,7 +64,7 @@ class Stay:
             check_file(self._directory / name)
         self._door = _open(self._directory / "door")
         try:
-            _lock(self._door)
+            _lock(self._door, self._opening)
             self._users = _open(self._directory / "users")
             alone = _try(self._users, fcntl.LOCK_EX)
             mine = About(VERSION, boot_id(), namespaces(), map_size)
@@ -160,8 +164,8 @@ def _try(descriptor: int, how: int) -> bool:
     return True
 
 
-def _lock(descriptor: int) -> None:
-    end = time.monotonic() + _OPEN_TIMEOUT
+def _lock(descriptor: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
     while not _try(descriptor, fcntl.LOCK_EX):
         if time.monotonic() > end:
             raise Unavailable(reason="state: another process is opening it and does not finish")

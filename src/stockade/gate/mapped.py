@@ -15,7 +15,7 @@ import lmdb
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.gate import forks, places
 from stockade.gate.base import LocalGate, Txn
-from stockade.gate.life import Stay
+from stockade.gate.life import OPENING, Stay
 from stockade.gate.turn import Turn
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ class MappedGate(LocalGate):
         directory: is created if missing; see `places.make` for what it must be like.
         map_size: bytes of the file, reserved on disk.
         timeout: seconds that a write waits for its turn before it is refused (Unavailable).
+        opening: seconds to wait while another process opens the state.
         url: as configured, for messages.
 
     Raises:
@@ -54,6 +55,7 @@ class MappedGate(LocalGate):
         *,
         map_size: int = MAP_SIZE,
         timeout: float = TIMEOUT,
+        opening: float = OPENING,
         url: str = "",
         **rest: Any,
     ) -> None:
@@ -62,7 +64,7 @@ class MappedGate(LocalGate):
         self.directory = directory
         self._map_size = map_size
         self._turn = Turn(directory / "turn", timeout)
-        self._stay = Stay(directory)
+        self._stay = Stay(directory, opening)
         self._opening = threading.Lock()
         # One reading thread at a time: a transaction is a microsecond, and before a fork there must be none.
         self._reads = threading.Lock()

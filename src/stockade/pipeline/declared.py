@@ -131,7 +131,7 @@ def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
                 return source[name]
         return getattr(cls, name, None)
 
-    name = _name(cls or view)
+    name = name_of(cls or view)
     actions: Mapping[str, str] | None = getattr(view, "actions", None)
     by_method = (
         {method.upper(): action for method, action in actions.items()}
@@ -201,7 +201,7 @@ def _allowed(declared: Any, name: str) -> Lists | None:
     return Lists([Entry("view", True, "address", one) for one in listed], only_allowed=True)
 
 
-def _name(of: Any) -> str:
+def name_of(of: Any) -> str:
     """The dotted name by which a view's limits are counted apart from another's."""
     name = str(getattr(of, "__qualname__", type(of).__name__))
     if isinstance(of, type) and of.__name__ != name.rpartition(".")[2]:

@@ -20,7 +20,7 @@ _ASCII = bytes(range(128)).replace(b"\\", rb"+AAA-\u0041")
 
 
 @lru_cache(maxsize=64)
-def _harmless(charset: str) -> bool:
+def harmless(charset: str) -> bool:
     """Whether ASCII means in `charset` what it says.
 
     Django decodes the query string by the body's charset. `hex` and `idna` decode no text, `utf-7` and
@@ -53,7 +53,7 @@ def install() -> None:
             return
         try:
             original(self, meta)
-            if self.encoding is None or _harmless(self.encoding):
+            if self.encoding is None or harmless(self.encoding):
                 return
         except (ValueError, LookupError, SuspiciousOperation, BadRequest):  # BadRequest: Django 6.1
             pass

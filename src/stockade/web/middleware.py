@@ -24,6 +24,7 @@ from stockade.schemes.hiding import hide
 from stockade.truth.change import UNTOLD
 from stockade.web.answer import finish
 from stockade.web.content_type import install
+from stockade.web.observing import answered, look
 from stockade.web.problem import respond
 from stockade.web.run import admit, begin, open_context
 from stockade.web.translate import refusal_of
@@ -62,7 +63,7 @@ class Middleware:
             return self._call_async(request)
         registry = registries.current()
         if registry is None:
-            return self.get_response(request)
+            return answered(request, self.get_response(request))
         context = open_context(registry, request)
         try:
             return self._close(registry, request, context, self.get_response(request))
@@ -72,7 +73,7 @@ class Middleware:
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
         registry = registries.current()
         if registry is None:
-            return await self.get_response(request)  # type: ignore[no-any-return]
+            return answered(request, await self.get_response(request))
         context = open_context(registry, request)
         response = await self.get_response(request)
         try:
@@ -132,6 +133,7 @@ class Middleware:
     ) -> HttpResponseBase | None:
         registry = registries.current()
         if registry is None:
+            look(request, view)
             return None
         exchange = None
         try:
@@ -164,6 +166,7 @@ class Middleware:
     ) -> HttpResponseBase | None:
         registry = registries.current()
         if registry is None:
+            look(request, view)
             return None
         exchange = None
         engine = registry.engine

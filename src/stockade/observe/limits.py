@@ -1,0 +1,70 @@
+"""Which requests limits would have refused: the same exact windows, in a state of the report's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stockade.core import clock
+from stockade.core.errors import ConfigurationError, Unavailable
+from stockade.events.bus import under_test
+from stockade.gate.keys import limit_key
+from stockade.gate.protocol import Charge, Gate, Limit
+from stockade.gate.rates import parse
+from stockade.observe import place
+
+MAP_SIZE = 16 << 20
+MAX_ENTRIES = 20_000
+PATIENCE = 0.002
+_REST = 1_000_000  # microseconds without counting after a try that failed
+
+
+class Limits:
+    """Counts against limits, and refuses nobody.
+
+    Args:
+        rates: rates by name, as in LIMITS.
+        gate: the state; without it one in the directory of the report, or in memory where that cannot be used and
+            under a test run.
+    """
+
+    def __init__(self, rates: Mapping[str, str], gate: Gate | None = None) -> None:
+        self._limits: dict[str, Limit] = {name: parse(name, rate) for name, rate in rates.items()}
+        self._gate = gate
+        self._rests_until = 0
+
+    def exceeded(self, name: str, whom: str) -> bool:
+        """Take a place of the limit `name` for `whom`; whether there was none. False where nobody can tell.
+
+        Args:
+            whom: a caller, an address; never a credential.
+        """
+        if self._rests_until and clock.ticks() < self._rests_until:
+            return False
+        limit = self._limits[name]
+        try:
+            gate = self._gate or self._open()
+            return gate.ask((), (Charge(limit, limit_key(limit, whom)),)).refused >= 0
+        except Unavailable:  # full, or another process has the turn: no request waits for a report
+            self._rests_until = clock.ticks() + _REST
+            return False
+
+    def _open(self) -> Gate:
+        from stockade.gate.lmdb import LmdbGate
+        from stockade.gate.memory import MemoryGate
+
+        gate: Gate = MemoryGate(entries=MAX_ENTRIES)
+        if not under_test():
+            try:
+                directory = place.directory()
+                found = LmdbGate(directory / "limits", map_size=MAP_SIZE, timeout=PATIENCE, opening=PATIENCE)
+                found.open()
+                gate = found
+            except (ConfigurationError, OSError):
+                pass
+        self._gate = gate
+        return gate
+
+    def close(self) -> None:
+        """Let go of the state."""
+        if self._gate is not None:
+            self._gate.close()

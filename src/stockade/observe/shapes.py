@@ -1,0 +1,43 @@
+"""What credentials of any maker look like: in a project of which nothing is known, shape is all there is to go by."""
+
+from __future__ import annotations
+
+import re
+
+from stockade.core.secrets import has_shape
+from stockade.schemes.jwt import compact, refresh
+
+_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
+_AUTHTOKEN = re.compile(r"[0-9a-f]{40}")  # of DRF's authtoken
+_LONG = re.compile(r"[0-9A-Za-z]{64,}")  # knox: 64 hex digits
+_API_KEY = re.compile(r"[0-9A-Za-z]{8}\.[0-9A-Za-z]{32}")  # of djangorestframework-api-key
+_OURS = ("stk_", "stt_")
+_RANDOM = 12  # different characters; 64 random hex digits have fewer once in a hundred thousand million
+
+
+def is_jwt(value: str) -> bool:
+    """Whether it is a compact JWS or JWE, whose header is a JSON object with "alg" (RFC 7515 section 4.1.1)."""
+    if not value.startswith("ey") or len(value) > compact.MAX_LENGTH or not _JWT.match(value):
+        return False
+    head = value.partition(".")[0]
+    return len(head) <= compact.MAX_HEADER and isinstance(compact.peek(head).get("alg"), str)
+
+
+def is_credential(value: str) -> bool:
+    """Whether `value` has the shape of a credential: a JWT, a token of authtoken or knox, an API key, one of ours."""
+    if is_jwt(value) or _AUTHTOKEN.fullmatch(value) or _API_KEY.fullmatch(value):
+        return True
+    if _LONG.fullmatch(value):
+        return len(set(value)) >= _RANDOM
+    return refresh.looks_mine(value) or any(has_shape(value, prefix) for prefix in _OURS)
+
+
+class AnyScheme:
+    """Every scheme at once, as far as `pipeline.find.Finder` asks: keywords and shapes."""
+
+    name = "any"
+    keywords = ("bearer", "jwt", "token", "api-key", "x-api-key")
+
+    def looks_mine(self, value: str) -> bool:
+        """Whether `value` has the shape of a credential."""
+        return is_credential(value)
