@@ -6,9 +6,9 @@ with the test database of its runner, which has the clinics north and south. All
     python -m tests.adopt.attacks.clinic                                          # config.settings
     DJANGO_SETTINGS_MODULE=config.other python -m tests.adopt.attacks.clinic      # a variant
 
-prints a JSON object from names to true or false, and leaves nothing behind. Each attack makes the people and data that it
-needs, under names of its own, so that it can be run again. `client_factory` makes DRF's APIClient, or something like it,
-from the same arguments.
+prints a JSON object from names to true or false, and leaves nothing behind. Each attack makes the people and data that
+it needs, under names of its own, so that it can be run again. `client_factory` makes DRF's APIClient, or something like
+it, from the same arguments.
 """
 
 from __future__ import annotations
