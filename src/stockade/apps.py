@@ -19,10 +19,19 @@ class StockadeConfig(AppConfig):
         from django.core.signals import setting_changed
 
         from stockade import checks, conf, truth
+        from stockade.schemes import registry
 
+        registry.foreign = _foreign
         setting_changed.connect(_settings_changed, dispatch_uid="stockade.settings")
         truth.connect()
         _ = checks, conf  # imported so that they are registered
+
+
+def _foreign(path: str, name: str) -> Any:
+    """Imports DRF only where SCHEMES names an authenticator, and no earlier than its first use."""
+    from stockade.drf.foreign.making import make
+
+    return make(path, name)
 
 
 def _settings_changed(*, setting: str, **_: Any) -> None:

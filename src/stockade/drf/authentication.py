@@ -74,6 +74,8 @@ class StockadeAuthentication(BaseAuthentication):
         exchange = exchange_of(request)
         if exchange is None:
             return None
+        if exchange.entry is not None and (given := exchange.entry.given) is not None:
+            return given.user, given.auth
         principal: Principal = exchange.principal
         return (principal.user, principal.credential) if principal.is_authenticated else None
 

@@ -180,11 +180,11 @@ class Asking:
         if principal is None or principal is ANONYMOUS:
             return Asked(exchange.context.address)
         credential = principal.credential
-        return Asked(
-            exchange.context.address,
-            principal.subject if principal.kind is Kind.USER else "",
-            () if credential is None else (credential.session, credential.id),
-        )
+        if credential is None:
+            return Asked(exchange.context.address, principal.subject if principal.kind is Kind.USER else "")
+        # A service's credential may name a user: a stateless token's is banned with the user whose key it carries.
+        subject = principal.subject if principal.kind is Kind.USER else credential.subject
+        return Asked(exchange.context.address, subject, (credential.session, credential.id))
 
     def _turn_away(self, who: Asked) -> None:
         """Refuse whom this worker's copy keeps out, before anything is charged, if it holds still."""

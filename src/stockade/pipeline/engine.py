@@ -21,10 +21,13 @@ from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Leaf
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.find import Finder, Presented
-from stockade.pipeline.memory import Entry, Memory, dead
+from stockade.pipeline.foreign import ASK, Others
+from stockade.pipeline.memory import Entry, ForeignEntry, Memory, dead
 from stockade.pipeline.plans import NOTHING, Plan, Plans
 from stockade.schemes import attempts
+from stockade.schemes.foreign import ForeignScheme
 from stockade.schemes.protocol import Scheme
+from stockade.schemes.registry import check_limits
 from stockade.truth import lists
 from stockade.truth.epochs import alias as truth_database
 
@@ -34,14 +37,27 @@ class Engine(Asking):
 
     Args:
         settings: of the pipeline.
-        schemes: the enabled ones, in order.
+        schemes: ours that are enabled, in order.
         gate: the shared state.
+        foreign: DRF authenticators that are enabled, in order.
+
+    Raises:
+        ConfigurationError: LIMITS names a scheme that there is not.
     """
 
-    def __init__(self, settings: PipelineSettings, schemes: Iterable[Scheme], gate: Gate) -> None:
+    def __init__(
+        self,
+        settings: PipelineSettings,
+        schemes: Iterable[Scheme],
+        gate: Gate,
+        foreign: Iterable[ForeignScheme] = (),
+    ) -> None:
         super().__init__(gate, Memory(settings.cache_size))
         self.schemes = tuple(schemes)
-        self.finder = Finder(self.schemes)
+        self.others = Others(foreign, (keyword for scheme in self.schemes for keyword in scheme.keywords))
+        self.finder = Finder(self.schemes, bool(self.others))
+        names = [scheme.name for scheme in self.schemes]
+        check_limits(settings.limits, [*names, *(scheme.name for scheme in self.others.schemes)])
         self.plans = Plans(settings.limits)
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self._until = 0
@@ -53,7 +69,8 @@ class Engine(Asking):
         """Find the one credential. No I/O.
 
         Raises:
-            Refusal: a credential in the query string, two credentials, or one that nothing recognises.
+            Refusal: a credential in the query string, two credentials, or one that nothing recognises. Where there
+                are foreign schemes, what none of ours recognises is left to them (`verify`).
         """
         meta = context.meta
         exchange = Exchange(context, leaf)
@@ -63,7 +80,12 @@ class Engine(Asking):
         if leaf is not None and leaf.ignores_credentials:
             return exchange
         header = meta.get("HTTP_AUTHORIZATION")
-        if header is not None and "HTTP_X_API_KEY" not in meta:
+        others = self.others
+        if (
+            header is not None
+            and "HTTP_X_API_KEY" not in meta
+            and (not others.headers or others.headers.isdisjoint(meta))
+        ):
             # Seen before, word for word: what it is was found out then.
             key, entry = self.memory.recall(header)
             if entry is not None:
@@ -71,6 +93,8 @@ class Engine(Asking):
                 return exchange
         try:
             presented = self.finder.find(meta)
+            if others:
+                others.shown(meta)
         except InvalidCredential:
             with attempts.failed_auth(context.address):  # garbage counts as a failure
                 raise
@@ -79,6 +103,8 @@ class Engine(Asking):
             # One spelling for all: "bearer" and more spaces must not fill the memory with one token.
             keyword = "X-API-Key" if header is None else header.partition(" ")[0].capitalize()
             exchange.key, exchange.entry = self.memory.recall(f"{keyword} {presented.value}")
+        elif others:
+            exchange.key = ASK
         return exchange
 
     def remembers(self, meta: Mapping[str, Any]) -> bool:
@@ -98,9 +124,14 @@ class Engine(Asking):
 
         Raises:
             InvalidCredential: it does not hold. TooMany: this address has shown too many that did not.
+            Refusal: see `Others.ask`.
         """
         presented = exchange.presented
-        assert presented is not None  # noqa: S101 - callers ask for it only then
+        if presented is None:
+            answer = self.others.ask(exchange)
+            if answer is not None and answer.principal is not ANONYMOUS:
+                exchange.entry = ForeignEntry(answer.principal, answer.given)
+            return
         generation = keyring.generation()
         with attempts.failed_auth(exchange.context.address):
             credential = self._prove(presented, exchange.meta)
@@ -214,7 +245,8 @@ class Engine(Asking):
             self._keep_out(self._asked(exchange), verdict, known.charges)
         if verdict.refused >= 0:
             raise self._too_many(known.charges, verdict)
-        if stale or verdict.epochs != entry.epochs or verdict.world != entry.world:
+        moved = stale or verdict.epochs != entry.epochs or verdict.world != entry.world
+        if moved and entry.given is None:  # a foreign scheme was asked for this very request
             return True
         principal = entry.principal
         if principal is None:
@@ -348,6 +380,15 @@ class Engine(Asking):
         if exchange.principal is ANONYMOUS or leaf is None:
             return self.plans.anonymous(leaf, address_key(exchange.context.address))
         return self.plans.authenticated(leaf, exchange.principal)  # given by a test (`pipeline.forced`)
+
+    def challenges(self, realm: str) -> tuple[str, ...]:
+        """The WWW-Authenticate challenges, ours with `realm`, foreign ones as they are worded; each once.
+
+        Where nothing can be asked for, as of sessions, a 401 says so: it must carry one (RFC 9110 section 11.6.1).
+        """
+        ours = [f'{scheme.challenge()} realm="{realm}"' for scheme in self.schemes]
+        theirs = [found for scheme in self.others.schemes if (found := scheme.challenge())]
+        return tuple(dict.fromkeys([*ours, *theirs])) or (f'Session realm="{realm}"',)
 
     def forget(self) -> None:
         """Drop what this worker remembers."""

@@ -13,6 +13,7 @@ from stockade.policy import Mediator
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
+    from django.http import HttpRequest
 
     from stockade.gate.protocol import Verdict
     from stockade.pipeline.find import Presented
@@ -27,10 +28,11 @@ class Exchange:
     principal: who is calling.
     mediator: whether the view has asked the policy, for complete mediation.
     delegated: what the view declares that the URL's own view has called; None as long as that one runs itself.
+    http: Django's request, until foreign schemes have been asked; None where there are none.
     """
 
     __slots__ = (
-        "context", "delegated", "entry", "key", "leaf", "mediator", "meta", "plan", "presented", "principal",
+        "context", "delegated", "entry", "http", "key", "leaf", "mediator", "meta", "plan", "presented", "principal",
         "recorded", "verdict",
     )  # fmt: skip
 
@@ -47,6 +49,7 @@ class Exchange:
         self.mediator: Mediator | None = Mediator() if leaf is not None and leaf.mediated else None
         self.recorded = False
         self.delegated: Declared | None = None
+        self.http: HttpRequest | None = None
 
     def enter(self, declared: Declared, leaf: Leaf) -> None:
         """Go on under another view's declaration; see `pipeline.delegated`."""

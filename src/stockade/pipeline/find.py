@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -31,21 +31,23 @@ class Finder:
 
     Args:
         schemes: in order of preference; the first that recognises a value answers for it.
+        others: whether there are foreign schemes, to which a value that none of ours recognises is left.
     """
 
-    def __init__(self, schemes: Iterable[Scheme]) -> None:
+    def __init__(self, schemes: Iterable[Scheme], others: bool = False) -> None:
         self._schemes = tuple(schemes)
+        self._others = others
         self._by_keyword: dict[str, tuple[Scheme, ...]] = {}
         for scheme in self._schemes:
             for keyword in scheme.keywords:
                 self._by_keyword[keyword] = (*self._by_keyword.get(keyword, ()), scheme)
 
     def find(self, meta: Mapping[str, Any]) -> Presented | None:
-        """The presented credential, or None for an anonymous request.
+        """The presented credential of ours, or None.
 
         Raises:
             AmbiguousCredential: two credentials (RFC 6750 section 2).
-            InvalidCredential: one for a keyword of ours that no scheme recognises.
+            InvalidCredential: one for a keyword of ours that no scheme recognises, where there are no others.
         """
         header = meta.get("HTTP_AUTHORIZATION")
         key = meta.get("HTTP_X_API_KEY")
@@ -77,6 +79,8 @@ class Finder:
         for scheme in candidates:
             if scheme.looks_mine(value):
                 return Presented(scheme, value)
+        if self._others:
+            return None
         raise InvalidCredential(reason="unrecognised")
 
     def refuse_query(self, query: str) -> None:
@@ -90,15 +94,20 @@ class Finder:
             raise BadRequest("The query string is too long.", code="query_too_long")
         if "\0" in query or "%00" in query:
             raise BadRequest("The query string must not contain NUL characters.", code="null_character")
-        fields = query.split("&", _MAX_FIELDS)
-        if len(fields) > _MAX_FIELDS:
+        if query.count("&") >= _MAX_FIELDS:
             raise BadRequest("Too many query parameters.", code="too_many_parameters")
-        for field in fields:
-            name, _, value = field.partition("=")
-            if len(value) > 20 and unquote_plus(name).lower() in QUERY_NAMES:
-                value = unquote_plus(value).strip()
-                word, _, rest = value.partition(" ")
-                if word.lower() in self._by_keyword:
-                    value = rest.strip()
-                if any(scheme.looks_mine(value) for scheme in self._schemes):
-                    raise CredentialInQuery()
+        for encoded in named_like_credentials(query):
+            value = unquote_plus(encoded).strip()
+            word, _, rest = value.partition(" ")
+            if word.lower() in self._by_keyword:
+                value = rest.strip()
+            if any(scheme.looks_mine(value) for scheme in self._schemes):
+                raise CredentialInQuery()
+
+
+def named_like_credentials(query: str) -> Iterator[str]:
+    """The values in a query string, as they are encoded, whose names promise a credential and that are long enough."""
+    for field in query.split("&"):
+        name, _, value = field.partition("=")
+        if len(value) > 20 and unquote_plus(name).lower() in QUERY_NAMES:
+            yield value

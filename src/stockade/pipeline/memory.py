@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from sys import maxsize
 from threading import Lock
 from typing import Any
 
@@ -11,6 +12,7 @@ from stockade.core.credential import Credential
 from stockade.core.errors import InvalidCredential
 from stockade.core.principal import Principal
 from stockade.pipeline.plans import Plan
+from stockade.schemes.foreign import Given
 from stockade.schemes.protocol import Scheme
 from stockade.schemes.users import recipe
 
@@ -29,8 +31,8 @@ class Entry:
     """
 
     __slots__ = (
-        "credential", "epochs", "expires", "fresh_until", "keys", "make_user", "plan", "plans", "principal", "refusal",
-        "scheme", "user_of", "world",
+        "credential", "epochs", "expires", "fresh_until", "given", "keys", "make_user", "plan", "plans", "principal",
+        "refusal", "scheme", "user_of", "world",
     )  # fmt: skip
 
     def __init__(self, scheme: Scheme, credential: Credential, keys: tuple[bytes, ...]) -> None:
@@ -50,6 +52,7 @@ class Entry:
         self.user_of: Any = None
         self.plan: Plan | None = None  # of the view that was called last, which is most often called next
         self.plans: dict[Any, Plan] | None = None  # of all views, from the second on
+        self.given: Given | None = None  # of a foreign scheme, and of this request alone
 
     def learn(
         self, principal: Principal | None, refusal: str, epochs: tuple[int, ...], world: int, fresh_until: int
@@ -69,6 +72,32 @@ class Entry:
         self.epochs = _UNMOVED.get(epochs, epochs)
         self.world = world
         self.fresh_until = fresh_until
+
+
+_NO_SCHEME: Any = None  # what is not remembered is never proven again
+
+
+class ForeignEntry(Entry):
+    """What a foreign scheme has said of one request. Nothing of it is remembered, so nothing ends it.
+
+    Args:
+        principal: whom it makes of the caller, with its credential.
+        given: the objects that it gave.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, principal: Principal, given: Given) -> None:
+        credential = principal.credential
+        assert credential is not None  # noqa: S101 - whoever was authenticated has shown one
+        super().__init__(_NO_SCHEME, credential, ())
+        self.principal, self.given = principal, given
+        self.make_user, self.user_of = _as_given, given.user
+        self.fresh_until = maxsize
+
+
+def _as_given(user: Any) -> Any:
+    return user
 
 
 _UNMOVED: dict[tuple[int, ...], tuple[int, ...]] = {(0,) * length: (0,) * length for length in range(8)}

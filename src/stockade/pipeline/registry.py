@@ -17,7 +17,7 @@ from stockade.gate.registry import claim_serving, get_gate
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Declared, read
 from stockade.pipeline.engine import Engine
-from stockade.schemes.registry import enabled_schemes
+from stockade.schemes.registry import enabled_schemes, foreign_schemes
 
 _MAX_VIEWS = 10_000
 
@@ -27,7 +27,7 @@ class Registry:
 
     engine: the steps.
     settings: the pipeline's settings.
-    challenges: one WWW-Authenticate challenge per enabled scheme.
+    challenges: one WWW-Authenticate challenge per enabled scheme, see `Engine.challenges`.
     stores: security headers by (secure, page).
     scheme_by_header: whether a proxy's header says if a request came over HTTPS.
     exempts: whether EXEMPT names anything.
@@ -36,8 +36,8 @@ class Registry:
 
     def __init__(self) -> None:
         self.settings = conf.load(PipelineSettings)
-        self.engine = Engine(self.settings, enabled_schemes(), get_gate())
-        self.challenges = tuple(f'{s.challenge()} realm="{self.settings.realm}"' for s in self.engine.schemes)
+        self.engine = Engine(self.settings, enabled_schemes(), get_gate(), foreign_schemes())
+        self.challenges = self.engine.challenges(self.settings.realm)
         header_settings = conf.load(HeaderSettings)
         self.stores = prepare(header_settings, hsts_value(django_hsts()))
         self.scheme_by_header = bool(django_settings.SECURE_PROXY_SSL_HEADER)

@@ -1,12 +1,13 @@
-"""Finds the enabled schemes by name."""
+"""Finds the enabled schemes: ours by name, foreign ones by the dotted path of a DRF authenticator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from stockade import conf
 from stockade.core.errors import ConfigurationError
 from stockade.schemes.conf import SchemeSettings
+from stockade.schemes.foreign import ForeignScheme
 from stockade.schemes.protocol import Scheme
 
 
@@ -18,21 +19,81 @@ def _jwt() -> Scheme:
 
 KNOWN: dict[str, Callable[[], Scheme]] = {"jwt": _jwt}
 
+# Makes a foreign scheme of a dotted path and a name. Set by `stockade.apps`: only `stockade.drf` imports DRF.
+foreign: Callable[[str, str], ForeignScheme] | None = None
+
 
 def enabled_schemes() -> tuple[Scheme, ...]:
-    """The schemes of the setting SCHEMES, in order.
+    """Our schemes of the setting SCHEMES, in order.
 
     Raises:
         ConfigurationError: a name that no scheme has.
     """
     found = []
     for name in conf.load(SchemeSettings).schemes:
+        if "." in name:
+            continue
         make = KNOWN.get(name)
         if make is None:
             raise ConfigurationError(
                 "stockade.E101",
                 f"SCHEMES names {name!r}, which is no scheme.",
-                f"Known: {', '.join(sorted(KNOWN))}.",
+                f"Known: {', '.join(sorted(KNOWN))}, or the dotted path of a DRF authenticator, such as "
+                '"rest_framework.authentication.SessionAuthentication".',
             )
         found.append(make())
     return tuple(found)
+
+
+def foreign_schemes() -> tuple[ForeignScheme, ...]:
+    """The DRF authenticators of the setting SCHEMES, in order.
+
+    Raises:
+        ConfigurationError: a path that does not import, or leads to something else.
+    """
+    paths = [name for name in conf.load(SchemeSettings).schemes if "." in name]
+    if not paths:
+        return ()
+    if foreign is None:
+        raise ConfigurationError(
+            "stockade.E103",
+            f"SCHEMES names {paths[0]!r}, but Stockade is not in INSTALLED_APPS.",
+            'Write INSTALLED_APPS = [..., "stockade"].',
+        )
+    return tuple(foreign(path, name) for path, name in names(paths).items())
+
+
+def names(paths: Iterable[str]) -> dict[str, str]:
+    """The name of each path: its class, with as many of the parts before it as tell it from the others.
+
+    `JWTAuthentication`; with DRF's and knox's class of one name `authentication.TokenAuthentication` and
+    `auth.TokenAuthentication`.
+    """
+    listed = list(dict.fromkeys(paths))
+    found: dict[str, str] = {}
+    for path in listed:
+        parts = path.split(".")
+        tails = (".".join(parts[-length:]) for length in range(1, len(parts) + 1))
+        found[path] = next((tail for tail in tails if _only(tail, listed)), path)
+    return found
+
+
+def _only(tail: str, paths: list[str]) -> bool:
+    return sum(f".{path}".endswith(f".{tail}") for path in paths) == 1
+
+
+def check_limits(limits: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a limit ``scheme:NAME`` of a scheme that there is not: it would count nothing.
+
+    Raises:
+        ConfigurationError: so it is.
+    """
+    enabled = sorted(known)
+    for limit in limits:
+        kind, _, name = limit.partition(":")
+        if kind == "scheme" and name not in enabled:
+            raise ConfigurationError(
+                "stockade.E104",
+                f"LIMITS names {limit!r}, but no scheme is called {name!r}.",
+                f"Write one of {', '.join(f'scheme:{one}' for one in enabled)}.",
+            )

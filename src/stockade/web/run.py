@@ -17,6 +17,7 @@ from stockade.core.principal import Principal
 from stockade.events.bus import state as events
 from stockade.pipeline import forced
 from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.foreign import ASK
 from stockade.pipeline.memory import Entry
 from stockade.pipeline.record import record_success
 from stockade.pipeline.registry import Registry
@@ -83,6 +84,8 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         exchange.key = b""
         exchange.entry = None
         exchange.principal = given
+    elif exchange.key is ASK:
+        exchange.http = request
     request.stockade = exchange  # type: ignore[attr-defined]
     return exchange
 
@@ -119,6 +122,7 @@ def adopt(request: HttpRequest, principal: Principal, entry: Entry | None) -> No
     """
     # A worker keeps the principal, so each request gets an instance of its own to read and to change.
     known: Any = None
+    foreign = entry.given if entry is not None else None
     if entry is not None:
         known = entry.make_user(entry.user_of)
     elif principal.user is not None and principal.is_authenticated:  # put there by a test
@@ -130,6 +134,8 @@ def adopt(request: HttpRequest, principal: Principal, entry: Entry | None) -> No
         state["_cache_update_cache"] = False
     state["user"] = state["_force_auth_user"] = state["_cached_user"] = user
     credential: Any = principal.credential
+    if foreign is not None:  # its own objects: code relies on their types
+        state["_force_auth_user"], credential = foreign.user, foreign.auth
     if credential is None:
         credential = state.get("_force_auth_token")  # of DRF's force_authenticate(user, token)
     state["_force_auth_token"] = state["auth"] = credential

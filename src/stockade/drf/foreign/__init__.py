@@ -1,0 +1,1 @@
+"""Foreign schemes: DRF authenticators of other packages, asked by the pipeline at every request."""

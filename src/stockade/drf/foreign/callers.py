@@ -1,0 +1,140 @@
+"""Who a foreign authenticator's user is to policies, limits, bans and the log."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Model
+from django.http import HttpRequest
+
+from stockade.core.credential import Credential
+from stockade.core.principal import ANONYMOUS, Kind, Principal
+from stockade.drf.foreign.refusals import ForeignFailed
+from stockade.schemes.accounts import digests
+from stockade.schemes.foreign import Given
+from stockade.schemes.users import read_user
+
+_SALT = "stockade.foreign"
+_MAX = 255  # characters of an id or subject
+_ENDS = ("expires", "expiry", "expires_at", "expiry_date")
+
+
+def principal_of(name: str, given: Given, http: HttpRequest) -> Principal:
+    """The principal; an anonymous one where the authenticator says that there is nobody.
+
+    Args:
+        name: of the scheme.
+        given: what it gave.
+        http: the request, for a fingerprint of what was shown where nothing else names the credential.
+
+    Raises:
+        InvalidCredential: the user is inactive or gone.
+    """
+    user, auth = given.user, given.auth
+    if user is None or not getattr(user, "is_authenticated", False):
+        return ANONYMOUS if auth is None else _service(name, given, http, "")
+    if not getattr(user, "is_active", True):
+        raise ForeignFailed(name, reason="inactive")
+    pk = getattr(user, "pk", None)
+    model = get_user_model()
+    if not isinstance(user, model) or pk is None:
+        return _service(name, given, http, "" if pk is None else str(pk)[:_MAX])
+    facts = read_user(model, pk)
+    if facts is None:
+        raise ForeignFailed(name, reason="gone")
+    if not facts.is_active:
+        raise ForeignFailed(name, reason="inactive")
+    credential = credential_of(name, given, http, str(pk))
+    return Principal(
+        Kind.USER, str(pk), user, facts.groups, credential.scopes, credential, facts.is_superuser
+    )
+
+
+def _service(name: str, given: Given, http: HttpRequest, subject: str) -> Principal:
+    """A caller who is no row of the user model: a stateless token's user, a client, a machine's key.
+
+    Its subject begins with the scheme's name, so that user 7 of a token and user 7 of a table are two.
+    """
+    credential = credential_of(name, given, http, subject)
+    own = subject or credential.client or _text(credential.claims.get("sub")) or credential.id
+    user = given.user if subject else None
+    return Principal(Kind.SERVICE, f"{name}:{own}", user, scopes=credential.scopes, credential=credential)
+
+
+def credential_of(name: str, given: Given, http: HttpRequest, subject: str) -> Credential:
+    """The credential without its secret.
+
+    Args:
+        name, given, http: see `principal_of`.
+        subject: the user's key as text, or "".
+    """
+    auth = given.auth
+    claims = _claims(auth)
+    client = _text(getattr(getattr(auth, "application", None), "client_id", None))
+    return Credential(
+        name,
+        _id(name, auth, claims, http, subject),
+        subject,
+        client=client or _text(claims.get("client_id")),
+        scopes=_scopes(auth, claims),
+        issued=_seconds(claims.get("iat")) or 0.0,
+        expires=_expires(auth, claims),
+        claims=claims,
+    )
+
+
+def fingerprint(name: str, *parts: str) -> str:
+    """A keyed digest: names a secret in logs, tells nothing of it, and is the same each time."""
+    return digests("\0".join((name, *parts)), _SALT)[0][:32]
+
+
+def _id(name: str, auth: Any, claims: Mapping[str, Any], http: HttpRequest, subject: str) -> str:
+    """A jti, the beginning that knox finds its tokens by, or a fingerprint. A primary key may be the secret itself."""
+    if jti := _text(claims.get("jti")):
+        return jti
+    if key := _text(getattr(auth, "token_key", None)):
+        return key
+    if isinstance(auth, Model) and auth.pk is not None:
+        return fingerprint(name, auth._meta.label, str(auth.pk))  # noqa: SLF001 - Django's documented way to ask
+    if isinstance(auth, str | bytes) and auth:
+        return fingerprint(name, auth.decode("utf-8", "replace") if isinstance(auth, bytes) else auth)
+    for holder in (auth, getattr(http, "session", None)):
+        if key := _text(getattr(holder, "session_key", None)):
+            return fingerprint(name, key)
+    return fingerprint(name, "subject", subject or http.META.get("HTTP_AUTHORIZATION", ""))
+
+
+def _claims(auth: Any) -> dict[str, Any]:
+    payload = auth if isinstance(auth, Mapping) else getattr(auth, "payload", None)
+    return {str(key): value for key, value in payload.items()} if isinstance(payload, Mapping) else {}
+
+
+def _scopes(auth: Any, claims: Mapping[str, Any]) -> frozenset[str] | None:
+    """What it is bounded by; None where it knows no scopes: then the whole user is meant."""
+    for found in (getattr(auth, "scope", None), getattr(auth, "scopes", None), claims.get("scope")):
+        if isinstance(found, str):
+            return frozenset(found.split())
+        if isinstance(found, Iterable) and not isinstance(found, bytes):
+            return frozenset(str(one) for one in found)
+    return None
+
+
+def _expires(auth: Any, claims: Mapping[str, Any]) -> float:
+    if (end := _seconds(claims.get("exp"))) is not None:
+        return end
+    for name in _ENDS:
+        found = getattr(auth, name, None)
+        if isinstance(found, datetime.datetime):
+            return found.timestamp()
+    return float("inf")
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and len(value) <= _MAX and value.isprintable() else ""

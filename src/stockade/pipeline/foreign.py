@@ -1,0 +1,205 @@
+"""Steps 1 and 2 for authenticators that are not ours: asked at every request, and nothing of it is remembered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from copy import copy
+from typing import Any
+from urllib.parse import unquote_plus
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from stockade.core.address import limit_key as address_key
+from stockade.core.errors import (
+    AmbiguousCredential,
+    CredentialInQuery,
+    CsrfFailed,
+    Forbidden,
+    InvalidCredential,
+    Refusal,
+)
+from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.find import QUERY_NAMES, named_like_credentials
+from stockade.schemes import attempts
+from stockade.schemes.attempts import Reservation
+from stockade.schemes.foreign import Answer, ForeignScheme
+
+ASK = (
+    b"foreign"  # in place of a memory's key, which has 32 bytes: to be asked about, and not to be remembered
+)
+
+# Headers that browsers, proxies and clients send and that hold no credential. What is not among them may be one.
+_ORDINARY = re.compile(
+    r"HTTP_(?:HOST|USER_AGENT|REFERER|ORIGIN|CONNECTION|PRAGMA|CACHE_CONTROL|DNT|TE|VIA|RANGE|EXPECT|PRIORITY|FORWARDED|"
+    r"COOKIE|AUTHORIZATION|DATE|KEEP_ALIVE|UPGRADE_INSECURE_REQUESTS|ACCEPT(?:_\w+)?|SEC_\w+|IF_\w+|X_FORWARDED_\w+|"
+    r"X_REAL_IP|X_REQUEST_ID|X_REQUESTED_WITH|X_CSRFTOKEN|X_STOCKADE_CSRF|TRACEPARENT|TRACESTATE|CONTENT_\w+)\Z"
+)
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class Others:
+    """The foreign schemes of an engine.
+
+    Args:
+        schemes: in the order of SCHEMES.
+        keywords: of our own schemes.
+    """
+
+    def __init__(self, schemes: Iterable[ForeignScheme], keywords: Iterable[str]) -> None:
+        self.schemes = tuple(schemes)
+        self.keywords = frozenset(keywords).union(*(scheme.keywords for scheme in self.schemes))
+        self.headers = frozenset(name for scheme in self.schemes for name in scheme.headers)
+        self._second = re.compile(rf",\s*(?:{'|'.join(map(re.escape, self.keywords))})\s", re.IGNORECASE)
+        self._passwords = any(scheme.passwords for scheme in self.schemes)
+        # Nobody guesses at a session key by way of Django's own cookie: it is found or it is not.
+        self._guessed = any(not scheme.session for scheme in self.schemes)
+
+    def __bool__(self) -> bool:
+        return bool(self.schemes)
+
+    # -- step 1 ------------------------------------------------------------------------------------------------
+
+    def known(self, header: str) -> bool:
+        """Whether a value of Authorization begins with a keyword of ours or theirs."""
+        return header.partition(" ")[0].lower() in self.keywords
+
+    def shown(self, meta: Mapping[str, Any]) -> bool:
+        """Whether a header holds an explicit credential for one of the schemes, ours among them.
+
+        Raises:
+            AmbiguousCredential: two do, or one holds two (RFC 6750 section 2).
+            InvalidCredential: it holds what no credential has: a NUL would be an error to PostgreSQL.
+        """
+        found = [meta[name] for name in self.headers if name in meta]
+        header = meta.get("HTTP_AUTHORIZATION")
+        if header is not None and self.known(header):
+            found.append(header)
+        if len(found) > 1 or (header is not None and self._second.search(header)):
+            raise AmbiguousCredential(reason="two_headers")
+        if found and not (found[0].isascii() and found[0].isprintable()):
+            raise InvalidCredential(reason="not_ascii")
+        return bool(found)
+
+    # -- step 2 ------------------------------------------------------------------------------------------------
+
+    def ask(self, exchange: Exchange) -> Answer | None:
+        """What the first of them that knows the request says of it; None if none does. May do I/O.
+
+        The address passes its gate first if the request shows anything that can be guessed, as for our own dear steps.
+
+        Raises:
+            InvalidCredential: one of them refuses it, or a header holds one that nobody knows.
+            CsrfFailed, Forbidden, BadRequest: what one of them refuses by. CredentialInQuery: it holds, but was read
+            from the address. TooMany: this address has shown too many that did not hold.
+        """
+        http = exchange.http
+        assert http is not None  # noqa: S101 - put there by whoever has found nothing of ours
+        exchange.http = None  # each holds the other
+        shown = self.shown(exchange.meta)
+        # A cookie that the browser sends along must neither help nor harm an explicit credential.
+        asked = [scheme for scheme in self.schemes if not (shown and scheme.session)]
+        query = exchange.meta.get("QUERY_STRING") or ""
+        suspicious = next(named_like_credentials(query), None) is not None
+        place = self._reserve(exchange) if self._guessed and (suspicious or _carries(http, shown)) else None
+        try:
+            answer = self._first(asked, http, shown, query if suspicious else "")
+        except Refusal as refusal:
+            if not _is_guess(refusal):
+                self._give_back(place)
+            elif place is None:  # it was read from where we did not look
+                self._reserve(exchange)
+            raise
+        except BaseException:
+            self._give_back(place)
+            raise
+        self._give_back(place)
+        return answer
+
+    def _first(
+        self, asked: Iterable[ForeignScheme], http: HttpRequest, shown: bool, query: str
+    ) -> Answer | None:
+        why: InvalidCredential | None = None
+        for scheme in asked:
+            answer = _from_elsewhere(scheme, http, query) if query else scheme.ask(http)
+            if isinstance(answer, Answer):
+                return answer
+            why = why or answer
+        if why is None and shown:
+            why = InvalidCredential(reason="unrecognised")
+        if why is not None:
+            raise why
+        return None
+
+    def _reserve(self, exchange: Exchange) -> Reservation:
+        address = exchange.context.address
+        return attempts.reserve(
+            [(attempts.FAILED_AUTH, address_key(address))], address, guess=self._passwords
+        )
+
+    @staticmethod
+    def _give_back(place: Reservation | None) -> None:
+        if place is not None:
+            place.refund()
+
+
+def _from_elsewhere(
+    scheme: ForeignScheme, http: HttpRequest, query: str
+) -> Answer | InvalidCredential | None:
+    """Its answer without what the query string may hold; with it, only to refuse what it would have accepted.
+
+    Raises:
+        CredentialInQuery: a credential that holds stands in the address, and so in logs and histories.
+    """
+    answer = scheme.ask(without_credentials(http, query))
+    if answer is not None:
+        return answer
+    answer = scheme.ask(http)
+    if isinstance(answer, Answer):
+        raise CredentialInQuery()
+    return answer
+
+
+def without_credentials(http: HttpRequest, query: str) -> HttpRequest:
+    """The same request without what is named like a credential in its query string."""
+    kept = "&".join(
+        one for one in query.split("&") if unquote_plus(one.partition("=")[0]).lower() not in QUERY_NAMES
+    )
+    clone = copy(http)
+    state = clone.__dict__
+    meta = {**http.META, "QUERY_STRING": kept}
+    state["META"] = meta
+    if "environ" in state:
+        state["environ"] = meta
+    state.pop("GET", None)
+    return clone
+
+
+def _carries(http: HttpRequest, shown: bool) -> bool:
+    """Whether a request shows anything that an authenticator could take for a credential.
+
+    Not the cookies of Django itself: a session's key is no guess. One without anything must not be counted, nor be
+    refused because others at its address have guessed.
+    """
+    meta = http.META
+    if shown or "HTTP_AUTHORIZATION" in meta:
+        return True
+    if any(name.startswith("HTTP_") and not _ORDINARY.match(name) for name in meta):
+        return True
+    if "HTTP_COOKIE" in meta and not http.COOKIES.keys() <= _own_cookies():
+        return True
+    return http.method not in ("GET", "HEAD") and str(meta.get("CONTENT_TYPE", "")).startswith(_FORMS)
+
+
+def _own_cookies() -> set[str]:
+    return {
+        settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME, "messages",
+    }  # fmt: skip
+
+
+def _is_guess(refusal: Refusal) -> bool:
+    """Whether it counts as a failure of its address: a credential that did not hold, whatever it was refused by."""
+    if isinstance(refusal, CsrfFailed) or refusal.reason in attempts.HONEST:
+        return False
+    return isinstance(refusal, InvalidCredential | Forbidden)
