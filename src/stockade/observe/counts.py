@@ -39,6 +39,7 @@ class Counts:
         self._flushed = 0.0
         self._pause = INTERVAL
         self._timed = False
+        self._tests = False
         self._known = False  # whether the end of the process and its forks are watched
         on_change(self._forget)
 
@@ -135,9 +136,12 @@ class Counts:
             self._try(clock.now())
 
     def _the_store(self) -> Store | None:
-        """Where to write; None under a test run, whose traffic is nobody's."""
-        if self._store is None and not under_test():
-            self._store = Store(place.directory())
+        """Where to write; None in a process that runs tests, whose traffic is nobody's."""
+        if self._store is None:
+            # For good: at the end of such a process Django's test environment is gone, and what was counted is not.
+            self._tests = self._tests or under_test()
+            if not self._tests:
+                self._store = Store(place.directory())
         return self._store
 
     def _forget(self) -> None:

@@ -74,7 +74,7 @@ class Store:
         with self._turned(), self._failures():
             env = self._opened()
             with env.begin(write=True) as txn:
-                self._sweep(txn, hour)
+                self._sweep(txn, hour, len(pending))
                 left = self._most - txn.stat()["entries"]
                 for key, more in pending.items():
                     raw = pack(key)
@@ -120,10 +120,14 @@ class Store:
             with env.begin(write=True) as txn:
                 txn.drop(env.open_db(txn=txn), delete=False)
 
-    def _sweep(self, txn: lmdb.Transaction[bytes], hour: int) -> None:
-        """Delete what is too old, of a day to come, or too much; a part of it, if it is a lot."""
-        entries = txn.stat()["entries"]
-        excess = entries - self._most * 9 // 10 if entries >= self._most else 0
+    def _sweep(self, txn: lmdb.Transaction[bytes], hour: int, coming: int) -> None:
+        """Delete what is too old, of a day to come, or too much; a part of it, if it is a lot.
+
+        Args:
+            coming: tallies that want room.
+        """
+        wanted = txn.stat()["entries"] + coming
+        excess = wanted - self._most * 9 // 10 if wanted > self._most else 0
         with txn.cursor() as cursor:
             cursor.first()
             for _ in range(_BATCH):

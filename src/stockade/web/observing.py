@@ -181,7 +181,7 @@ def _seen_user(state: Mapping[str, Any]) -> Any:
     """The caller as far as somebody has looked already; None if nobody has."""
     user = state.get("user")
     if isinstance(user, LazyObject):
-        user = user._wrapped  # type: ignore[attr-defined]  # noqa: SLF001 - without evaluating it
+        user = user._wrapped  # noqa: SLF001 - without evaluating it
         if user is empty:
             user = None
     if user is None:
