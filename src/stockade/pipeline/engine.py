@@ -201,11 +201,11 @@ class Engine(Asking):
         entry = exchange.entry
         leaf = exchange.leaf
         now = clock.ticks()
-        before = None
-        if given is None:
-            before = lists.current()
-            if before.guarded:
-                self._turn_away(self._asked(exchange))
+        copy = lists.current()
+        unasked = copy.guarded
+        if unasked and given is None:
+            self._turn_away(self._asked(exchange))
+            unasked = False
         if entry is None:
             if leaf is not None and leaf.probe:
                 return False  # a process answers while its state is away
@@ -214,8 +214,7 @@ class Engine(Asking):
             exchange.verdict = verdict = self._ask((), plan.charges, given)
             if not verdict.marker:
                 exchange.plan = NOTHING
-            copy = lists.current()
-            if verdict.lists != copy.epoch or now >= copy.until or (copy.guarded and copy is not before):
+            if verdict.lists != copy.epoch or now >= copy.until or unasked:
                 self._keep_out(self._asked(exchange), verdict, plan.charges)
             if verdict.refused >= 0:
                 raise self._too_many(plan.charges, verdict)
@@ -240,8 +239,7 @@ class Engine(Asking):
             verdict = self._without(entry.keys, error)
             exchange.plan = NOTHING
         exchange.verdict = verdict
-        copy = lists.current()
-        if verdict.lists != copy.epoch or now >= copy.until or (copy.guarded and copy is not before):
+        if verdict.lists != copy.epoch or now >= copy.until or unasked:
             self._keep_out(self._asked(exchange), verdict, known.charges)
         if verdict.refused >= 0:
             raise self._too_many(known.charges, verdict)

@@ -41,7 +41,6 @@ class LoginLimits:
         # Made by Django for each login; connecting again the same receiver changes nothing.
         user_logged_in.connect(_succeeded, dispatch_uid="stockade.backend")
         user_login_failed.connect(_failed, dispatch_uid="stockade.backend")
-        request_finished.connect(_finished, dispatch_uid="stockade.backend")
 
     def authenticate(
         self,
@@ -68,6 +67,9 @@ class LoginLimits:
         request = _plain(request)
         attempt = login.begin(name[: accounts.MAX_NAME], request)
         setattr(request, ATTRIBUTE, (attempt, count_from_now()))
+        if getattr(request, "stockade_context", None) is None:
+            # No middleware will settle it. One that has ours costs no request a receiver.
+            request_finished.connect(_finished, dispatch_uid="stockade.backend")
         pin()  # the backends after this one: a replica may hold an old password
         attempt.ban = banned.of_user(accounts.find(attempt.account))
         if attempt.ban is not None:
