@@ -1,0 +1,76 @@
+"""The survey: what is true of a project's views and settings before, and while, it adopts Stockade."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from stockade.drf.survey import access, credentials, data, deployment, lists, objects, throttles
+from stockade.drf.survey.facts import KINDS, SETTINGS, Fact, in_order
+from stockade.drf.survey.routes import routes
+from stockade.drf.survey.views import View, collect
+
+OF_A_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
+    access.undeclared, access.anyone, access.csrf_exempt, objects.unchecked, objects.by_hand, objects.list_leaks,
+    objects.detached, data.writable_privilege, data.password_out, lists.unbounded, lists.by_anything,
+    credentials.login_unlimited, credentials.basic_auth, credentials.in_query,
+)  # fmt: skip
+OF_A_PROJECT: tuple[Callable[[list[View]], Iterator[Fact]], ...] = (
+    credentials.token_forever, throttles.per_process, deployment.simplejwt, deployment.cors, deployment.tenants,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found.
+
+    Args:
+        views: how many views were judged.
+        others: how many routes lead to views of other packages, by package; those were not judged.
+        facts: in the order of `KINDS`.
+    """
+
+    views: int
+    others: dict[str, int]
+    facts: list[Fact]
+
+
+def survey() -> Survey:
+    """Look at the whole project: its URL conf, its views and its settings. Asks no database and changes nothing."""
+    views, others = collect(routes())
+    exempt = _exempt()
+    judged = [view for view in views if not all(exempt(route) for route in view.routes)]
+    found = [fact for view in judged for look in OF_A_VIEW for fact in look(view)]
+    found.extend(fact for look in OF_A_PROJECT for fact in look(views))
+    counted = Counter(package for package, _ in others)
+    return Survey(len(judged), dict(sorted(counted.items())), in_order(found))
+
+
+def _exempt() -> Callable[[object], bool]:
+    """Whether EXEMPT leaves a route alone; nothing is exempt without a STOCKADE setting."""
+    from django.urls import ResolverMatch
+
+    from stockade.core.errors import ConfigurationError
+    from stockade.drf.survey.routes import Route
+    from stockade.pipeline import registry as registries
+
+    try:
+        registry = registries.current()
+    except ConfigurationError:
+        registry = None
+
+    def exempt(route: object) -> bool:
+        if registry is None or not isinstance(route, Route):
+            return False
+        spaces, _, name = route.name.rpartition(":")
+        namespaces: list[str | None] = [*spaces.split(":")] if spaces else []
+        match = ResolverMatch(
+            route.callback, (), {}, name or None, list(route.apps), namespaces, route.path.removeprefix("/")
+        )
+        return registry.exempt(match)
+
+    return exempt
+
+
+__all__ = ["KINDS", "SETTINGS", "Fact", "Survey", "survey"]

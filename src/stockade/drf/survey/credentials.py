@@ -1,0 +1,175 @@
+"""Facts about credentials of views: `login-unlimited`, `basic-auth`, `credential-in-query`, `token-forever`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from stockade.drf.survey import probe, source
+from stockade.drf.survey.asked import dotted, lineage
+from stockade.drf.survey.byhand import decorated
+from stockade.drf.survey.facts import SETTINGS, Fact
+from stockade.drf.survey.views import Handler, View
+
+_LOGINS = {
+    "rest_framework_simplejwt.views.TokenObtainPairView",
+    "rest_framework_simplejwt.views.TokenObtainSlidingView",
+    "rest_framework.authtoken.views.ObtainAuthToken",
+    "knox.views.LoginView",
+    "dj_rest_auth.views.LoginView",
+}
+_BASIC = "rest_framework.authentication.BasicAuthentication"
+_TOKEN = "rest_framework.authentication.TokenAuthentication"  # noqa: S105 - a class
+_LIMITERS = ("axes", "defender")
+_LOGIN_LIMITS = "stockade.schemes.backend.LoginLimits"
+
+
+def authenticators(handler: Handler) -> list[type[Any]]:
+    """The classes of a handler's authenticators."""
+    found = probe.ask(lambda: list(probe.view_of(handler, probe.anonymous()).get_authenticators()))
+    return [] if found is probe.UNKNOWN else [type(each) for each in found]
+
+
+def used(views: list[View]) -> dict[type[Any], View]:
+    """Every authenticator of the project, with the first view that has it."""
+    found: dict[type[Any], View] = {}
+    for view in views:
+        for handler in view.handlers if view.rest else ():
+            for cls in authenticators(handler):
+                found.setdefault(cls, view)
+    return found
+
+
+def login_unlimited(view: View) -> Iterator[Fact]:
+    """Known login views on which guesses are not counted."""
+    if view.cls is None or not lineage(view.cls) & _LOGINS or limited_elsewhere():
+        return
+    found = [handler for handler in view.handlers if handler.method == "POST" and _is_free(handler)]
+    if found:
+        yield Fact(
+            "login-unlimited",
+            view.name,
+            view.where,
+            "Passwords may be guessed here as fast as the server answers: no throttle counts.",
+            'STOCKADE = {"LIMITS": {"login": "5/min", "login_address": "30/min"}}\n'
+            f'AUTHENTICATION_BACKENDS = ["{_LOGIN_LIMITS}", "django.contrib.auth.backends.ModelBackend"]',
+            ("POST",),
+        )
+
+
+def limited_elsewhere() -> bool:
+    """Whether something outside of the view counts failed logins."""
+    from django.conf import settings
+
+    from stockade import conf
+
+    if conf.configured() and _LOGIN_LIMITS in settings.AUTHENTICATION_BACKENDS:
+        return True
+    listed = [*settings.AUTHENTICATION_BACKENDS, *settings.MIDDLEWARE]
+    return any(name.partition(".")[0] in _LIMITERS for name in listed)
+
+
+def _is_free(handler: Handler) -> bool:
+    cls = handler.view.cls
+    if any(source.overridden(cls, name) for name in ("check_throttles", "dispatch", "initial")):
+        return False
+    if any(
+        "limit" in f"{each.__module__}{each.__qualname__}".lower() for each in _around(handler)
+    ) or decorated(handler):
+        return False
+    from stockade.drf.survey.throttles import counting
+
+    found = counting(handler)
+    return found is not probe.UNKNOWN and not found
+
+
+def _around(handler: Handler) -> list[Any]:
+    return [
+        *source.wrappers(handler.route.callback),
+        *source.wrappers(handler.view.cls.dispatch),
+        *source.wrappers(handler.function),
+    ]
+
+
+def basic_auth(view: View) -> Iterator[Fact]:
+    """Views that take a password with each request."""
+    if not view.rest:
+        return
+    if any(_BASIC in lineage(cls) for handler in view.handlers for cls in authenticators(handler)):
+        yield Fact(
+            "basic-auth",
+            view.name,
+            view.where,
+            "BasicAuthentication is among its authenticators: the password itself comes with every request, and is "
+            "verified anew each time, unlimited.",
+            "from rest_framework.authentication import SessionAuthentication\n\n"
+            "authentication_classes = [SessionAuthentication]  # in the view, or by DEFAULT_AUTHENTICATION_CLASSES",
+        )
+
+
+def in_query(view: View) -> Iterator[Fact]:
+    """Authenticators of the project that read the query string."""
+    if not view.rest:
+        return
+    found = {cls: None for handler in view.handlers for cls in authenticators(handler) if _reads_query(cls)}
+    for cls in found:
+        yield Fact(
+            "credential-in-query",
+            view.name,
+            source.place_of_class(cls),
+            f"{dotted(cls)} reads a credential from the query string, which stands in logs, histories and referrers.",
+            "# Let clients send it in a header: Authorization: Bearer ...\n"
+            "from rest_framework.authentication import SessionAuthentication\n\n"
+            "authentication_classes = [SessionAuthentication]  # in the view, instead",
+        )
+
+
+def _reads_query(cls: type[Any]) -> bool:
+    if not source.is_own(cls.__module__):
+        return False
+    method = getattr(cls, "authenticate", None)
+    for function, node in source.reached(cls, method):
+        if source.own_function(function) is not None and {"GET", "query_params"} & source.words(node):
+            return True
+    return False
+
+
+def token_forever(views: list[View]) -> Iterator[Fact]:
+    """DRF's own tokens, where they are in use."""
+    from django.apps import apps
+
+    if not apps.is_installed("rest_framework.authtoken"):
+        return
+    issued = any(
+        view.cls is not None and "rest_framework.authtoken.views.ObtainAuthToken" in lineage(view.cls)
+        for view in views
+    )
+    taken = [cls for cls in used(views) if _TOKEN in lineage(cls)]
+    if not taken and not issued:
+        return
+    if taken and all(_expires(cls) for cls in taken):
+        return
+    yield Fact(
+        "token-forever",
+        SETTINGS,
+        "INSTALLED_APPS",
+        "Tokens of rest_framework.authtoken never expire, and whoever reads the database has them all.",
+        'STOCKADE = {"SCHEMES": ["session", "jwt"]}  # tokens that expire, and end with their session',
+    )
+
+
+def _expires(cls: type[Any]) -> bool:
+    """Whether an authenticator of the project looks at a token's age, or takes tokens of another model."""
+    method = source.own_function(getattr(cls, "authenticate_credentials", None))
+    node = source.tree(method) if method is not None else None
+    if node is not None and {
+        "created",
+        "expires",
+        "expiry",
+        "timedelta",
+        "expired",
+        "expires_at",
+    } & source.words(node):
+        return True
+    model = getattr(cls, "model", None)
+    return model is not None and model.__module__ != "rest_framework.authtoken.models"

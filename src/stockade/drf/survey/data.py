@@ -1,0 +1,283 @@
+"""Facts about serializers: `writable-privilege`, `password-out`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Model
+from rest_framework import serializers
+
+from stockade.drf.survey import probe, source
+from stockade.drf.survey.access import labels
+from stockade.drf.survey.facts import Fact
+from stockade.drf.survey.views import Handler, View
+
+PRIVILEGES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
+_HASHES = frozenset({"password", "password_hash", "hashed_password"})
+_DEEP = 4
+
+
+def writable_privilege(view: View) -> Iterator[Fact]:
+    """Serializers of unsafe routes by which a client writes a privilege, or an owner."""
+    found: list[Handler] = []
+    said: dict[tuple[str, str], None] = {}
+    where = view.where
+    for handler in view.handlers:
+        if handler.safe:
+            continue
+        for serializer in taken(handler):
+            names = _privileges(serializer, handler)
+            if names:
+                found.append(handler)
+                cls = type(serializer)
+                said.update(dict.fromkeys((cls.__name__, name) for name in names))
+                where = source.place_of_class(cls)
+    if found:
+        fields = ", ".join(dict.fromkeys(name for _, name in said))
+        classes = ", ".join(dict.fromkeys(cls for cls, _ in said))
+        quoted = ", ".join(f'"{name}"' for name in dict.fromkeys(name for _, name in said))
+        yield Fact(
+            "writable-privilege",
+            view.name,
+            where,
+            f"{classes} lets the client of {', '.join(labels(found))} write {fields}.",
+            f"read_only_fields = [{quoted}]  # in Meta of {classes}",
+            labels(found),
+        )
+
+
+def _privileges(serializer: Any, handler: Handler) -> list[str]:
+    if not isinstance(serializer, serializers.ModelSerializer):
+        return []
+    meta = getattr(serializer, "Meta", None)
+    model = getattr(meta, "model", None)
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        return []
+    everything = getattr(meta, "fields", None) == serializers.ALL_FIELDS
+    found = []
+    for name, field in _fields(serializer).items():
+        if field.read_only or isinstance(field, serializers.HiddenField):
+            continue
+        column = name if field.source in ("*", None) else field.source
+        owner = everything and _is_owner(model, column) and not _set_by_server(handler, name)
+        if owner or (column in PRIVILEGES and _has_privileges(model)):
+            found.append(name)
+    return found
+
+
+def _has_privileges(model: type[Model]) -> bool:
+    """Whether a field of that name means something here: a user, or whatever stands for one."""
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import PermissionsMixin
+
+    return issubclass(model, PermissionsMixin | get_user_model())
+
+
+def _is_owner(model: type[Model], column: str) -> bool:
+    from django.contrib.auth import get_user_model
+
+    field = next((field for field in model._meta.get_fields() if field.name == column), None)
+    if field is None or not (field.many_to_one or field.one_to_one) or field.auto_created:
+        return False
+    related: Any = field.related_model
+    user = get_user_model()
+    return isinstance(related, type) and issubclass(related, user._meta.concrete_model or user)
+
+
+def _set_by_server(handler: Handler, name: str) -> bool:
+    """Whether the view writes the field itself whenever this method saves: ``serializer.save(owner=request.user)``."""
+    for function, node in handler.code:
+        if source.own_function(function) is None:
+            continue
+        for call in ast.walk(node):
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Attribute)
+                and call.func.attr == "save"
+                and name in {keyword.arg for keyword in call.keywords}
+            ):
+                return True
+    return False
+
+
+def password_out(view: View) -> Iterator[Fact]:
+    """Serializers whose output has a password's hash in it."""
+    found: list[Handler] = []
+    classes: dict[str, None] = {}
+    where = view.where
+    for handler in view.handlers:
+        for serializer in given(handler):
+            path = _password(serializer, 0)
+            if path:
+                found.append(handler)
+                classes[f"{type(serializer).__name__} ({path})"] = None
+                where = source.place_of_class(type(serializer))
+    if found:
+        yield Fact(
+            "password-out",
+            view.name,
+            where,
+            f"The answer of {', '.join(labels(found))} has the password's hash in it: {', '.join(classes)}.",
+            'extra_kwargs = {"password": {"write_only": True}}  # in Meta; or leave it out of `fields`; no `depth`',
+            labels(found),
+        )
+
+
+def _password(serializer: Any, depth: int) -> str:
+    """The path to a password in the output; "" without one."""
+    if depth > _DEEP:
+        return ""
+    if isinstance(serializer, serializers.ListSerializer):
+        return _password(serializer.child, depth)
+    if not isinstance(serializer, serializers.Serializer) or _rewritten(serializer):
+        return ""
+    for name, field in _fields(serializer).items():
+        if field.write_only:
+            continue
+        if isinstance(field, serializers.BaseSerializer):
+            inner = _password(field, depth + 1)
+            if inner:
+                return f"{name}.{inner}"
+        elif (name in _HASHES or str(field.source).rpartition(".")[2] == "password") and _is_stored(
+            serializer, field
+        ):
+            return name
+    return ""
+
+
+def _is_stored(serializer: Any, field: Any) -> bool:
+    """Whether the field shows what is stored, and is not made up by a method."""
+    return not isinstance(field, serializers.SerializerMethodField | serializers.HiddenField)
+
+
+def _rewritten(serializer: Any) -> bool:
+    """Whether the serializer's own to_representation speaks of passwords: it may take them out."""
+    method = source.own_function(type(serializer).to_representation)
+    node = source.tree(method) if method is not None else None
+    return node is not None and bool(_HASHES & source.literals(node))
+
+
+def _fields(serializer: Any) -> dict[str, Any]:
+    found = probe.ask(lambda: dict(serializer.fields))
+    return {} if found is probe.UNKNOWN else found
+
+
+# --- which serializers a handler uses ---------------------------------------------------------------------------------
+
+
+def taken(handler: Handler) -> list[Any]:
+    """The serializers that read what the client sends."""
+    found = _of_view(handler) if _through_view(handler, data=True) else []
+    return [*found, *_named(handler, data=True)]
+
+
+def given(handler: Handler) -> list[Any]:
+    """The serializers whose output is the answer."""
+    found = _of_view(handler) if _through_view(handler, data=False) else []
+    return [*found, *_named(handler, data=False)]
+
+
+def _through_view(handler: Handler, *, data: bool) -> bool:
+    """Whether the handler calls `get_serializer` to read (with `data=`), or reads the `.data` of one."""
+    if not handler.view.generic:
+        return False
+    if data:
+        return any(
+            _called(call) == "get_serializer" and _has_data(call)
+            for _, node in handler.code
+            for call in _calls(node)
+        )
+    return any(
+        "get_serializer" in {_called(call) for call in _calls(node)} and _gives_data(node)
+        for _, node in handler.code
+    )
+
+
+def _gives_data(node: ast.AST) -> bool:
+    return any(
+        isinstance(each, ast.Attribute) and each.attr == "data" and not _is_request(each.value)
+        for each in ast.walk(node)
+    )
+
+
+def _is_request(node: ast.AST) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in {"request", "_request"}
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    return (each for each in ast.walk(node) if isinstance(each, ast.Call))
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _has_data(call: ast.Call) -> bool:
+    return any(keyword.arg == "data" for keyword in call.keywords)
+
+
+def _of_view(handler: Handler) -> list[Any]:
+    """The view's serializer for this method, as an ordinary caller gets it; by the source where that asks for more."""
+    found = probe.ask(lambda: probe.view_of(handler, probe.ordinary()).get_serializer())
+    if found is not probe.UNKNOWN:
+        return [found]
+    method = getattr(handler.view.cls, "get_serializer_class", None)
+    own, node = source.own_function(method), source.tree(method)
+    if own is None or node is None:
+        return _made([handler.attribute("serializer_class")])
+    returned = [
+        each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value is not None
+    ]
+    return _made([own.__globals__.get(value.id) for value in returned if isinstance(value, ast.Name)])
+
+
+def _named(handler: Handler, *, data: bool) -> list[Any]:
+    """Serializers that the handler's own code makes by name: ``OrderSerializer(data=request.data)``."""
+    found: list[Any] = []
+    for function, node in handler.code:
+        own = source.own_function(function)
+        if own is None or (not data and not _gives_data(node)):
+            continue
+        for call in _calls(node):
+            cls = _class_of(call.func, own.__globals__)
+            if cls is None:
+                continue
+            if (data and _has_data(call)) or (not data and _shown(call, node)):
+                found.append(cls)
+    return _made(found)
+
+
+def _shown(call: ast.Call, node: ast.AST) -> bool:
+    """Whether `.data` is read of this call, directly or by the name that it was given."""
+    names = {
+        target.id
+        for each in ast.walk(node)
+        if isinstance(each, ast.Assign) and each.value is call
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
+    for each in ast.walk(node):
+        if not (isinstance(each, ast.Attribute) and each.attr == "data"):
+            continue
+        if each.value is call or (isinstance(each.value, ast.Name) and each.value.id in names):
+            return True
+    return False
+
+
+def _class_of(node: ast.AST, names: dict[str, Any]) -> Any:
+    found = names.get(node.id) if isinstance(node, ast.Name) else None
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        found = getattr(names.get(node.value.id), node.attr, None)
+    return found if isinstance(found, type) and issubclass(found, serializers.BaseSerializer) else None
+
+
+def _made(classes: list[Any]) -> list[Any]:
+    made = []
+    for cls in dict.fromkeys(each for each in classes if isinstance(each, type)):
+        found = probe.ask(cls)
+        if found is not probe.UNKNOWN:
+            made.append(found)
+    return made

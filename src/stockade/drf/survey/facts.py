@@ -1,0 +1,64 @@
+"""What the survey tells: one fact about one view or setting, and the closed list of kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact about the project's code or settings.
+
+    Args:
+        kind: a key of `KINDS`.
+        view: the dotted name of the view; "settings" where no single view is meant.
+        where: the route, or the file and line.
+        meaning: what it means, in one sentence.
+        write: lines of Python to write instead.
+        methods: the HTTP methods or actions that it is about; none where that is the whole view.
+    """
+
+    kind: str
+    view: str
+    where: str
+    meaning: str
+    write: str
+    methods: tuple[str, ...] = ()
+
+
+SETTINGS: Final = "settings"
+"""The view of a fact that is about the project's settings."""
+
+KINDS: Final[dict[str, str]] = {
+    "anyone-writes": "An unsafe method asks nothing of the caller.",
+    "writable-privilege": "A client writes what makes a user more, or an object another's.",
+    "password-out": "An answer has a password's hash in it.",
+    "object-by-hand": "An object is fetched by a part of the URL, and nothing asks whose it is.",
+    "object-unchecked": "Every signed-in caller reaches every object.",
+    "detached-permission": "A permission about objects is declared, and never asked.",
+    "list-leaks": "The list shows objects that the detail route refuses.",
+    "tenant-unbound": "A credential of one tenant is good in another.",
+    "credential-in-query": "A credential stands in a URL, and so in logs and histories.",
+    "login-unlimited": "Passwords may be guessed without end.",
+    "csrf-exempt": "Another site's page can send this form in the name of who is logged in.",
+    "cors-any-origin": "Pages of every origin read answers to requests with cookies.",
+    "refresh-reusable": "A stolen refresh token is good until it expires, used or not.",
+    "shared-key": "Tokens are signed by the key that everything else of the project uses too.",
+    "long-access": "A stolen access token is good for long, and nothing takes it back.",
+    "token-forever": "Tokens never expire, and lie in the database as they are sent.",
+    "basic-auth": "The password itself is sent with every request.",
+    "throttle-per-process": "Each process counts for itself: the limit is as many times what it says.",
+    "unbounded-list": "One request may ask for everything.",
+    "order-by-anything": "Rows may be ordered or filtered by fields that are never shown.",
+    "anyone-reads": "GET asks nothing of the caller.",
+    "undeclared": "A view without a policy.",
+}
+"""Every kind with a sentence on what it is, in the order in which the report shows them: what costs most first."""
+
+_ORDER: Final = {kind: at for at, kind in enumerate(KINDS)}
+
+
+def in_order(facts: list[Fact]) -> list[Fact]:
+    """By kind as in `KINDS`, then by view and place."""
+    return sorted(facts, key=lambda fact: (_ORDER[fact.kind], fact.view, fact.where))

@@ -1,0 +1,107 @@
+"""Facts about lists: `unbounded-list`, `order-by-anything`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from stockade.drf.survey import probe, source
+from stockade.drf.survey.access import labels
+from stockade.drf.survey.asked import lineage
+from stockade.drf.survey.facts import Fact
+from stockade.drf.survey.narrowing import backends
+from stockade.drf.survey.views import Handler, View
+
+_ORDERING = "rest_framework.filters.OrderingFilter"
+_FILTERING = "django_filters.rest_framework.backends.DjangoFilterBackend"
+_ALL = "__all__"
+
+
+def is_list(handler: Handler) -> bool:
+    """Whether a handler is a generic view's list."""
+    if not handler.view.generic or handler.method != "GET":
+        return False
+    return handler.action == "list" or (
+        not handler.action and "list" in {f.__name__ for f, _ in handler.code}
+    )
+
+
+def unbounded(view: View) -> Iterator[Fact]:
+    """Lists that give out everything at once."""
+    found = [handler for handler in view.handlers if is_list(handler) and _is_unbounded(handler)]
+    if found:
+        yield Fact(
+            "unbounded-list",
+            view.name,
+            found[0].route.path,
+            "The list has no pages: one request may ask for every row.",
+            "from rest_framework.pagination import PageNumberPagination\n\n"
+            'pagination_class = type("Pages", (PageNumberPagination,), {"page_size": 100})  # in the view',
+            labels(found),
+        )
+
+
+def _is_unbounded(handler: Handler) -> bool:
+    if "paginate_queryset" not in handler.calls:
+        return not _cut(handler)
+    if source.overridden(handler.view.cls, "paginate_queryset") or source.overridden(
+        handler.view.cls, "paginator"
+    ):
+        return False
+    paginator = probe.ask(lambda: probe.view_of(handler, probe.ordinary()).paginator)
+    if paginator is probe.UNKNOWN:
+        return False
+    return paginator is None or _endless(paginator)
+
+
+def _endless(paginator: Any) -> bool:
+    """Whether a paginator of DRF's kinds has no size: then it gives out everything."""
+    names = ("get_page_size", "get_limit", "paginate_queryset")
+    if any(source.overridden(type(paginator), name) for name in names):
+        return False
+    sizes = [getattr(paginator, name) for name in ("page_size", "default_limit") if hasattr(paginator, name)]
+    return bool(sizes) and all(size is None for size in sizes)
+
+
+def _cut(handler: Handler) -> bool:
+    """Whether a list of the project's own takes a slice."""
+    import ast
+
+    return any(isinstance(each, ast.Slice) for _, node in handler.code for each in ast.walk(node))
+
+
+def by_anything(view: View) -> Iterator[Fact]:
+    """Lists that may be ordered or filtered by every column."""
+    found: list[Handler] = []
+    names: dict[str, None] = {}
+    for handler in view.handlers:
+        if is_list(handler):
+            seen = list(_open(handler))
+            if seen:
+                found.append(handler)
+                names.update(dict.fromkeys(seen))
+    if found:
+        said = " and ".join(names)
+        yield Fact(
+            "order-by-anything",
+            view.name,
+            found[0].route.path,
+            f'{said} is "__all__": a client orders or filters by columns that no answer shows, and so learns them.',
+            "\n".join(
+                f'{name.rpartition(".")[2]} = ["created"]  # the columns that clients need' for name in names
+            ),
+            labels(found),
+        )
+
+
+def _open(handler: Handler) -> Iterator[str]:
+    kinds = {name for backend in backends(handler) for name in lineage(backend)}
+    if _ORDERING in kinds and handler.attribute("ordering_fields") == _ALL:
+        yield "ordering_fields"
+    if _FILTERING in kinds:
+        filterset = handler.attribute("filterset_class")
+        if filterset is not None:
+            if getattr(getattr(filterset, "Meta", None), "fields", None) == _ALL:
+                yield f"{filterset.__name__}.Meta.fields"
+        elif handler.attribute("filterset_fields") == _ALL:
+            yield "filterset_fields"

@@ -1,0 +1,69 @@
+"""Rules of the project's own, as code to go on with: where no rule of ours says what a permission class says."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from stockade.drf.survey.expressions import Expression
+
+_STAFF: Final = '''\
+class Staff:
+    """Whoever has is_staff."""
+
+    about_objects = False
+
+    def check(self, principal, obj):
+        return bool(getattr(principal.user, "is_staff", False))
+
+    def filter(self, principal):
+        return Q()
+'''
+_CALLER: Final = '''\
+class {name}:
+    """What {cls} asks of the caller."""
+
+    about_objects = False
+
+    def check(self, principal, obj):
+        request = SimpleNamespace(user=principal.user, auth=None, method="GET")
+        return bool({cls}().has_permission(request, None))  # write it without a request
+
+    def filter(self, principal):
+        return Q()
+'''
+_OBJECTS: Final = '''\
+class {name}:
+    """What {cls} asks of an object."""
+
+    def check(self, principal, obj):
+        request = SimpleNamespace(user=principal.user, auth=None, method="GET")
+        permission = {cls}()
+        return bool(
+            permission.has_permission(request, None) and permission.has_object_permission(request, None, obj)
+        )  # write it without a request
+
+    def filter(self, principal):
+        return Q(pk__in=[])  # write the rows that `check` admits; nobody sees any until then
+'''
+_Q: Final = "from django.db.models import Q"
+_NAMESPACE: Final = "from types import SimpleNamespace"
+
+
+def staff() -> Expression:
+    """Whoever has `is_staff`: none of our rules asks that."""
+    return Expression("as_policy(Staff())", user=True, stubs={"Staff": _STAFF}, imports=frozenset({_Q}))
+
+
+def stub(permission: Any, *, objects: bool) -> Expression:
+    """A rule that asks the permission class itself, to be written out."""
+    cls = type(permission)
+    name = f"{cls.__name__}Rule"
+    template = _OBJECTS if objects else _CALLER
+    return Expression(
+        f"as_policy({name}())",
+        objects=objects,
+        stubs={name: template.format(name=name, cls=cls.__name__)},
+        imports=frozenset(
+            {_Q, _NAMESPACE, f"from {cls.__module__} import {cls.__qualname__.partition('.')[0]}"}
+        ),
+    )

@@ -1,0 +1,139 @@
+"""The `policy` lines to write for a view, as its permission classes have it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Model
+
+from stockade.drf.survey import byhand, probe, source
+from stockade.drf.survey.expressions import EVERYONE, SIGNED_IN, Expression, both, rule
+from stockade.drf.survey.translate import model_of, translate
+from stockade.drf.survey.views import Handler, View
+
+_RULES = ("Authenticated", "Granted", "Nobody", "Owner", "Permission", "Public", "Role", "Scope", "as_policy")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What to write.
+
+    Args:
+        policy: the value of `policy`, as Python.
+        text: all of it: imports, classes, and where the policy goes.
+    """
+
+    policy: str
+    text: str
+
+
+def suggest(view: View, *, owned: bool = False) -> Suggestion:
+    """The policy of a view.
+
+    Args:
+        owned: where nothing looks at objects, name the one relation to the user model that they have, if there is one.
+    """
+    handlers = [handler for handler in view.handlers if view.rest or _answers(handler)]
+    found = {handler.label: _expression(handler, owned=owned) for handler in handlers}
+    policy, whole = _table(found)
+    return Suggestion(policy, _text(view, policy, whole))
+
+
+def _answers(handler: Handler) -> bool:
+    return byhand.answers(handler) if handler.safe else byhand.writes(handler)
+
+
+def _expression(handler: Handler, *, owned: bool) -> Expression:
+    if not handler.view.rest:
+        return SIGNED_IN if byhand.plain_view_asks(handler) else EVERYONE
+    permissions = probe.permissions(handler, probe.ordinary())
+    if permissions is probe.UNKNOWN:
+        return SIGNED_IN
+    model = model_of(handler) if handler.view.generic else None
+    objects = _about_objects(handler)
+    whole = EVERYONE
+    for permission in permissions:
+        whole = both(whole, translate(permission, handler, model, objects=objects))
+    if owned and objects and not whole.objects and model is not None:
+        path = _owner_of(model)
+        if path:
+            whole = both(whole, rule("Owner", path, objects=True))
+    return whole
+
+
+def _about_objects(handler: Handler) -> bool:
+    """Whether the rule about objects goes here: where one is taken by DRF, and at the list of the same viewset."""
+    if not handler.view.generic:
+        return False
+    if "check_object_permissions" in handler.calls:
+        return True
+    return handler.action == "list" and any(
+        other.action == "retrieve" and "check_object_permissions" in other.calls
+        for other in handler.view.handlers
+    )
+
+
+def _owner_of(model: type[Model]) -> str:
+    user: Any = get_user_model()
+    found = [
+        field.name
+        for field in model._meta.get_fields()
+        if (field.many_to_one or field.one_to_one) and not field.auto_created and field.related_model is user
+    ]
+    return found[0] if len(found) == 1 else ""
+
+
+def _table(found: dict[str, Expression]) -> tuple[str, Expression]:
+    """The value of `policy`: one rule, or a dict with the most frequent one as "*"."""
+    groups: dict[str, list[str]] = {}
+    whole: dict[str, Expression] = {}
+    for label, expression in found.items():
+        groups.setdefault(expression.text, []).append(label)
+        whole[expression.text] = expression
+    merged = Expression(
+        "",
+        objects=any(each.objects for each in whole.values()),
+        stubs={name: code for each in whole.values() for name, code in each.stubs.items()},
+        imports=frozenset().union(*(each.imports for each in whole.values())),
+    )
+    if not groups:
+        return SIGNED_IN.text, merged
+    if len(groups) == 1:
+        return next(iter(groups)), merged
+    strictest = max(groups, key=lambda text: (text != EVERYONE.text, len(groups[text])))
+    lines = [f'    "{", ".join(labels)}": {text},' for text, labels in groups.items() if text != strictest]
+    lines.append(f'    "*": {strictest},')
+    return "\n".join(["{", *lines, "}"]), merged
+
+
+def _text(view: View, policy: str, whole: Expression) -> str:
+    rules = [name for name in _RULES if re.search(rf"\b{name}\(", policy)]
+    imports = {*whole.imports, f"from stockade.policy import {', '.join(rules)}"}
+    function = view.function
+    if not view.own and view.cls is not None:
+        imports |= {
+            "from stockade.web import protect",
+            f"from {view.cls.__module__} import {view.cls.__name__}",
+        }
+        last = f"view = protect(policy={policy})({view.cls.__name__}.as_view())  # in urls.py, in its place"
+    elif function is not None:
+        imports.add("from stockade.web import protect")
+        last = f"@protect(policy={policy})  # above the other decorators\n{_signature(function)}: ..."
+    elif whole.objects and view.generic:
+        imports.add("from stockade.drf.mixins import PolicyMixin")
+        last = f"# class {view.cls.__name__}(PolicyMixin, ...):\npolicy = {policy}"
+    else:
+        last = f"# class {view.cls.__name__}:\npolicy = {policy}"
+    return "\n".join([*sorted(imports), "", *(f"\n{code}\n" for code in whole.stubs.values()), last])
+
+
+def _signature(function: Any) -> str:
+    node = source.tree(function)
+    if node is None:
+        return f"def {function.__name__}(request)"
+    names = [argument.arg for argument in node.args.args]
+    kind = "async def" if function.__code__.co_flags & 0x80 else "def"
+    return f"{kind} {function.__name__}({', '.join(names)})"
