@@ -11,6 +11,9 @@ from django.test import Client
 
 import stockade
 from stockade.core import clock
+from stockade.core.errors import Unavailable
+from stockade.gate.protocol import Charge, Verdict
+from stockade.pipeline import registry
 from tests.pipeline import views
 
 
@@ -81,6 +84,30 @@ def test_a_user_who_comes_back_is_limited_at_once(alice: User, client_of: Callab
     User.objects.filter(pk=alice.pk).update(is_active=True)
     stockade.invalidate(alice)
     assert [client.get("/three/").status_code for _ in range(2)] == [429, 429]
+
+
+def test_a_state_that_goes_away_between_two_questions_of_a_request_is_no_error_of_ours(
+    alice: User, client_of: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first verdict knows nothing of the limits that the second question was about: a 500 in the fault test."""
+    client = client_of(alice)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    stockade.invalidate(alice)
+    assert client.get("/private/").status_code == 401
+    User.objects.filter(pk=alice.pk).update(is_active=True)
+    stockade.invalidate(alice)
+    gate = registry.current().engine.gate  # type: ignore[union-attr]
+    ask = gate.ask
+
+    def away(epochs: tuple[bytes, ...], charges: tuple[Charge, ...]) -> Verdict:
+        if charges:
+            raise Unavailable(reason="state")
+        return ask(epochs, charges)
+
+    monkeypatch.setattr(gate, "ask", away)
+    answer = client.get("/three/")
+    assert answer.status_code == 503
+    assert "RateLimit" not in answer.headers
 
 
 def test_two_callers_do_not_share_a_limit(alice: User, bob: User, client_of: Callable[..., Client]) -> None:

@@ -210,10 +210,8 @@ class Engine(Asking):
             if leaf is not None and leaf.probe:
                 return False  # a process answers while its state is away
             plan = self._plan_unknown(exchange)
-            exchange.plan = plan
             exchange.verdict = verdict = self._ask((), plan.charges, given)
-            if not verdict.marker:
-                exchange.plan = NOTHING
+            exchange.plan = plan if verdict.marker else NOTHING
             if verdict.lists != copy.epoch or now >= copy.until or unasked:
                 self._keep_out(self._asked(exchange), verdict, plan.charges)
             if verdict.refused >= 0:
@@ -226,7 +224,7 @@ class Engine(Asking):
         known = entry.plan
         if known is None or known.leaf is not leaf:
             known = self._plan(entry, leaf)
-        exchange.plan = known
+        plan = known
         try:
             if given is None:
                 if self.remote and in_event_loop():
@@ -237,8 +235,9 @@ class Engine(Asking):
                 verdict = self._again(entry.keys, known.charges, verdict)
         except Unavailable as error:
             verdict = self._without(entry.keys, error)
-            exchange.plan = NOTHING
-        exchange.verdict = verdict
+            plan = NOTHING
+        # Together: what an answer says of limits is put together of both, also where a second call has failed.
+        exchange.plan, exchange.verdict = plan, verdict
         if verdict.lists != copy.epoch or now >= copy.until or unasked:
             self._keep_out(self._asked(exchange), verdict, known.charges)
         if verdict.refused >= 0:
@@ -289,9 +288,10 @@ class Engine(Asking):
             return
         entry = exchange.entry
         assert entry is not None  # noqa: S101 - `reload` has just put it there
-        exchange.plan = plan = self._plan(entry, exchange.leaf)
+        plan = self._plan(entry, exchange.leaf)
         if plan.charges:
-            exchange.verdict = charged = self._ask((), plan.charges)
+            charged = self._ask((), plan.charges)
+            exchange.plan, exchange.verdict = plan, charged
             if charged.refused >= 0:
                 raise self._too_many(plan.charges, charged)
 
