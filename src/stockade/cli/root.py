@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from stockade import __version__
 from stockade.cli import bans, check, events, keyring, lockouts, sessions, state
 from stockade.cli.output import FINDINGS, WRONG_USE
+from stockade.cli.report import report
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.demo.command import demo
 
@@ -47,6 +48,7 @@ def root(
 
 app.command("demo")(demo)
 app.command("check")(check.check)
+app.command("report")(report)
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(lockouts.app, name="lockouts")

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.drf.survey import access, credentials, data, deployment, lists, objects, throttles
+from stockade.drf.survey.adoption import next_step
 from stockade.drf.survey.facts import KINDS, SETTINGS, Fact, in_order
 from stockade.drf.survey.routes import routes
 from stockade.drf.survey.views import View, collect
@@ -29,11 +31,13 @@ class Survey:
         views: how many views were judged.
         others: how many routes lead to views of other packages, by package; those were not judged.
         facts: in the order of `KINDS`.
+        next: what to write into the settings next.
     """
 
     views: int
     others: dict[str, int]
     facts: list[Fact]
+    next: str
 
 
 def survey() -> Survey:
@@ -44,21 +48,20 @@ def survey() -> Survey:
     found = [fact for view in judged for look in OF_A_VIEW for fact in look(view)]
     found.extend(fact for look in OF_A_PROJECT for fact in look(views))
     counted = Counter(package for package, _ in others)
-    return Survey(len(judged), dict(sorted(counted.items())), in_order(found))
+    return Survey(len(judged), dict(sorted(counted.items())), in_order(found), next_step(views, others))
 
 
 def _exempt() -> Callable[[object], bool]:
     """Whether EXEMPT leaves a route alone; nothing is exempt without a STOCKADE setting."""
     from django.urls import ResolverMatch
 
-    from stockade.core.errors import ConfigurationError
     from stockade.drf.survey.routes import Route
     from stockade.pipeline import registry as registries
 
     try:
         registry = registries.current()
-    except ConfigurationError:
-        registry = None
+    except (ConfigurationError, Unavailable):
+        registry = None  # `stockade check` says what is wrong
 
     def exempt(route: object) -> bool:
         if registry is None or not isinstance(route, Route):

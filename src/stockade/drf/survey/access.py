@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stockade.drf.survey import byhand, probe
 from stockade.drf.survey.asked import hooks_of_its_own
 from stockade.drf.survey.facts import Fact
-from stockade.drf.survey.suggest import suggest
+from stockade.drf.survey.suggest import signature, suggest
 from stockade.drf.survey.views import Handler, View
 
 
@@ -19,8 +19,7 @@ def undeclared(view: View) -> Iterator[Fact]:
             "undeclared",
             view.name,
             view.where,
-            f"It declares no policy for {', '.join(labels(bare))}: with a STOCKADE setting it is refused to everybody, "
-            'unless UNDECLARED is "legacy".',
+            f'It declares no policy for {", ".join(labels(bare))}: refused to everybody where UNDECLARED is "refuse".',
             suggest(view).text,
             labels(bare),
         )
@@ -54,16 +53,20 @@ def anyone(view: View) -> Iterator[Fact]:
 
 
 def _closed(view: View, handlers: list[Handler]) -> str:
-    if not view.rest and view.cls is None:
+    if not view.own:
+        return suggest(view).text  # a login, as it is meant
+    if view.function is not None:
         return (
             "from stockade.policy import Authenticated\n"
             "from stockade.web import protect\n\n"
-            "closed = protect(policy=Authenticated())  # write @closed above the view; Public() if anyone is meant"
+            "# above the other decorators; Public() if anyone is meant:\n"
+            f"@protect(policy=Authenticated())\n{signature(view.function)}: ..."
         )
     keys = ", ".join(labels(handlers))
     return (
         "from stockade.policy import Authenticated\n\n"
-        f'policy = {{"{keys}": Authenticated()}}  # in the view; Public() if anyone is meant'
+        "# in the view; Public() if anyone is meant:\n"
+        f'policy = {{"{keys}": Authenticated()}}'
     )
 
 
@@ -88,7 +91,7 @@ def csrf_exempt(view: View) -> Iterator[Fact]:
             "# Take @csrf_exempt away. Where a machine calls, let it authenticate by a header instead:\n"
             "from stockade.policy import Authenticated\n"
             "from stockade.web import protect\n\n"
-            "machine = protect(policy=Authenticated())  # write @machine above the view",
+            "machine = protect(policy=Authenticated())  # @machine above the view",
             labels(found),
         )
 

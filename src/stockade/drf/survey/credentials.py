@@ -52,7 +52,8 @@ def login_unlimited(view: View) -> Iterator[Fact]:
             view.where,
             "Passwords may be guessed here as fast as the server answers: no throttle counts.",
             'STOCKADE = {"LIMITS": {"login": "5/min", "login_address": "30/min"}}\n'
-            f'AUTHENTICATION_BACKENDS = ["{_LOGIN_LIMITS}", "django.contrib.auth.backends.ModelBackend"]',
+            f'LIMITER = "{_LOGIN_LIMITS}"\n'
+            "AUTHENTICATION_BACKENDS = [LIMITER, *AUTHENTICATION_BACKENDS]",
             ("POST",),
         )
 
@@ -103,7 +104,8 @@ def basic_auth(view: View) -> Iterator[Fact]:
             "BasicAuthentication is among its authenticators: the password itself comes with every request, and is "
             "verified anew each time, unlimited.",
             "from rest_framework.authentication import SessionAuthentication\n\n"
-            "authentication_classes = [SessionAuthentication]  # in the view, or by DEFAULT_AUTHENTICATION_CLASSES",
+            "# in the view, or by DEFAULT_AUTHENTICATION_CLASSES:\n"
+            "authentication_classes = [SessionAuthentication]",
         )
 
 
@@ -154,7 +156,7 @@ def token_forever(views: list[View]) -> Iterator[Fact]:
         SETTINGS,
         "INSTALLED_APPS",
         "Tokens of rest_framework.authtoken never expire, and whoever reads the database has them all.",
-        'STOCKADE = {"SCHEMES": ["session", "jwt"]}  # tokens that expire, and end with their session',
+        'STOCKADE = {"SCHEMES": ["jwt"]}  # tokens that expire, and end with their session',
     )
 
 

@@ -43,7 +43,7 @@ def writable_privilege(view: View) -> Iterator[Fact]:
             view.name,
             where,
             f"{classes} lets the client of {', '.join(labels(found))} write {fields}.",
-            f"read_only_fields = [{quoted}]  # in Meta of {classes}",
+            f"# in Meta of {classes}:\nread_only_fields = [{quoted}]",
             labels(found),
         )
 
@@ -120,7 +120,8 @@ def password_out(view: View) -> Iterator[Fact]:
             view.name,
             where,
             f"The answer of {', '.join(labels(found))} has the password's hash in it: {', '.join(classes)}.",
-            'extra_kwargs = {"password": {"write_only": True}}  # in Meta; or leave it out of `fields`; no `depth`',
+            "# in Meta; or leave it out of `fields`, and write no `depth`:\n"
+            'extra_kwargs = {"password": {"write_only": True}}',
             labels(found),
         )
 

@@ -77,7 +77,7 @@ def simplejwt(views: list[View]) -> Iterator[Fact]:
             "SIMPLE_JWT",
             "Tokens are signed with SECRET_KEY: whoever reads it in a log or a backup is every user, and it cannot be "
             "changed without ending everything else.",
-            'STOCKADE = {"SCHEMES": ["jwt"], "JWT": {"ALGORITHM": "ES256"}}  # keys of their own, that rotate',
+            'STOCKADE = {"SCHEMES": ["jwt"], "JWT": {"ALGORITHM": "ES256"}}  # keys that rotate',
         )
     lifetime = mine.get("ACCESS_TOKEN_LIFETIME", timedelta(minutes=5))
     if isinstance(lifetime, timedelta) and lifetime > _HOUR:
@@ -133,7 +133,8 @@ def tenants(views: list[View]) -> Iterator[Fact]:
             SETTINGS,
             "SHARED_APPS",
             f"All tenants share the credentials of {' and '.join(found)}: one made for one is good in another.",
-            'STOCKADE = {"TENANT": "project.tenants.of_request"}  # a callable that names the tenant of a request',
+            "# a callable that names the tenant of a request:\n"
+            'STOCKADE = {"TENANT": "project.tenants.of_request"}',
         )
 
 

@@ -36,7 +36,8 @@ def unbounded(view: View) -> Iterator[Fact]:
             found[0].route.path,
             "The list has no pages: one request may ask for every row.",
             "from rest_framework.pagination import PageNumberPagination\n\n"
-            'pagination_class = type("Pages", (PageNumberPagination,), {"page_size": 100})  # in the view',
+            "class Pages(PageNumberPagination):\n    page_size = 100\n\n"
+            "# in the view:\npagination_class = Pages",
             labels(found),
         )
 

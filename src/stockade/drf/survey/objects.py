@@ -111,12 +111,12 @@ def _ask_by_hand(view: View) -> str:
         return (
             "# after the fetch, in the view:\n"
             "#     self.check_object_permissions(request, obj)\n"
-            "# or fetch among what is the caller's: get_object_or_404(Model, pk=pk, owner=request.user)\n"
+            "# or fetch among the caller's own: get_object_or_404(Model, pk=pk, owner=request.user)\n"
             + suggest(view, owned=True).text
         )
     return (
-        "# fetch among what is the caller's: get_object_or_404(Model, pk=pk, owner=request.user)\n"
-        "# or declare a policy about objects, and ask it in the view: request.stockade.authorize(obj)\n"
+        "# fetch among the caller's own: get_object_or_404(Model, pk=pk, owner=request.user)\n"
+        "# or declare a policy about objects, and ask it: request.stockade.authorize(obj)\n"
         + suggest(view, owned=True).text
     )
 

@@ -25,8 +25,9 @@ class {name}:
     about_objects = False
 
     def check(self, principal, obj):
-        request = SimpleNamespace(user=principal.user, auth=None, method="GET")
-        return bool({cls}().has_permission(request, None))  # write it without a request
+        # Write it without a request.
+        request = SimpleNamespace(user=principal.user or AnonymousUser(), auth=None, method="GET")
+        return bool({cls}().has_permission(request, None))
 
     def filter(self, principal):
         return Q()
@@ -36,17 +37,19 @@ class {name}:
     """What {cls} asks of an object."""
 
     def check(self, principal, obj):
-        request = SimpleNamespace(user=principal.user, auth=None, method="GET")
-        permission = {cls}()
+        # Write it without a request.
+        request = SimpleNamespace(user=principal.user or AnonymousUser(), auth=None, method="GET")
+        asked = {cls}()
         return bool(
-            permission.has_permission(request, None) and permission.has_object_permission(request, None, obj)
-        )  # write it without a request
+            asked.has_permission(request, None) and asked.has_object_permission(request, None, obj)
+        )
 
     def filter(self, principal):
-        return Q(pk__in=[])  # write the rows that `check` admits; nobody sees any until then
+        return Q(pk__in=[])  # write the rows that `check` admits: none until then
 '''
 _Q: Final = "from django.db.models import Q"
 _NAMESPACE: Final = "from types import SimpleNamespace"
+_ANONYMOUS: Final = "from django.contrib.auth.models import AnonymousUser"
 
 
 def staff() -> Expression:
@@ -64,6 +67,6 @@ def stub(permission: Any, *, objects: bool) -> Expression:
         objects=objects,
         stubs={name: template.format(name=name, cls=cls.__name__)},
         imports=frozenset(
-            {_Q, _NAMESPACE, f"from {cls.__module__} import {cls.__qualname__.partition('.')[0]}"}
+            {_Q, _NAMESPACE, _ANONYMOUS, f"from {cls.__module__} import {cls.__qualname__.partition('.')[0]}"}
         ),
     )

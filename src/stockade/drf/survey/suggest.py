@@ -48,7 +48,7 @@ def _answers(handler: Handler) -> bool:
 
 def _expression(handler: Handler, *, owned: bool) -> Expression:
     if not handler.view.rest:
-        return SIGNED_IN if byhand.plain_view_asks(handler) else EVERYONE
+        return (_required(handler) or SIGNED_IN) if byhand.plain_view_asks(handler) else EVERYONE
     permissions = probe.permissions(handler, probe.ordinary())
     if permissions is probe.UNKNOWN:
         return SIGNED_IN
@@ -62,6 +62,15 @@ def _expression(handler: Handler, *, owned: bool) -> Expression:
         if path:
             whole = both(whole, rule("Owner", path, objects=True))
     return whole
+
+
+def _required(handler: Handler) -> Expression | None:
+    """The permissions of Django's PermissionRequiredMixin, where they stand as they are."""
+    named = getattr(handler.view.cls, "permission_required", None)
+    names = [named] if isinstance(named, str) else list(named or ())
+    if names and all(isinstance(name, str) and name.count(".") == 1 for name in names):
+        return rule("Permission", *names)
+    return None
 
 
 def _about_objects(handler: Handler) -> bool:
@@ -118,10 +127,10 @@ def _text(view: View, policy: str, whole: Expression) -> str:
             "from stockade.web import protect",
             f"from {view.cls.__module__} import {view.cls.__name__}",
         }
-        last = f"view = protect(policy={policy})({view.cls.__name__}.as_view())  # in urls.py, in its place"
+        last = f"# in urls.py, in its place:\nview = protect(policy={policy})({view.cls.__name__}.as_view())"
     elif function is not None:
         imports.add("from stockade.web import protect")
-        last = f"@protect(policy={policy})  # above the other decorators\n{_signature(function)}: ..."
+        last = f"# above the other decorators:\n@protect(policy={policy})\n{signature(function)}: ..."
     elif whole.objects and view.generic:
         imports.add("from stockade.drf.mixins import PolicyMixin")
         last = f"# class {view.cls.__name__}(PolicyMixin, ...):\npolicy = {policy}"
@@ -130,7 +139,8 @@ def _text(view: View, policy: str, whole: Expression) -> str:
     return "\n".join([*sorted(imports), "", *(f"\n{code}\n" for code in whole.stubs.values()), last])
 
 
-def _signature(function: Any) -> str:
+def signature(function: Any) -> str:
+    """The head of a function, without annotations and defaults."""
     node = source.tree(function)
     if node is None:
         return f"def {function.__name__}(request)"

@@ -186,10 +186,15 @@ def _wrapped_by_api_view(function: Any) -> Callable[..., Any] | None:
     return found
 
 
+def _owner(package: str, route: Route) -> str:
+    """The package that brings a route: the admin has pages of others, too."""
+    return "django.contrib.admin" if "admin" in route.apps else package
+
+
 def collect(found: Iterator[Route]) -> tuple[list[View], list[tuple[str, Route]]]:
     """The views to judge, by name, and the routes of other packages with the package of each."""
     listed = [(route, behind(route.callback)) for route in found]
-    others = [(package, route) for route, target in listed if (package := package_of(target))]
+    others = [(_owner(package, route), route) for route, target in listed if (package := package_of(target))]
     theirs = {route.apps: package for package, route in others if route.apps}
     views: dict[str, View] = {}
     for route, target in listed:
