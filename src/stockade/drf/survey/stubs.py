@@ -26,7 +26,8 @@ class {name}:
 
     def check(self, principal, obj):
         # Write it without a request.
-        request = SimpleNamespace(user=principal.user or AnonymousUser(), auth=None, method="GET")
+        user = principal.user or AnonymousUser()
+        request = SimpleNamespace(user=user, auth=None, method="GET")
         return bool({cls}().has_permission(request, None))
 
     def filter(self, principal):
@@ -38,7 +39,8 @@ class {name}:
 
     def check(self, principal, obj):
         # Write it without a request.
-        request = SimpleNamespace(user=principal.user or AnonymousUser(), auth=None, method="GET")
+        user = principal.user or AnonymousUser()
+        request = SimpleNamespace(user=user, auth=None, method="GET")
         asked = {cls}()
         return bool(
             asked.has_permission(request, None) and asked.has_object_permission(request, None, obj)
