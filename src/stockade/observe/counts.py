@@ -164,10 +164,17 @@ class Counts:
             ConfigurationError: the place where they lie cannot be used. Unavailable: it is busy.
         """
         self.flush()
+        return self._rows(self._stored(since), since)
+
+    def unwritten(self) -> list[Row]:
+        """What this process has counted and not written yet."""
+        return self._rows([], None)
+
+    def _rows(self, stored: list[tuple[Key, Tally]], since: float | None) -> list[Row]:
         found: dict[tuple[str, str, str, str], Tally] = {}
         with self._lock:
             listed = [(key, Tally(t.count, t.first, t.last)) for key, t in self._pending.items()]
-        for key, tally in [*self._stored(since), *listed]:
+        for key, tally in [*stored, *listed]:
             if since is not None and tally.last < since:
                 continue
             if key[:4] in found:
