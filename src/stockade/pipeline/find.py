@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -94,20 +94,15 @@ class Finder:
             raise BadRequest("The query string is too long.", code="query_too_long")
         if "\0" in query or "%00" in query:
             raise BadRequest("The query string must not contain NUL characters.", code="null_character")
-        if query.count("&") >= _MAX_FIELDS:
+        fields = query.split("&", _MAX_FIELDS)
+        if len(fields) > _MAX_FIELDS:
             raise BadRequest("Too many query parameters.", code="too_many_parameters")
-        for encoded in named_like_credentials(query):
-            value = unquote_plus(encoded).strip()
-            word, _, rest = value.partition(" ")
-            if word.lower() in self._by_keyword:
-                value = rest.strip()
-            if any(scheme.looks_mine(value) for scheme in self._schemes):
-                raise CredentialInQuery()
-
-
-def named_like_credentials(query: str) -> Iterator[str]:
-    """The values in a query string, as they are encoded, whose names promise a credential and that are long enough."""
-    for field in query.split("&"):
-        name, _, value = field.partition("=")
-        if len(value) > 20 and unquote_plus(name).lower() in QUERY_NAMES:
-            yield value
+        for field in fields:
+            name, _, value = field.partition("=")
+            if len(value) > 20 and unquote_plus(name).lower() in QUERY_NAMES:
+                value = unquote_plus(value).strip()
+                word, _, rest = value.partition(" ")
+                if word.lower() in self._by_keyword:
+                    value = rest.strip()
+                if any(scheme.looks_mine(value) for scheme in self._schemes):
+                    raise CredentialInQuery()

@@ -21,7 +21,7 @@ from stockade.core.errors import (
     Refusal,
 )
 from stockade.pipeline.exchange import Exchange
-from stockade.pipeline.find import QUERY_NAMES, named_like_credentials
+from stockade.pipeline.find import QUERY_NAMES
 from stockade.schemes import attempts
 from stockade.schemes.attempts import Reservation
 from stockade.schemes.foreign import Answer, ForeignScheme
@@ -101,7 +101,7 @@ class Others:
         # A cookie that the browser sends along must neither help nor harm an explicit credential.
         asked = [scheme for scheme in self.schemes if not (shown and scheme.session)]
         query = exchange.meta.get("QUERY_STRING") or ""
-        suspicious = next(named_like_credentials(query), None) is not None
+        suspicious = any(_is_named_like_a_credential(one) for one in query.split("&"))
         place = self._reserve(exchange) if self._guessed and (suspicious or _carries(http, shown)) else None
         try:
             answer = self._first(asked, http, shown, query if suspicious else "")
@@ -163,9 +163,7 @@ def _from_elsewhere(
 
 def without_credentials(http: HttpRequest, query: str) -> HttpRequest:
     """The same request without what is named like a credential in its query string."""
-    kept = "&".join(
-        one for one in query.split("&") if unquote_plus(one.partition("=")[0]).lower() not in QUERY_NAMES
-    )
+    kept = "&".join(one for one in query.split("&") if not _is_named_like_a_credential(one))
     clone = copy(http)
     state = clone.__dict__
     meta = {**http.META, "QUERY_STRING": kept}
@@ -174,6 +172,10 @@ def without_credentials(http: HttpRequest, query: str) -> HttpRequest:
         state["environ"] = meta
     state.pop("GET", None)
     return clone
+
+
+def _is_named_like_a_credential(field: str) -> bool:
+    return unquote_plus(field.partition("=")[0]).lower() in QUERY_NAMES
 
 
 def _carries(http: HttpRequest, shown: bool) -> bool:

@@ -76,14 +76,12 @@ class APIKeyScheme:
             asking = asking_request(request, ())
             if not self._permission.has_permission(asking, (asking.parser_context or {}).get("view")):
                 raise ForeignFailed(self.name, reason="refused")
-        subject = f"{self.name}:{row.prefix}"
         expires = row.expiry_date.timestamp() if row.expiry_date is not None else float("inf")
         credential = Credential(
-            self.name, str(row.prefix), subject, issued=row.created.timestamp(), expires=expires
+            self.name, str(row.prefix), "", issued=row.created.timestamp(), expires=expires
         )
-        return Answer(
-            Given(None, row, self._permission), Principal(Kind.SERVICE, subject, credential=credential)
-        )
+        principal = Principal(Kind.SERVICE, f"{self.name}:{row.prefix}", credential=credential)
+        return Answer(Given(None, row, self._permission), principal)
 
     def challenge(self) -> str:
         """Its keyword; "" where a header of the project's own holds the key."""

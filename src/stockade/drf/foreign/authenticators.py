@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
@@ -15,7 +16,7 @@ from stockade.database import write_database
 from stockade.drf.foreign.callers import principal_of
 from stockade.drf.foreign.refusals import ForeignFailed, refusal_of
 from stockade.drf.foreign.requests import asking_request
-from stockade.schemes.backend import settle
+from stockade.schemes.backend import LoginLimits, settle
 from stockade.schemes.foreign import Answer, Given
 
 _SIMPLEJWT = "rest_framework_simplejwt.authentication"
@@ -23,6 +24,7 @@ _OAUTH = "oauth2_provider.contrib.rest_framework.authentication"
 _ALLAUTH = "allauth.headless.contrib.rest_framework.authentication"
 _SESSION_TOKEN = "HTTP_X_SESSION_TOKEN"  # noqa: S105 - the name of a header
 _AUTHORIZATION = "HTTP_AUTHORIZATION"
+LOGIN_LIMITS = f"{LoginLimits.__module__}.{LoginLimits.__qualname__}"
 
 
 class AuthenticatorScheme:
@@ -58,6 +60,8 @@ class AuthenticatorScheme:
             refusal = refusal_of(error, self.name)
             if refusal is None:
                 raise
+            if self.passwords and str(error) == gettext("Invalid username/password."):
+                refusal.recorded = _logins_are_told()
             raise refusal from None
         return Answer(given, principal)
 
@@ -73,6 +77,11 @@ class AuthenticatorScheme:
     def challenge(self) -> str:
         """As `authenticate_header` words it."""
         return self._challenge
+
+
+def _logins_are_told() -> bool:
+    """Whether the log has a wrong password already, by the backend that counts it."""
+    return LOGIN_LIMITS in settings.AUTHENTICATION_BACKENDS
 
 
 def _challenge(authenticator: Any) -> str:

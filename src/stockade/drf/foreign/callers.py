@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -88,13 +89,18 @@ def credential_of(name: str, given: Given, http: HttpRequest, subject: str) -> C
 
 def fingerprint(name: str, *parts: str) -> str:
     """A keyed digest: names a secret in logs, tells nothing of it, and is the same each time."""
-    return digests("\0".join((name, *parts)), _SALT)[0][:32]
+    return digests("\0".join((name, *parts)), _SALT)[0][
+        :24
+    ]  # not as long as a UUID, which bans spell their way
 
 
 def _id(name: str, auth: Any, claims: Mapping[str, Any], http: HttpRequest, subject: str) -> str:
     """A jti, the beginning that knox finds its tokens by, or a fingerprint. A primary key may be the secret itself."""
     if jti := _text(claims.get("jti")):
-        return jti
+        try:
+            return str(uuid.UUID(jti))  # as a ban spells it
+        except ValueError:
+            return jti
     if key := _text(getattr(auth, "token_key", None)):
         return key
     if isinstance(auth, Model) and auth.pk is not None:

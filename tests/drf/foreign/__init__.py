@@ -1,0 +1,1 @@
+"""Foreign schemes, against the packages themselves."""

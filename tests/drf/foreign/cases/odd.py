@@ -1,0 +1,103 @@
+"""Authenticators as projects write them, some of them badly."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, Group, User
+from rest_framework.authentication import BaseAuthentication, TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework_api_key.permissions import HasAPIKey
+
+asked: list[Any] = []
+
+
+class Counting(TokenAuthentication):
+    def authenticate_credentials(self, key: str) -> Any:
+        asked.append(key)
+        return super().authenticate_credentials(key)
+
+
+class Ignorant(BaseAuthentication):
+    def authenticate(self, request: Any) -> None:
+        return None
+
+    def authenticate_header(self, request: Any) -> str:
+        return "Strange"
+
+
+class Broken(BaseAuthentication):
+    def authenticate(self, request: Any) -> Any:
+        secret = request.headers.get("X-Strange", "")
+        if secret:
+            raise RuntimeError(f"cannot read {secret}")
+        return None
+
+
+class Lenient(BaseAuthentication):
+    """Takes whoever is named, also who was deactivated."""
+
+    def authenticate(self, request: Any) -> Any:
+        name = request.headers.get("X-Name")
+        return None if name is None else (User.objects.get(username=name), None)
+
+
+class Unsaved(BaseAuthentication):
+    def authenticate(self, request: Any) -> Any:
+        return (User(username="ghost", is_superuser=True), None)
+
+
+class Grouped(BaseAuthentication):
+    """Brings a row of another model, with the key of a user."""
+
+    def authenticate(self, request: Any) -> Any:
+        row = Group.objects.first()
+        assert row is not None
+        row.is_authenticated = True  # type: ignore[attr-defined]
+        return (row, None)
+
+
+class Nobody(BaseAuthentication):
+    """Says that it is nobody, and that no other is to be asked."""
+
+    def authenticate(self, request: Any) -> Any:
+        return (AnonymousUser(), None)
+
+
+class Forbidding(BaseAuthentication):
+    """Says 403 of a wrong key."""
+
+    def authenticate(self, request: Any) -> Any:
+        key = request.headers.get("X-Strange")
+        if key is None:
+            return None
+        if key != "right":
+            raise PermissionDenied("No.")
+        return (AnonymousUser(), SimpleNamespace(scopes=["read"]))
+
+
+class Looking(BaseAuthentication):
+    """Reads what DRF gives an authenticator."""
+
+    def authenticate(self, request: Any) -> Any:
+        context = request.parser_context
+        asked.append((type(context["view"]).__name__, context["kwargs"], request.query_params.get("q")))
+        asked.append(context["view"].request is request)
+        asked.append(len(request.authenticators))
+        return None
+
+
+class InBody(BaseAuthentication):
+    """Reads where nobody would look."""
+
+    def authenticate(self, request: Any) -> Any:
+        asked.append(True)
+        if request._request.META.get("REMOTE_USER"):
+            raise AuthenticationFailed("Nobody.")
+        return None
+
+
+class OfficeHours(HasAPIKey):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return super().has_permission(request, view) and "X-Office" in request.headers

@@ -1,0 +1,67 @@
+"""Runs the cases of a file in a process with settings of its own, and says of each how it went."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.servers import ROOT
+
+CASES = Path(__file__).parent / "cases"
+SETTINGS = "tests.drf.foreign.cases.settings"
+SECONDS = 240
+
+
+def names() -> list[str]:
+    """Every case as ``file::test``, without its parameters."""
+    found = []
+    for path in sorted(CASES.glob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                found.append(f"{path.stem}::{node.name}")
+    return found
+
+
+@cache
+def run(selected: tuple[str, ...]) -> tuple[dict[str, list[str]], str]:
+    """The failures of each case by name (none: it has passed), and what pytest printed.
+
+    Args:
+        selected: cases of one file, all run at once.
+    """
+    nodes = [f"{CASES.relative_to(ROOT)}/{case.replace('::', '.py::', 1)}" for case in selected]
+    with tempfile.TemporaryDirectory(prefix="stockade-foreign-") as folder:
+        report = Path(folder) / "report.xml"
+        command = [
+            sys.executable, "-m", "pytest", "-q", f"--ds={SETTINGS}", "--nomigrations", "--tb=short",
+            "-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={report}", *nodes,
+        ]  # fmt: skip
+        hidden = ("PYTEST_XDIST_", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+        environment["DJANGO_SETTINGS_MODULE"] = SETTINGS
+        environment["STOCKADE_TEST_FOREIGN"] = folder
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+        output = done.stdout + done.stderr
+        return (_outcomes(ElementTree.parse(report).getroot()) if report.exists() else {}), output
+
+
+def _outcomes(root: ElementTree.Element) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for case in root.iter("testcase"):
+        name = f"{case.get('classname', '').rpartition('.')[2]}::{case.get('name', '').partition('[')[0]}"
+        bad: Iterable[ElementTree.Element] = [
+            *case.iter("failure"),
+            *case.iter("error"),
+            *case.iter("skipped"),
+        ]
+        found.setdefault(name, []).extend(f"{case.get('name')}\n{one.text}" for one in bad)
+    return found
