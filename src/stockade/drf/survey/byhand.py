@@ -13,6 +13,7 @@ _HARMLESS = (
     "django.views.decorators.", "django.utils.decorators", "django.db.transaction", "contextlib", "functools",
     "asgiref.", "drf_spectacular.", "drf_yasg.", "django.test.",
 )  # fmt: skip
+_LOGINS = {"django.contrib.auth.decorators", "django.contrib.admin.views.decorators"}
 # A function of which none of this is said cannot know who calls.
 _CALLER = {
     "user", "auser", "auth", "headers", "META", "session", "COOKIES", "authenticate", "check_password",
@@ -37,13 +38,34 @@ _DECIDES = {
 _REFUSALS = {401, 403}
 
 
-def wrapper_may_ask(wrapper: Any) -> bool:
+def may_ask(wrapper: FunctionType) -> bool:
     """Whether a decorator can be asking who calls; where that cannot be told, it may."""
-    module = str(getattr(wrapper, "__globals__", {}).get("__name__", ""))
-    if module.startswith(_HARMLESS):
+    if written_in(wrapper) in _LOGINS:
+        return True
+    if written_in(wrapper).startswith(_HARMLESS):
         return False
     node = source.tree(_bare(wrapper))
     return node is None or bool(source.words(node) & _CALLER)
+
+
+def written_in(function: FunctionType) -> str:
+    """The module where a function was written: a wrapper says of itself what it wraps."""
+    return str(function.__globals__.get("__name__", ""))
+
+
+def _method_decorated(wrapper: FunctionType) -> list[FunctionType] | None:
+    """The decorators that `method_decorator` puts around a method; None of any other wrapper."""
+    if written_in(wrapper) != "django.utils.decorators":
+        return None
+    cell = _cells(wrapper).get("decorators")
+    if cell is None:
+        return None
+    found = [getattr(each, "__func__", each) for each in cell.cell_contents]
+    return [each for each in found if isinstance(each, FunctionType)]
+
+
+def _cells(function: FunctionType) -> dict[str, Any]:
+    return dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
 
 
 def _bare(function: FunctionType) -> FunctionType:
@@ -53,18 +75,28 @@ def _bare(function: FunctionType) -> FunctionType:
     )
 
 
+def around(handler: Handler) -> list[FunctionType]:
+    """The decorators around a view, and around the method that answers."""
+    found = [*source.wrappers(handler.route.callback)]
+    if handler.view.cls is not None:
+        found += [
+            *source.wrappers(getattr(handler.view.cls, "dispatch", None)),
+            *source.wrappers(handler.function),
+        ]
+    return [each for each in found if ".as_view.<locals>" not in each.__code__.co_qualname]
+
+
+def applied(handler: Handler) -> list[FunctionType]:
+    """The same, with the decorators inside of `method_decorator` in its place."""
+    found: list[FunctionType] = []
+    for each in around(handler):
+        found += [each] if (inner := _method_decorated(each)) is None else inner
+    return found
+
+
 def decorated(handler: Handler) -> bool:
     """Whether a decorator around the view or around its method may ask who calls."""
-    around = [*source.wrappers(handler.route.callback)]
-    cls = handler.view.cls
-    if cls is not None:
-        around += [*source.wrappers(getattr(cls, "dispatch", None)), *source.wrappers(handler.function)]
-        around = [each for each in around if not _is_as_view(each)]
-    return any(wrapper_may_ask(each) for each in around)
-
-
-def _is_as_view(function: Any) -> bool:
-    return ".as_view.<locals>" in getattr(function, "__qualname__", "")
+    return any(may_ask(each) for each in applied(handler))
 
 
 def asks_inside(handler: Handler) -> bool:
@@ -134,8 +166,7 @@ def restricted(handler: Handler) -> set[str] | None:
     for wrapper in source.wrappers(handler.route.callback):
         if wrapper.__globals__.get("__name__") != "django.views.decorators.http":
             continue
-        cells = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__ or (), strict=False))
-        cell = cells.get("request_method_list")
+        cell = _cells(wrapper).get("request_method_list")
         if cell is not None:
             methods = {str(method).upper() for method in cell.cell_contents}
             found = methods if found is None else found & methods
@@ -161,28 +192,23 @@ def writes(handler: Handler) -> bool:
 
 def judges_the_url(handler: Handler) -> bool:
     """Whether a decorator of the project's own may judge what the URL names: it sees the arguments and the caller."""
-    around = [*source.wrappers(handler.route.callback)]
-    if handler.view.cls is not None:
-        around += [
-            *source.wrappers(getattr(handler.view.cls, "dispatch", None)),
-            *source.wrappers(handler.function),
-        ]
-        around = [each for each in around if not _is_as_view(each)]
-    return any(_sees_both(each) for each in around)
+    return any(_sees_both(each) for each in applied(handler))
 
 
-def _sees_both(wrapper: Any) -> bool:
-    module = str(getattr(wrapper, "__globals__", {}).get("__name__", ""))
-    if module.startswith((*_HARMLESS, "django.")):
+def _sees_both(wrapper: FunctionType) -> bool:
+    if written_in(wrapper).startswith((*_HARMLESS, "django.")):
         return False
     node = source.tree(_bare(wrapper))
     if node is None:
         return True
-    taken = {argument.arg for argument in node.args.args[1:]} - {"args", "kwargs", "request", "self"}
-    said = source.words(node)
-    if node.args.kwarg is not None and any(_reads(each, node.args.kwarg.arg) for each in ast.walk(node)):
-        taken.add(node.args.kwarg.arg)
-    return bool(taken) and bool(said & {"user", "auser"})
+    taken: set[str] = set()
+    for each in ast.walk(node):
+        if isinstance(each, source.FunctionNode):
+            taken |= {argument.arg for argument in each.args.args[1:]} - {"args", "kwargs", "request", "self"}
+            kwargs = each.args.kwarg
+            if kwargs is not None and any(_reads(part, kwargs.arg) for part in ast.walk(each)):
+                taken.add(kwargs.arg)
+    return bool(taken) and bool(source.words(node) & {"user", "auser"})
 
 
 def _reads(node: ast.AST, name: str) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 
 from stockade.drf.survey import probe, source
 from stockade.drf.survey.asked import dotted, lineage
-from stockade.drf.survey.byhand import decorated
+from stockade.drf.survey.byhand import applied, decorated, written_in
 from stockade.drf.survey.facts import SETTINGS, Fact
+from stockade.drf.survey.throttles import counting
 from stockade.drf.survey.views import Handler, View
 
 _LOGINS = {
@@ -74,22 +75,14 @@ def _is_free(handler: Handler) -> bool:
     cls = handler.view.cls
     if any(source.overridden(cls, name) for name in ("check_throttles", "dispatch", "initial")):
         return False
-    if any(
-        "limit" in f"{each.__module__}{each.__qualname__}".lower() for each in _around(handler)
-    ) or decorated(handler):
+    if any("limit" in name for name in _decorators(handler)) or decorated(handler):
         return False
-    from stockade.drf.survey.throttles import counting
-
     found = counting(handler)
     return found is not probe.UNKNOWN and not found
 
 
-def _around(handler: Handler) -> list[Any]:
-    return [
-        *source.wrappers(handler.route.callback),
-        *source.wrappers(handler.view.cls.dispatch),
-        *source.wrappers(handler.function),
-    ]
+def _decorators(handler: Handler) -> list[str]:
+    return [f"{written_in(each)}.{each.__code__.co_qualname}".lower() for each in applied(handler)]
 
 
 def basic_auth(view: View) -> Iterator[Fact]:
