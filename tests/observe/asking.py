@@ -6,8 +6,10 @@ import asyncio
 import io
 from typing import Any, NamedTuple
 
+from django.core import signals
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import close_old_connections
 from django.test import override_settings
 
 STOCK = [
@@ -51,9 +53,16 @@ def handler(kind: str, with_ours: bool) -> Any:
 
 def answer(application: Any, ask: Ask) -> Answer:
     """Every byte of the answer to one request."""
-    if isinstance(application, WSGIHandler):
-        return _wsgi(application, ask)
-    return asyncio.run(_asgi(application, ask))
+    # As Django's test client does: the test's connection is not the request's to close.
+    signals.request_started.disconnect(close_old_connections)
+    signals.request_finished.disconnect(close_old_connections)
+    try:
+        if isinstance(application, WSGIHandler):
+            return _wsgi(application, ask)
+        return asyncio.run(asgi(application, ask))
+    finally:
+        signals.request_started.connect(close_old_connections)
+        signals.request_finished.connect(close_old_connections)
 
 
 def _wsgi(application: Any, ask: Ask) -> Answer:
@@ -87,7 +96,8 @@ def _wsgi(application: Any, ask: Ask) -> Answer:
     return Answer(seen[0], tuple(seen[1]), body, error)
 
 
-async def _asgi(application: Any, ask: Ask) -> Answer:
+async def asgi(application: Any, ask: Ask) -> Answer:
+    """The same, in a running event loop."""
     headers = [(b"host", b"testserver"), (b"content-length", str(len(ask.body)).encode())]
     headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in ask.headers]
     scope = {

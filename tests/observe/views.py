@@ -30,6 +30,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
+from rest_framework_simplejwt.views import TokenObtainPairView
 
 from stockade.policy import Public
 
@@ -154,6 +155,15 @@ class ApiPrivate(APIView):
         return Response({"user": request.user.get_username()})
 
 
+class Refusing(Api):
+    def get(self, request: Request) -> Response:
+        return Response({"detail": "Invalid token."}, status=401)
+
+
+class Login(TokenObtainPairView):
+    """A team's own, derived from the library's."""
+
+
 class ApiBroken(Api):
     def get(self, request: Request) -> Response:
         raise RuntimeError("broken")
@@ -205,6 +215,8 @@ urlpatterns = [
     path("api/", Api.as_view()),
     path("api/writes/", ApiWrites.as_view()),
     path("api/private/", ApiPrivate.as_view()),
+    path("api/refusing/", Refusing.as_view()),
+    path("api/login/", Login.as_view()),
     path("api/broken/", ApiBroken.as_view()),
     path("api/function/", function_api),
     path("api/declared/", Declared.as_view()),
