@@ -90,6 +90,13 @@ ROWS: tuple[Row, ...] = (
         trips=1,
         warmup=500,
     ),
+    Row(
+        "observed",
+        "**bare DRF, observed by Stockade without settings**",
+        "bare",
+        {"observed": True},
+        warmup=500,
+    ),
     Row("simplejwt", "simplejwt", "simplejwt", sql=1, warmup=500),
     Row("simplejwt-postgres", "the same, on PostgreSQL", "simplejwt", POSTGRES, sql=1, warmup=500),
     Row(

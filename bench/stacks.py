@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -84,13 +85,22 @@ def _database(row: Row, place: Place) -> dict[str, Any]:
 
 
 class Bare:
-    """AllowAny."""
+    """AllowAny; observed by Stockade where the row says so."""
 
     def settings(self, row: Row, place: Place) -> dict[str, Any]:
         kept = REST_FRAMEWORK
         if row.options.get("authenticators"):
             kept = {name: value for name, value in kept.items() if name != "DEFAULT_AUTHENTICATION_CLASSES"}
-        return {"ROOT_URLCONF": "bench.sites.bare", "REST_FRAMEWORK": kept, "BENCH_REDIS": place.redis}
+        found: dict[str, Any] = {
+            "ROOT_URLCONF": "bench.sites.bare",
+            "REST_FRAMEWORK": kept,
+            "BENCH_REDIS": place.redis,
+        }
+        if row.options.get("observed"):
+            os.environ["XDG_STATE_HOME"] = str(place.folder)  # there is no STATE to say where counts lie
+            found["INSTALLED_APPS"] = [*APPS, "stockade"]
+            found["MIDDLEWARE"] = ["stockade.web.Middleware", *MIDDLEWARE]
+        return found
 
     def issue(self, users: list[Any]) -> list[Issued]:
         # As long as the others' headers, so that the environ is alike.

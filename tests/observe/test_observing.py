@@ -193,9 +193,9 @@ def test_guessing_at_passwords_is_counted_by_address() -> None:
     client = Client()
     guess = {"username": "alice", "password": "wrong"}
     for _ in range(32):
-        assert client.post("/api/login/", guess).status_code == 401
+        assert client.post("/api/login/", guess, "application/json").status_code == 401
     assert told("limits")["Login", "POST", "limit:login_address"] == 2
-    assert client.post("/api/login/", {"username": "alice", "password": "right"}).status_code == 200
+    assert client.post("/api/login/", {**guess, "password": "right"}, "application/json").status_code == 200
     assert told("limits")["Login", "POST", "limit:login_address"] == 2
 
 
