@@ -66,13 +66,17 @@ def bounded_by_scopes(permission: Any) -> bool:
     return any(name.startswith(_SCOPED) for name in lineage(type(permission)))
 
 
-def any_signed_in(handler: Handler) -> bool:
-    """Whether a caller gets in by being signed in (or by a token with the scope), and by nothing else."""
+def any_signed_in(handler: Handler, *, to_object: bool = False) -> bool:
+    """Whether a caller gets in by being signed in (or by a token with the scope), and by nothing else.
+
+    Args:
+        to_object: whether who proves nothing may get past has_permission, as long as the object stops him.
+    """
     user = probe.ordinary()
     permissions = probe.permissions(handler, user)
     if permissions is probe.UNKNOWN or not permissions:
         return False
-    if probe.admitted(handler, probe.anonymous()) is not False:
+    if probe.admitted(handler, probe.anonymous(), to_object=to_object) is True:
         return False
     return all(
         bounded_by_scopes(permission) or probe.one_admits(permission, handler, user) is True

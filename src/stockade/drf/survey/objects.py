@@ -43,7 +43,7 @@ def unchecked(view: View) -> Iterator[Fact]:
 def _is_unchecked(handler: Handler) -> bool:
     if not handler.detail or not _takes_by_drf(handler) or filters_narrow(handler):
         return False
-    if hooks_of_its_own(handler) or decorated(handler) or not any_signed_in(handler):
+    if hooks_of_its_own(handler) or decorated(handler) or not any_signed_in(handler, to_object=True):
         return False
     user = probe.ordinary()
     permissions = probe.permissions(handler, user)
