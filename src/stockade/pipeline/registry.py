@@ -86,6 +86,7 @@ def django_hsts() -> dict[str, object]:
 
 _lock = Lock()
 _registry: Registry | None = None
+_absent = False  # whether there is no STOCKADE setting: Django's settings take microseconds to say so
 _serving = False
 
 
@@ -108,7 +109,7 @@ if hasattr(os, "register_at_fork"):
 
 def current() -> Registry | None:
     """The registry, or None where the project has no STOCKADE setting (then Stockade only observes)."""
-    if _registry is not None:
+    if _registry is not None or _absent:
         return _registry
     return _build()
 
@@ -119,8 +120,9 @@ def peek() -> Registry | None:
 
 
 def _build() -> Registry | None:
-    global _registry
+    global _registry, _absent
     if not conf.configured():
+        _absent = True
         return None
     with _lock:
         if _registry is None:
@@ -133,5 +135,5 @@ def _build() -> Registry | None:
 @conf.on_change
 def forget() -> None:
     """Drop engine, memory and compiled views; the next request builds them from the settings as they are then."""
-    global _registry
-    _registry = None
+    global _registry, _absent
+    _registry, _absent = None, False
