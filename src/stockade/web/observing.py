@@ -137,7 +137,7 @@ class Observer:
         state = request.__dict__
         user = _seen_user(state)
         if user is not None and user.is_authenticated:
-            return "user", f"user:{user.pk}"
+            return "user", f"u:{user.pk}"
         meta = request.META
         shown = _credential(meta)
         if user is None:
@@ -146,11 +146,11 @@ class Observer:
             if loaded:
                 known = loaded.get("_auth_user_id")
                 if known is not None:
-                    return "user", f"user:{known}"
+                    return "user", f"u:{known}"
             elif not shown and "HTTP_COOKIE" in meta:
                 shown = _session_cookie(request)
         if shown and status != 401:
-            return "user", f"credential:{_digest(shown)}"
+            return "user", f"c:{_digest(shown)}"
         return "anon", _address(meta)
 
     def close(self) -> None:
@@ -207,7 +207,7 @@ def _session_cookie(request: HttpRequest) -> str:
 
 
 def _digest(shown: str) -> str:
-    return blake2b(shown.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return blake2b(shown.encode("utf-8", "replace"), digest_size=9).hexdigest()
 
 
 def _address(meta: Mapping[str, Any]) -> str:
