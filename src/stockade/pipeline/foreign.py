@@ -33,8 +33,9 @@ ASK = (
 # Headers that browsers, proxies and clients send and that hold no credential. What is not among them may be one.
 _ORDINARY = re.compile(
     r"HTTP_(?:HOST|USER_AGENT|REFERER|ORIGIN|CONNECTION|PRAGMA|CACHE_CONTROL|DNT|TE|VIA|RANGE|EXPECT|PRIORITY|FORWARDED|"
-    r"COOKIE|AUTHORIZATION|DATE|KEEP_ALIVE|UPGRADE_INSECURE_REQUESTS|ACCEPT(?:_\w+)?|SEC_\w+|IF_\w+|X_FORWARDED_\w+|"
-    r"X_REAL_IP|X_REQUEST_ID|X_REQUESTED_WITH|X_CSRFTOKEN|X_STOCKADE_CSRF|TRACEPARENT|TRACESTATE|CONTENT_\w+)\Z"
+    r"COOKIE|DATE|KEEP_ALIVE|UPGRADE_INSECURE_REQUESTS|ACCEPT(?:_\w+)?|SEC_\w+|IF_\w+|X_FORWARDED_\w+|"
+    r"X_REAL_IP|X_REQUEST_ID|X_REQUESTED_WITH|X_CSRFTOKEN|X_STOCKADE_CSRF|TRACEPARENT|TRACESTATE|CONTENT_\w+|"
+    r"X_AMZN_\w+|CF_\w+|CDN_LOOP|TRUE_CLIENT_IP|X_SCHEME)\Z"
 )
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -52,9 +53,10 @@ class Others:
         self.keywords = frozenset(keywords).union(*(scheme.keywords for scheme in self.schemes))
         self.headers = frozenset(name for scheme in self.schemes for name in scheme.headers)
         self._second = re.compile(rf",\s*(?:{'|'.join(map(re.escape, self.keywords))})\s", re.IGNORECASE)
+        self._cookies = frozenset(name for scheme in self.schemes for name in scheme.cookies)
+        self._anywhere = any(scheme.anywhere for scheme in self.schemes)
+        self._parameters = self._anywhere or any(scheme.parameters for scheme in self.schemes)
         self._passwords = any(scheme.passwords for scheme in self.schemes)
-        # Nobody guesses at a session key by way of Django's own cookie: it is found or it is not.
-        self._guessed = any(not scheme.session for scheme in self.schemes)
 
     def __bool__(self) -> bool:
         return bool(self.schemes)
@@ -101,8 +103,8 @@ class Others:
         # A cookie that the browser sends along must neither help nor harm an explicit credential.
         asked = [scheme for scheme in self.schemes if not (shown and scheme.session)]
         query = exchange.meta.get("QUERY_STRING") or ""
-        suspicious = any(_is_named_like_a_credential(one) for one in query.split("&"))
-        place = self._reserve(exchange) if self._guessed and (suspicious or _carries(http, shown)) else None
+        suspicious = self._parameters and any(_is_named_like_a_credential(one) for one in query.split("&"))
+        place = self._reserve(exchange) if shown or suspicious or self._carries(http) else None
         try:
             answer = self._first(asked, http, shown, query if suspicious else "")
         except Refusal as refusal:
@@ -116,6 +118,26 @@ class Others:
             raise
         self._give_back(place)
         return answer
+
+    def _carries(self, http: HttpRequest) -> bool:
+        """Whether a request shows anything else that one of them could take for a credential.
+
+        Not the cookies of Django itself: nobody guesses at a session's key. A request without anything must not be
+        counted, nor be refused because others at its address have guessed.
+        """
+        meta = http.META
+        if "HTTP_COOKIE" in meta:
+            if not self._cookies.isdisjoint(http.COOKIES):
+                return True
+            if self._anywhere and not http.COOKIES.keys() <= _own_cookies():
+                return True
+        if self._anywhere and any(name.startswith("HTTP_") and not _ORDINARY.match(name) for name in meta):
+            return True
+        return (
+            self._parameters
+            and http.method not in ("GET", "HEAD")
+            and str(meta.get("CONTENT_TYPE", "")).startswith(_FORMS)
+        )
 
     def _first(
         self, asked: Iterable[ForeignScheme], http: HttpRequest, shown: bool, query: str
@@ -176,22 +198,6 @@ def without_credentials(http: HttpRequest, query: str) -> HttpRequest:
 
 def _is_named_like_a_credential(field: str) -> bool:
     return unquote_plus(field.partition("=")[0]).lower() in QUERY_NAMES
-
-
-def _carries(http: HttpRequest, shown: bool) -> bool:
-    """Whether a request shows anything that an authenticator could take for a credential.
-
-    Not the cookies of Django itself: a session's key is no guess. One without anything must not be counted, nor be
-    refused because others at its address have guessed.
-    """
-    meta = http.META
-    if shown or "HTTP_AUTHORIZATION" in meta:
-        return True
-    if any(name.startswith("HTTP_") and not _ORDINARY.match(name) for name in meta):
-        return True
-    if "HTTP_COOKIE" in meta and not http.COOKIES.keys() <= _own_cookies():
-        return True
-    return http.method not in ("GET", "HEAD") and str(meta.get("CONTENT_TYPE", "")).startswith(_FORMS)
 
 
 def _own_cookies() -> set[str]:

@@ -41,6 +41,9 @@ class ForeignScheme(Protocol):
     name: as in events and in the limit ``scheme:NAME``.
     keywords: Authorization schemes that it reads, in lower case; none where it reads something else.
     headers: further headers that hold its credential, as META spells them, e.g. ``HTTP_X_SESSION_TOKEN``.
+    cookies: names of the cookies that hold its credential.
+    parameters: whether it also reads the query string and forms (RFC 6750 sections 2.2 and 2.3).
+    anywhere: whether it may read something else, as a class of the project's own may.
     session: whether it reads Django's session: such a cookie is ignored beside an explicit credential.
     passwords: whether what it reads may be a password, which people choose and others guess.
     """
@@ -48,6 +51,9 @@ class ForeignScheme(Protocol):
     name: str
     keywords: tuple[str, ...]
     headers: tuple[str, ...]
+    cookies: tuple[str, ...]
+    parameters: bool
+    anywhere: bool
     session: bool
     passwords: bool
 

@@ -23,9 +23,11 @@ def names() -> list[str]:
     """Every case as ``file::test``, without its parameters."""
     found = []
     for path in sorted(CASES.glob("*.py")):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                found.append(f"{path.stem}::{node.name}")
+        found.extend(
+            f"{path.stem}::{node.name}"
+            for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+        )
     return found
 
 

@@ -16,6 +16,8 @@ from stockade.drf.foreign.refusals import ForeignFailed, refusal_of
 from stockade.drf.foreign.requests import asking_request
 from stockade.schemes.foreign import Answer, Given
 
+_MODULE = "rest_framework_api_key.permissions"
+
 
 def is_key_permission(cls: Any) -> bool:
     """Whether a class is a `BaseHasAPIKey`: a permission that finds a key in a request and a model that knows keys."""
@@ -33,16 +35,20 @@ class APIKeyScheme:
         name: in events and limits.
     """
 
+    cookies: tuple[str, ...] = ()
+    parameters = False
     session = False
     passwords = False
 
     def __init__(self, permission: Any, name: str) -> None:
         self.name = name
-        self._permission = permission()
+        self._cls = permission
+        parser = permission().key_parser
         # A permission that asks more than whether the key is good is asked as well.
-        self._more = permission.has_permission.__module__ != "rest_framework_api_key.permissions"
+        self._more = permission.has_permission.__module__ != _MODULE
+        self.anywhere = {permission.get_key.__module__, type(parser).__module__} != {_MODULE}
         header = getattr(settings, "API_KEY_CUSTOM_HEADER", None)
-        self._keyword = str(getattr(self._permission.key_parser, "keyword", "Api-Key"))
+        self._keyword = str(getattr(parser, "keyword", "Api-Key"))
         self.keywords: tuple[str, ...] = () if header else (self._keyword.lower(),)
         self.headers: tuple[str, ...] = (str(header),) if header else ()
 
@@ -62,10 +68,11 @@ class APIKeyScheme:
             raise refusal from None
 
     def _ask(self, request: HttpRequest) -> Answer | None:
-        key = self._permission.get_key(request)
+        permission = self._cls()
+        key = permission.get_key(request)
         if not key:
             return None
-        model = self._permission.model
+        model = permission.model
         try:
             row = model.objects.get_from_key(key)
         except ObjectDoesNotExist:
@@ -74,14 +81,14 @@ class APIKeyScheme:
             raise ForeignFailed(self.name, reason="expired")
         if self._more:
             asking = asking_request(request, ())
-            if not self._permission.has_permission(asking, (asking.parser_context or {}).get("view")):
+            if not permission.has_permission(asking, (asking.parser_context or {}).get("view")):
                 raise ForeignFailed(self.name, reason="refused")
         expires = row.expiry_date.timestamp() if row.expiry_date is not None else float("inf")
         credential = Credential(
             self.name, str(row.prefix), "", issued=row.created.timestamp(), expires=expires
         )
         principal = Principal(Kind.SERVICE, f"{self.name}:{row.prefix}", credential=credential)
-        return Answer(Given(None, row, self._permission), principal)
+        return Answer(Given(None, row, permission), principal)
 
     def challenge(self) -> str:
         """Its keyword; "" where a header of the project's own holds the key."""

@@ -40,7 +40,7 @@ def make(path: str, name: str) -> ForeignScheme:
         scheme = APIKeyScheme(cls, name)
     else:
         _check(path, cls)
-        scheme = AuthenticatorScheme(cls(), name)
+        scheme = AuthenticatorScheme(cls, name)
     install()
     return scheme
 

@@ -230,6 +230,25 @@ def test_what_was_read_where_nobody_looks_counts_as_well(configure: Configure) -
     assert client.get("/anyone/").status_code == 200
 
 
+BROWSER = {
+    "HTTP_USER_AGENT": "Mozilla/5.0", "HTTP_ACCEPT": "*/*", "HTTP_ACCEPT_LANGUAGE": "en", "HTTP_REFERER": "http://x/",
+    "HTTP_SEC_FETCH_SITE": "none", "HTTP_X_FORWARDED_PROTO": "https", "HTTP_CF_RAY": "1", "HTTP_IF_NONE_MATCH": "a",
+    "HTTP_COOKIE": "sessionid=x; csrftoken=y",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [SIMPLEJWT, f"{HERE}.Forbidding"])
+def test_who_shows_nothing_is_not_refused_for_the_guesses_of_others(path: str, configure: Configure) -> None:
+    configure("jwt", path, LIMITS={"failed_auth": "1/min"})
+    wrong = {"x_strange": "wrong"} if HERE in path else {"authorization": "Bearer wrong"}
+    assert get(**wrong).status_code in (401, 403)
+    assert get(**wrong).status_code == 429
+    for _ in range(3):
+        assert Client().get("/anyone/", **BROWSER).status_code == 200  # type: ignore[arg-type]
+    if path == SIMPLEJWT:  # of which it is known where it reads
+        assert get("/anyone/?token=a-link-to-reset-a-password", x_trace="y").status_code == 200
+
+
 def test_guessing_passwords_is_counted_as_logins_are(user: User, configure: Configure) -> None:
     configure("jwt", PACKAGES["basic"].path, LIMITS={"login": "2/min"})
     shown = basic(user)
@@ -314,6 +333,13 @@ def test_one_that_knows_nobody_leaves_everybody_anonymous(configure: Configure) 
     configure("jwt", f"{HERE}.Ignorant")
     assert get("/who/").status_code == 401
     assert get("/anyone/").json()["kind"] == "anonymous"
+
+
+def test_one_that_remembers_on_itself_is_another_in_each_request(user: User, configure: Configure) -> None:
+    configure("jwt", f"{HERE}.Stateful")
+    assert get(x_name="alice").status_code == 200
+    assert get("/anyone/").json()["kind"] == "anonymous"
+    assert odd.asked == [None, None]
 
 
 def test_one_that_says_nobody_is_believed(user: User, configure: Configure) -> None:

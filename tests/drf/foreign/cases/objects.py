@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,7 +157,7 @@ def test_an_authenticator_sees_the_view_and_the_address(configure: Configure) ->
 def test_a_body_is_the_views_to_parse(user: User, configure: Configure) -> None:
     configure("jwt", PACKAGES["oauth"].path)
     client = oauth(user).client()
-    with open(__file__, "rb") as file:
+    with Path(__file__).open("rb") as file:
         found = client.post("/forms/", {"title": "x", "file": file})
     assert found.json() == {"data": {"title": "x", "file": found.json()["data"]["file"]}, "files": ["file"]}
     assert client.post("/forms/", '{"a": 1}', content_type="application/json").json()["data"] == {"a": 1}

@@ -88,6 +88,17 @@ class Looking(BaseAuthentication):
         return None
 
 
+class Stateful(BaseAuthentication):
+    """Keeps what it is doing on itself: DRF makes one for each request."""
+
+    name: str | None = None
+
+    def authenticate(self, request: Any) -> Any:
+        asked.append(self.name)
+        self.name = request.headers.get("X-Name")
+        return None if self.name is None else (User.objects.get(username=self.name), None)
+
+
 class InBody(BaseAuthentication):
     """Reads where nobody would look."""
 

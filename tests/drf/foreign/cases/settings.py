@@ -21,9 +21,8 @@ INSTALLED_APPS = [
 ]
 _database: dict[str, Any] = DATABASES["default"]
 if "sqlite" in _database["ENGINE"]:
-    _database["TEST"] = {
-        "NAME": os.path.join(os.environ.get("STOCKADE_TEST_FOREIGN", str(RUN_DIR)), "test.sqlite3")
-    }  # noqa: PTH118
+    folder = os.environ.get("STOCKADE_TEST_FOREIGN", str(RUN_DIR))
+    _database["TEST"] = {"NAME": f"{folder}/test.sqlite3"}
 else:
     _database["TEST"] = {"NAME": f"test_foreign_{os.getpid()}"}
 ROOT_URLCONF = "tests.drf.foreign.cases.urls"
