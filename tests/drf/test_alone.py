@@ -79,9 +79,7 @@ def test_a_view_called_with_a_request_of_the_factory_has_its_policy(alice: User,
     assert call(view, user=alice).status_code == 200
     assert call(view, headers={"authorization": f"Bearer {stockade.issue(alice).access}"}).status_code == 200
     assert call(view, headers={"authorization": "Bearer nonsense"}).status_code == 401
-    assert (
-        call(views.UndeclaredAPIView.as_view()).status_code == 200
-    )  # neither ours nor in its hands: W011 says so
+    assert call(views.UndeclaredAPIView.as_view()).status_code == 403  # though all that is its own says AllowAny
 
 
 def test_so_it_is_with_objects(alice: User, bob: User) -> None:

@@ -85,7 +85,8 @@ def test_drfs_error_shape_on_request(configure: Callable[..., None], anonymous: 
     configure(ERRORS="drf")
     response = anonymous.get("/me/")
     assert response.status_code == 401
-    assert set(response.json()) == {"detail", "code"}
+    assert set(response.json()) == {"detail"}
+    assert set(anonymous.get("/me/", headers={"authorization": "Bearer x.y.z"}).json()) == {"detail", "code"}
 
 
 def test_a_missing_scope_is_named(alice: User, anonymous: Client) -> None:

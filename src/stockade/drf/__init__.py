@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from typing import Any
 
-def defaults() -> dict[str, object]:
+BEFORE = "STOCKADE_BEFORE"  # the key of REST_FRAMEWORK under which its former values are kept; DRF reads no such key
+_KEPT = (
+    "DEFAULT_AUTHENTICATION_CLASSES",
+    "DEFAULT_PERMISSION_CLASSES",
+    "DEFAULT_THROTTLE_CLASSES",
+    "EXCEPTION_HANDLER",
+)
+_PARSERS = "DEFAULT_PARSER_CLASSES"
+_JSON = "rest_framework.parsers.JSONParser"
+_STRICT = "stockade.drf.parsers.StrictJSONParser"
+
+
+def defaults(before: Mapping[str, Any] | None = None) -> dict[str, object]:
     """What REST_FRAMEWORK should say: ``REST_FRAMEWORK = {**REST_FRAMEWORK, **stockade.drf.defaults()}``. Dotted paths.
 
     Importing DRF here would freeze APIView's class attributes before the settings are read, silently at AllowAny.
+
+    Args:
+        before: what REST_FRAMEWORK says so far; by default that of the settings module which calls this. Views without
+            a policy (UNDECLARED = "legacy", EXEMPT, MODE) go on being judged by it.
     """
-    return {
+    if before is None:
+        before = sys._getframe(1).f_globals.get("REST_FRAMEWORK") or {}  # noqa: SLF001 - the line above is what users type
+    kept: dict[str, Any] = dict(
+        before.get(BEFORE) or {name: before[name] for name in _KEPT if name in before}
+    )
+    found: dict[str, object] = {
         "DEFAULT_AUTHENTICATION_CLASSES": ["stockade.drf.authentication.StockadeAuthentication"],
         "DEFAULT_PERMISSION_CLASSES": ["stockade.drf.permissions.PolicyPermission"],
-        "DEFAULT_THROTTLE_CLASSES": [],
-        "DEFAULT_PARSER_CLASSES": ["stockade.drf.parsers.StrictJSONParser"],
+        "DEFAULT_THROTTLE_CLASSES": ["stockade.drf.throttling.StockadeThrottle"],
         "EXCEPTION_HANDLER": "stockade.drf.exceptions.exception_handler",
+        _PARSERS: [_STRICT],
+        BEFORE: kept,
     }
+    if before:  # a project that lives: forms and uploads that it takes it goes on taking
+        parsers = before.get(_PARSERS) or (
+            _JSON,
+            "rest_framework.parsers.FormParser",
+            "rest_framework.parsers.MultiPartParser",
+        )
+        found[_PARSERS] = [_STRICT if parser == _JSON else parser for parser in parsers]
+    return found

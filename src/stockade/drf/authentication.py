@@ -8,11 +8,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from stockade.core.principal import Principal
+from stockade.drf import before
 from stockade.pipeline import registry as registries
 from stockade.pipeline.delegated import Delegate
 from stockade.pipeline.exchange import Exchange
 from stockade.schemes.hiding import hide
-from stockade.web.run import admit, begin, open_context
+from stockade.web.run import admit, begin, identify, open_context
 
 
 def exchange_of(request: Request) -> Exchange | None:
@@ -42,11 +43,7 @@ def exchange_of(request: Request) -> Exchange | None:
             return None
         if match is None:
             exchange.delegated = registry.declared(target)
-        engine = registry.engine
-        if exchange.key and exchange.entry is None:
-            engine.verify(exchange)
-        if engine.pass_gate(exchange):
-            engine.reload(exchange)
+        identify(registry.engine, exchange)
     except Exception as error:
         hide(error)  # its frames held the credential
         raise
@@ -66,20 +63,33 @@ class StockadeAuthentication(BaseAuthentication):
     """Every enabled scheme at once, for DEFAULT_AUTHENTICATION_CLASSES."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        """The caller, or None for an anonymous one.
+        """The caller, or None for an anonymous one; whom the authenticators of before know where they are to judge.
 
         Raises:
             Refusal: see `exchange_of`; DRF's exception handler renders it.
         """
         exchange = exchange_of(request)
-        if exchange is None:
-            return None
-        if exchange.entry is not None and (given := exchange.entry.given) is not None:
-            return given.user, given.auth
-        principal: Principal = exchange.principal
-        return (principal.user, principal.credential) if principal.is_authenticated else None
+        if exchange is not None and exchange.principal.is_authenticated:
+            if exchange.entry is not None and (given := exchange.entry.given) is not None:
+                return given.user, given.auth
+            principal: Principal = exchange.principal
+            return principal.user, principal.credential
+        if before.open_to(exchange):
+            for authenticator in self._before():
+                found = authenticator.authenticate(request)
+                if found is not None:
+                    return found
+        return None
+
+    @staticmethod
+    def _before() -> list[BaseAuthentication]:
+        known = before.classes("DEFAULT_AUTHENTICATION_CLASSES")
+        return [one() for one in known if not issubclass(one, StockadeAuthentication)]
 
     def authenticate_header(self, request: Request) -> str:
-        """The challenges of the enabled schemes (RFC 9110 section 11.6.1)."""
+        """The challenges of the enabled schemes (RFC 9110 section 11.6.1), or of the first authenticator of before."""
         registry = registries.current()
+        exchange = request._request.__dict__.get("stockade")  # noqa: SLF001
+        if before.open_to(exchange) and (known := self._before()):
+            return known[0].authenticate_header(request) or ""
         return ", ".join(registry.challenges) if registry is not None else "Bearer"

@@ -9,10 +9,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
-from rest_framework.views import exception_handler as stock_handler, set_rollback
+from rest_framework.views import set_rollback
 
 from stockade.core import errors
 from stockade.core.errors import Refusal
+from stockade.drf import before
 from stockade.drf.refused import Refused
 from stockade.pipeline import registry as registries
 from stockade.pipeline.record import record
@@ -30,20 +31,30 @@ class Failed(Refusal):
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """For EXCEPTION_HANDLER. Without a STOCKADE setting it is DRF's own."""
+    """For EXCEPTION_HANDLER. Without a STOCKADE setting it is the one of before, or DRF's own.
+
+    So it is with ERRORS = "drf" for what is not ours, and where nothing is refused.
+    """
     registry = registries.current()
     refusal = translate(exc) if registry is not None else None
     if registry is None or refusal is None:
-        return stock_handler(exc, context)
-    set_rollback()
+        return before.handler()(exc, context)  # type: ignore[no-any-return]
     request = context.get("request")
     exchange = getattr(getattr(request, "_request", None), "stockade", None)
     record(exchange, refusal)
+    if registry.silent or (registry.settings.errors == "drf" and _theirs(exc)):
+        return before.handler()(exc, context)  # type: ignore[no-any-return]
+    set_rollback()
     response = Response(body(registry, refusal), status=refusal.status, headers=headers(registry, refusal))
     renderer = getattr(request, "accepted_renderer", None)
     if registry.settings.errors == "problem" and (renderer is None or "json" in (renderer.media_type or "")):
         response.content_type = PROBLEM
     return response
+
+
+def _theirs(exc: Exception) -> bool:
+    """Whether DRF and a project's own handler know this exception."""
+    return isinstance(exc, drf.APIException | Http404 | PermissionDenied) and not isinstance(exc, Refused)
 
 
 def translate(exc: Exception) -> Refusal | None:

@@ -76,7 +76,7 @@ class PolicyMixin(Base):
         """As DRF's; then, where the caller may do this to no object, the object decides between 404 and 403."""
         super().initial(request, *args, **kwargs)
         exchange = exchange_of(request)
-        if exchange is None or exchange.leaf is None or exchange.leaf.rule is None:
+        if exchange is None or exchange.leaf is None or exchange.leaf.rule is None or exchange.open:
             return
         rule = exchange.leaf.rule
         if rule.admits(exchange.principal) is False:
@@ -89,7 +89,7 @@ class PolicyMixin(Base):
         """The view's serializer; related fields see what the caller may see, and what it saves is asked about."""
         serializer: BaseSerializer[Any] = super().get_serializer(*args, **kwargs)
         exchange = exchange_of(self.request)
-        if exchange is not None:
+        if exchange is not None and not exchange.open:
             narrow_related(serializer, exchange.principal)
             leaf = leaf_of(self.request, exchange)
             if leaf is not None and not leaf.safe:
@@ -108,7 +108,9 @@ class PolicyMixin(Base):
             if exchange is None:  # there is no middleware that would look at the answer
                 made: Exchange | None = state.get("stockade")
                 if made is not None and undecided(made, response):
-                    raise Undecided(reason="undecided")
+                    refusal = Undecided(reason="undecided")
+                    if not made.spares(refusal):
+                        raise refusal
             return response  # type: ignore[no-any-return]
         model = _model_of(type(self))
         chosen: str | None = getattr(getattr(self, "queryset", None), "_db", None)  # by `using`

@@ -5,12 +5,15 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Mapping
+from io import BytesIO
 from math import isinf
 from typing import IO, Any
 
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import JSONRenderer
+
+from stockade.core.errors import BadRequest
 
 _SURROGATE = "\\ud"
 
@@ -32,6 +35,16 @@ class StrictJSONParser(BaseParser):
         Raises:
             ParseError: it is no clean JSON; the detail names what is wrong and quotes nothing.
         """
+        body = stream.read()
+        try:
+            return self._strictly(body, parser_context)
+        except ParseError as error:
+            if not _spared(parser_context, str(error.detail)):
+                raise
+        return JSONParser().parse(BytesIO(body), media_type, parser_context)
+
+    @staticmethod
+    def _strictly(body: bytes, parser_context: Mapping[str, Any] | None) -> Any:
         encoding = (parser_context or {}).get("encoding") or "utf-8"
         try:
             if codecs.lookup(str(encoding)).name != "utf-8":
@@ -39,7 +52,7 @@ class StrictJSONParser(BaseParser):
         except LookupError:
             raise ParseError("The charset is unknown; JSON is UTF-8 (RFC 8259 section 8.1).") from None
         try:
-            text = stream.read().decode("utf-8")
+            text = body.decode("utf-8")
             value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float)
         except UnicodeDecodeError:
             raise ParseError("The body is not valid UTF-8.") from None
@@ -54,6 +67,13 @@ class StrictJSONParser(BaseParser):
             except UnicodeEncodeError:
                 raise ParseError("The JSON holds half a surrogate pair, which is no character.") from None
         return value
+
+
+def _spared(parser_context: Mapping[str, Any] | None, detail: str) -> bool:
+    """Whether the view's mode has bad input only recorded."""
+    request = (parser_context or {}).get("request")
+    exchange = getattr(getattr(request, "_request", None), "stockade", None)
+    return exchange is not None and exchange.spares(BadRequest(detail, code="parse_error"))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

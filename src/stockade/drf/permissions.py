@@ -8,6 +8,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from stockade.core.errors import Refusal
+from stockade.drf import before
 from stockade.drf.authentication import exchange_of
 from stockade.drf.refused import Refused
 from stockade.pipeline import registry as registries
@@ -32,17 +33,23 @@ def leaf_of(request: Request, exchange: Exchange) -> Leaf | None:
     match = request._request.resolver_match  # noqa: SLF001
     if registry is None or match is None:
         return None
-    return registry.declared(match.func).leaves.get(method or "")
+    return registry.declared(match.func, match).leaves.get(method or "")
 
 
 class PolicyPermission(BasePermission):
-    """The declared policy, for DEFAULT_PERMISSION_CLASSES. Without a STOCKADE setting it admits: we only observe."""
+    """The declared policy, for DEFAULT_PERMISSION_CLASSES.
+
+    Where the view's own classes judge (`before.open_to`), those that were the project's default before are asked.
+    """
+
+    message: Any = None
+    code: Any = None
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the caller may do this at all."""
         exchange = exchange_of(request)
-        if exchange is None:
-            return registries.current() is None or _exempt(request)
+        if exchange is None or exchange.open:
+            return self._before("has_permission", request, view)
         leaf = leaf_of(request, exchange)
         if leaf is exchange.leaf:
             if leaf is not None and leaf.cls is not type(view):
@@ -59,10 +66,21 @@ class PolicyPermission(BasePermission):
             Refused: with the reason that a bare False would lose (404, 401 or 403).
         """
         exchange = exchange_of(request)
-        if exchange is None:
-            return registries.current() is None or _exempt(request)
+        if exchange is None or exchange.open:
+            return self._before("has_object_permission", request, view, obj)
         if not getattr(view, "stockade_guards_objects", False):  # PolicyMixin asks by itself
             authorize(request, exchange, obj)
+        return True
+
+    def _before(self, asked: str, request: Request, view: APIView, *obj: Any) -> bool:
+        for known in before.classes("DEFAULT_PERMISSION_CLASSES"):
+            permission = known()
+            if not isinstance(permission, PolicyPermission) and not getattr(permission, asked)(
+                request, view, *obj
+            ):
+                self.message = getattr(permission, "message", None)
+                self.code = getattr(permission, "code", None)
+                return False
         return True
 
 
@@ -76,9 +94,3 @@ def authorize(request: Request, exchange: Exchange, obj: Any) -> None:
         exchange.authorize(obj, leaf_of(request, exchange))
     except Refusal as refusal:
         raise Refused(refusal) from None
-
-
-def _exempt(request: Request) -> bool:
-    registry = registries.current()
-    match = request._request.resolver_match  # noqa: SLF001
-    return registry is not None and match is not None and registry.exempt(match)

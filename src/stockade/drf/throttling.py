@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from stockade.drf import before
 from stockade.drf.authentication import exchange_of
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is being imported
@@ -14,7 +15,9 @@ if TYPE_CHECKING:  # rest_framework.views imports this module while it is being 
 
 
 class StockadeThrottle(BaseThrottle):
-    """For projects that want to see it in DEFAULT_THROTTLE_CLASSES; `throttle_scope` works with or without it."""
+    """For DEFAULT_THROTTLE_CLASSES: where the view's own classes judge, the throttles of before go on counting."""
+
+    _wait: float | None = None
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Charge, if nothing has yet.
@@ -22,5 +25,18 @@ class StockadeThrottle(BaseThrottle):
         Raises:
             TooMany: over a limit.
         """
-        exchange_of(request)
-        return True
+        exchange = exchange_of(request)
+        leaf = None if exchange is None else exchange.leaf
+        if leaf is not None and not leaf.legacy and leaf.mode.limits:
+            return True
+        refused = []
+        for known in before.classes("DEFAULT_THROTTLE_CLASSES"):
+            throttle = known()
+            if not isinstance(throttle, StockadeThrottle) and not throttle.allow_request(request, view):
+                refused.append(throttle.wait())
+        self._wait = max((wait for wait in refused if wait is not None), default=None)
+        return not refused
+
+    def wait(self) -> float | None:
+        """Seconds until the slowest of them takes requests again."""
+        return self._wait

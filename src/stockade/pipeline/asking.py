@@ -57,7 +57,11 @@ class Asking:
     # -- the state ---------------------------------------------------------------------------------------------
 
     def _ask(
-        self, epochs: tuple[bytes, ...], charges: tuple[Charge, ...], given: Verdict | None = None
+        self,
+        epochs: tuple[bytes, ...],
+        charges: tuple[Charge, ...],
+        given: Verdict | None = None,
+        exchange: Exchange | None = None,
     ) -> Verdict:
         try:
             if given is None:
@@ -66,7 +70,7 @@ class Asking:
             if verdict.marker != self.memory.marker:
                 verdict = self._again(epochs, charges, verdict)
         except Unavailable as error:
-            verdict = self._without(epochs, error)
+            verdict = self._without(epochs, error, exchange)
         if self._outage is not None and self._outage.away and verdict.marker:
             self._outage.end()
         if verdict.world != self._world:  # before anything is verified, also by a view: keys may have gone
@@ -100,15 +104,15 @@ class Asking:
                 raise Unavailable(reason="state_changing")
         return verdict
 
-    def _without(self, epochs: tuple[bytes, ...], error: Unavailable) -> Verdict:
-        """While the state is away, STATE_AWAY may say to go on: no limits, and everything else is asked of SQL.
+    def _without(self, epochs: tuple[bytes, ...], error: Unavailable, exchange: Exchange | None) -> Verdict:
+        """While the state is away, STATE_AWAY or MODE may say to go on: no limits, and all else is asked of SQL.
 
         Raises:
             Unavailable: it does not, as it is by default. NeedsThread: SQL may not be asked here.
         """
         if self._outage is not None:
             self._outage.begin(error.reason or "")
-        if not self._admits:
+        if not self._admits and (exchange is None or not exchange.spares(error)):
             raise error
         if in_event_loop():
             raise NeedsThread

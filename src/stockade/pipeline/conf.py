@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stockade.conf import Section, choice, duration, integer, mapping, names, setting, text
+from stockade.core import mode
 from stockade.core.address import UNIX
+from stockade.core.mode import Modes
 
 DEFAULT_LIMITS = {
     "anon": "50/day",
@@ -71,6 +73,16 @@ class PipelineSettings(Section):
     errors: str = setting(
         "ERRORS", choice("problem", "drf"), "problem", id="stockade.E205",
         why="Shape of error bodies: RFC 9457 problem documents, or DRF's own.",
+    )  # fmt: skip
+    modes: Modes = setting(
+        "MODE", mode.parse_all, "enforce", id="stockade.E207",
+        why='What is refused, and what is only recorded: "enforce" or "report" for all, or a dict by concern '
+        '(policies, limits, input) and, under "views", by "namespace" or "namespace:url-name". Bans are always '
+        "enforced.",
+    )  # fmt: skip
+    undeclared: str = setting(
+        "UNDECLARED", choice("refuse", "legacy"), "refuse", id="stockade.E208",
+        why='Views without a policy are refused to all, or ("legacy") judged by their own permission_classes.',
     )  # fmt: skip
     realm: str = setting(
         "REALM", _realm, "api", id="stockade.E206", why="The realm in WWW-Authenticate challenges.",

@@ -8,6 +8,7 @@ from typing import Any
 from stockade.conf import names
 from stockade.core.address import network, spelled
 from stockade.core.errors import Banned, ConfigurationError
+from stockade.core.mode import ENFORCE, Mode, parse as parse_mode
 from stockade.gate.lists import Entry, Lists
 from stockade.gate.protocol import Limit
 from stockade.gate.rates import parse as parse_rate
@@ -36,8 +37,11 @@ class Leaf:
             still be able to renew it: the header is not read.
         probe: asked by load balancers: bans and address lists do not apply.
         cls: the view's class; None of a function.
+        mode: what is refused here, and what only recorded.
+        legacy: whether, without a policy, the view's own permission_classes judge.
 
     Attributes:
+        open: whether what we do not know of the caller is left to the view's own classes.
         sight: rule and visibility together; None if undeclared.
         mediated: whether an answer may leave only after the policy was asked (complete mediation).
         names_object: whether it must have been asked about an object. Where one is only read, what is visible may be
@@ -45,8 +49,8 @@ class Leaf:
     """
 
     __slots__ = (
-        "action", "cls", "cost", "detail", "guarded", "ignores_credentials", "limited", "limits", "mediated", "method",
-        "names_object", "probe", "rule", "safe", "sight", "view", "visible",
+        "action", "cls", "cost", "detail", "guarded", "ignores_credentials", "legacy", "limited", "limits", "mediated",
+        "method", "mode", "names_object", "open", "probe", "rule", "safe", "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +69,8 @@ class Leaf:
         ignores_credentials: bool,
         probe: bool,
         cls: type[Any] | None,
+        mode: Mode = ENFORCE,
+        legacy: bool = False,
     ) -> None:
         self.method, self.action, self.view = method, action, view
         self.rule, self.visible = rule, visible
@@ -76,6 +82,8 @@ class Leaf:
         self.ignores_credentials = ignores_credentials
         self.probe = probe
         self.cls = cls
+        self.mode, self.legacy = mode, legacy
+        self.open = legacy or not mode.policies
         self.names_object = not self.safe or (detail and visible is not None and visible is not rule)
         sees = visible is not None and visible.about_objects
         # What makes something new is asked about what it made, and only if its rule speaks of objects.
@@ -87,14 +95,16 @@ class Leaf:
 class Declared:
     """Everything that one view callable declares.
 
-    probe: as of its leaves.
+    probe, mode: as of its leaves.
     allowed: the addresses that it is open to; None for all.
     """
 
-    __slots__ = ("allowed", "leaves", "name", "probe", "unguarded")
+    __slots__ = ("allowed", "leaves", "mode", "name", "probe", "unguarded")
 
-    def __init__(self, name: str, leaves: dict[str, Leaf], probe: bool, allowed: Lists | None) -> None:
-        self.name, self.probe, self.allowed = name, probe, allowed
+    def __init__(
+        self, name: str, leaves: dict[str, Leaf], probe: bool, allowed: Lists | None, mode: Mode
+    ) -> None:
+        self.name, self.probe, self.allowed, self.mode = name, probe, allowed, mode
         self.leaves = leaves
         # An object rule on a view that cannot ask about objects: refused rather than half enforced.
         self.unguarded = any(leaf.mediated and not leaf.guarded for leaf in leaves.values())
@@ -109,15 +119,17 @@ class Declared:
             raise Banned("view", "address")
 
 
-def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
+def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: bool = False) -> Declared:
     """Compile what `view` (the callback that the URL resolver found) declares.
 
     Args:
         view: a function, a class-based view's or DRF view's callback, or one marked by `stockade.web.protect`.
         scopes: the named limits of LIMITS, for `throttle_scope`.
+        mode: of the project; the view's own `mode` goes before.
+        legacy: whether a view that declares no policy is judged by its own permission_classes.
 
     Raises:
-        ConfigurationError: an unknown action, method, scope or a malformed rate.
+        ConfigurationError: an unknown action, method or scope, a malformed rate or mode.
     """
     marked: Mapping[str, Any] = getattr(view, MARK, {})
     cls = getattr(view, "cls", None) or getattr(view, "view_class", None)
@@ -141,6 +153,8 @@ def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
     if actions is not None:
         by_method.setdefault("OPTIONS", "metadata")  # what DRF calls it
     declared, visible = own("policy"), own("visible")
+    legacy = legacy and declared is None
+    mode = _mode(own("mode"), name, mode)
     known = _known_actions(cls, actions) if actions is not None else ()
     _refuse_two_policies(name, initkwargs, getattr(cls, "policy", None), actions or {})
     table = (
@@ -150,7 +164,10 @@ def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
     )
     guarded = bool(marked) or bool(getattr(cls, "stockade_guards_objects", False))
     counted = {*METHODS, *known} - {"HEAD"}  # counted as GET is
-    extra = _limits(_keys(own("limits"), name, "limits", counted), own("throttle_scope"), scopes, name)
+    scope = own("throttle_scope")
+    if (legacy or not mode.limits) and scope not in scopes:
+        scope = None  # it is DRF's own throttle's
+    extra = _limits(_keys(own("limits"), name, "limits", counted), scope, scopes, name)
     costs = _keys(own("cost"), name, "cost", counted)
 
     probe = own("probe") is True
@@ -178,8 +195,24 @@ def read(view: Any, scopes: Mapping[str, Limit]) -> Declared:
             ignores_credentials=probe or bool(getattr(cls, "ignores_credentials", False)),
             probe=probe,
             cls=cls,
+            mode=mode,
+            legacy=legacy,
         )
-    return Declared(name, leaves, probe, _allowed(own("allowed_addresses"), name))
+    return Declared(name, leaves, probe, _allowed(own("allowed_addresses"), name), mode)
+
+
+def _mode(declared: Any, name: str, general: Mode) -> Mode:
+    """The view's own mode, where it has one.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if declared is None:
+        return general
+    try:
+        return parse_mode(declared, general)
+    except ValueError as error:
+        raise ConfigurationError("stockade.E216", f"{name}: mode is wrong.", str(error)) from None
 
 
 def _allowed(declared: Any, name: str) -> Lists | None:

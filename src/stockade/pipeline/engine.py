@@ -12,10 +12,17 @@ from stockade.core import clock
 from stockade.core.address import TrustedProxies, limit_key as address_key
 from stockade.core.context import RequestContext
 from stockade.core.credential import Credential
-from stockade.core.errors import InvalidCredential, Unavailable, Undeclared
+from stockade.core.errors import (
+    AmbiguousCredential,
+    BadRequest,
+    InvalidCredential,
+    Refusal,
+    Unavailable,
+    Undeclared,
+)
 from stockade.core.principal import ANONYMOUS, Principal
 from stockade.database import aside, snapshot_is_old, write_database
-from stockade.gate.protocol import DIRTY, Gate, Verdict
+from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
 from stockade.pipeline.asking import Asking, NeedsThread, in_event_loop
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Leaf
@@ -76,7 +83,11 @@ class Engine(Asking):
         exchange = Exchange(context, leaf)
         query = meta.get("QUERY_STRING")
         if query:
-            self.finder.refuse_query(query)
+            try:
+                self.finder.refuse_query(query)
+            except BadRequest as refusal:
+                if not exchange.spares(refusal):
+                    raise
         if leaf is not None and leaf.ignores_credentials:
             return exchange
         header = meta.get("HTTP_AUTHORIZATION")
@@ -95,7 +106,11 @@ class Engine(Asking):
             presented = self.finder.find(meta)
             if others:
                 others.shown(meta)
-        except InvalidCredential:
+        except (InvalidCredential, AmbiguousCredential) as refusal:
+            if exchange.spares(refusal):
+                return exchange
+            if isinstance(refusal, AmbiguousCredential):
+                raise
             with attempts.failed_auth(context.address):  # garbage counts as a failure
                 raise
         if presented is not None:
@@ -136,7 +151,7 @@ class Engine(Asking):
         with attempts.failed_auth(exchange.context.address):
             credential = self._prove(presented, exchange.meta)
         # Epochs first, SQL second: a change between the two moves the epoch, and the next request reads again.
-        verdict = self._ask(presented.scheme.epochs(credential), ())
+        verdict = self._ask(presented.scheme.epochs(credential), (), exchange=exchange)
         if keyring.generation() != generation:
             # The ring is another one than it was: what a revoked key has signed must not be remembered under an epoch
             # that is younger than its revocation.
@@ -210,12 +225,12 @@ class Engine(Asking):
             if leaf is not None and leaf.probe:
                 return False  # a process answers while its state is away
             plan = self._plan_unknown(exchange)
-            exchange.verdict = verdict = self._ask((), plan.charges, given)
+            exchange.verdict = verdict = self._ask((), plan.charges, given, exchange)
             exchange.plan = plan if verdict.marker else NOTHING
             if verdict.lists != copy.epoch or now >= copy.until or unasked:
                 self._keep_out(self._asked(exchange), verdict, plan.charges)
             if verdict.refused >= 0:
-                raise self._too_many(plan.charges, verdict)
+                self._over(exchange, plan.charges, verdict)
             return False
         stale = entry.fresh_until <= now
         if stale and entry.expires <= clock.now():
@@ -234,14 +249,14 @@ class Engine(Asking):
             if verdict.marker != self.memory.marker:
                 verdict = self._again(entry.keys, known.charges, verdict)
         except Unavailable as error:
-            verdict = self._without(entry.keys, error)
+            verdict = self._without(entry.keys, error, exchange)
             plan = NOTHING
         # Together: what an answer says of limits is put together of both, also where a second call has failed.
         exchange.plan, exchange.verdict = plan, verdict
         if verdict.lists != copy.epoch or now >= copy.until or unasked:
             self._keep_out(self._asked(exchange), verdict, known.charges)
         if verdict.refused >= 0:
-            raise self._too_many(known.charges, verdict)
+            self._over(exchange, known.charges, verdict)
         moved = stale or verdict.epochs != entry.epochs or verdict.world != entry.world
         if moved and entry.given is None:  # a foreign scheme was asked for this very request
             return True
@@ -291,9 +306,9 @@ class Engine(Asking):
         plan = self._plan(entry, exchange.leaf)
         if plan.charges:
             charged = self._ask((), plan.charges)
-            exchange.plan, exchange.verdict = plan, charged
+            exchange.plan, exchange.verdict = plan if charged.marker else NOTHING, charged
             if charged.refused >= 0:
-                raise self._too_many(plan.charges, charged)
+                self._over(exchange, plan.charges, charged)
 
     def _learn(self, entry: Entry, verdict: Verdict) -> None:
         """Ask SQL who the credential's subject is, under the epochs of `verdict`, read before."""
@@ -327,6 +342,23 @@ class Engine(Asking):
         self._until = until
         return until
 
+    def go_on(self, exchange: Exchange, refusal: Refusal) -> None:
+        """After steps 2 and 3 have refused, where that is only recorded: as nobody, within the limits of the address.
+
+        Raises:
+            Refusal: it is not only recorded.
+        """
+        if not exchange.spares(refusal):
+            raise refusal
+        exchange.disown()
+        if isinstance(refusal, Unavailable):
+            return
+        try:
+            self.pass_gate(exchange)
+        except Refusal as another:
+            if not exchange.spares(another):
+                raise
+
     # -- step 4 ------------------------------------------------------------------------------------------------
 
     def decide(self, exchange: Exchange) -> None:
@@ -336,11 +368,18 @@ class Engine(Asking):
             Undeclared: the view has no policy. Unauthenticated, Forbidden, InsufficientScope: the policy says no.
         """
         leaf = exchange.leaf
+        refusal: Refusal
         if leaf is None or leaf.rule is None:
-            raise Undeclared()
-        principal = exchange.principal
-        if leaf.rule.admits(principal) is False and not self._left_to_view(leaf, principal is ANONYMOUS):
-            raise leaf.rule.refusal(principal)
+            if leaf is not None and leaf.legacy:
+                return
+            refusal = Undeclared()
+        else:
+            principal = exchange.principal
+            if leaf.rule.admits(principal) is not False or self._left_to_view(leaf, principal is ANONYMOUS):
+                return
+            refusal = leaf.rule.refusal(principal)
+        if not exchange.spares(refusal):
+            raise refusal
 
     @staticmethod
     def _left_to_view(leaf: Leaf, anonymous: bool) -> bool:
@@ -371,6 +410,12 @@ class Engine(Asking):
         if entry.principal is principal:  # another thread may have read it again meanwhile
             entry.plan = plan
         return plan
+
+    def _over(self, exchange: Exchange, charges: tuple[Charge, ...], verdict: Verdict) -> None:
+        """Refuse what is over a limit, unless that is only recorded."""
+        refusal = self._too_many(charges, verdict)
+        if not exchange.spares(refusal):
+            raise refusal
 
     def _plan_unknown(self, exchange: Exchange) -> Plan:
         """The plan of a caller without a credential."""

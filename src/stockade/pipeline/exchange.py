@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stockade.core.context import RequestContext
-from stockade.core.errors import Forbidden, NotVisible
+from stockade.core.errors import Forbidden, InvalidCredential, NotVisible, Refusal
+from stockade.core.mode import ENFORCE
 from stockade.core.principal import ANONYMOUS, Principal
 from stockade.pipeline.declared import Declared, Leaf
 from stockade.pipeline.plans import NOTHING
+from stockade.pipeline.reporting import spare
 from stockade.policy import Mediator
 
 if TYPE_CHECKING:
@@ -57,11 +59,32 @@ class Exchange:
         if leaf.mediated:
             self.mediator = Mediator()
 
+    @property
+    def open(self) -> bool:
+        """Whether what we do not know of the caller is left to the view's own classes (legacy, or policies report)."""
+        return self.leaf is not None and self.leaf.open
+
+    def spares(self, refusal: Refusal) -> bool:
+        """Whether the request goes on in spite of `refusal`, by the view's mode; it is recorded then."""
+        leaf = self.leaf
+        if leaf is None or (leaf.mode is ENFORCE and not leaf.legacy):
+            return False
+        if leaf.legacy and isinstance(refusal, InvalidCredential) and refusal.reason == "unrecognised":
+            return True  # of an authenticator of the view's own, that SCHEMES does not name
+        return spare(leaf.mode, leaf.view, leaf.method, refusal, self.principal)
+
+    def disown(self) -> None:
+        """Be nobody's: what was shown does not count, and the view's own classes find out who is calling."""
+        self.key, self.entry, self.presented, self.principal = b"", None, None, ANONYMOUS
+        self.http = None
+
     def visible(self, queryset: QuerySet[M], leaf: Leaf | None = None) -> QuerySet[M]:
         """The part of `queryset` that the caller may see, and in a list also act on. Never adds duplicates."""
         if self.mediator is not None and (leaf is None or leaf is self.leaf):
             self.mediator.filtered(queryset.model)
         leaf = leaf or self.leaf
+        if leaf is not None and leaf.open:
+            return queryset
         if leaf is None or leaf.sight is None:
             return queryset.none()
         sight = leaf.sight
@@ -77,10 +100,13 @@ class Exchange:
         if leaf is None or leaf is self.leaf:  # not for what DRF's browsable pages merely probe
             self._asked(obj)
         leaf = leaf or self.leaf
+        if leaf is not None and leaf.legacy:
+            return
         if leaf is None or leaf.sight is None:
-            raise NotVisible(reason="undeclared")
-        refusal = leaf.sight.refusal(self.principal, obj)
-        if refusal is not None:
+            refusal: Refusal | None = NotVisible(reason="undeclared")
+        else:
+            refusal = leaf.sight.refusal(self.principal, obj)
+        if refusal is not None and not self.spares(refusal):
             raise refusal
 
     def authorize_old_state(self, obj: Model) -> None:
@@ -102,10 +128,13 @@ class Exchange:
         """
         self._asked(obj)
         leaf = leaf or self.leaf
+        if leaf is not None and leaf.legacy:
+            return
         if leaf is None or leaf.sight is None:
-            raise Forbidden(reason="undeclared")
-        refusal = leaf.sight.refusal_of_new(self.principal, obj)
-        if refusal is not None:
+            refusal: Refusal | None = Forbidden(reason="undeclared")
+        else:
+            refusal = leaf.sight.refusal_of_new(self.principal, obj)
+        if refusal is not None and not self.spares(refusal):
             raise refusal
 
     def _asked(self, obj: Any) -> None:

@@ -35,7 +35,9 @@ def run_mediated(
         if getattr(response, "exception", False):  # DRF has made an exception into this answer
             transaction.set_rollback(True, using=using)
         elif (exchange := exchange_of()) is not None and undecided(exchange, response):
-            raise Undecided(reason="undecided")
+            refusal = Undecided(reason="undecided")
+            if not exchange.spares(refusal):
+                raise refusal
     return response
 
 

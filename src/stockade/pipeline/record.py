@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stockade.core import errors
 from stockade.core.errors import Refusal
 from stockade.events import emit
 from stockade.events.catalogue import Event
-from stockade.pipeline.exchange import Exchange
+
+if TYPE_CHECKING:
+    from stockade.pipeline.exchange import Exchange
 
 # The first class that fits names the event; narrower ones first.
 _EVENTS: tuple[tuple[type[Refusal], Event], ...] = (

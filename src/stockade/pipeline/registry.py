@@ -11,6 +11,7 @@ from django.urls import ResolverMatch
 
 from stockade import conf
 from stockade.core.errors import ConfigurationError
+from stockade.core.mode import Mode
 from stockade.edge.headers import HeaderSettings, hsts_value, prepare
 from stockade.events.bus import under_test
 from stockade.gate.registry import claim_serving, get_gate
@@ -31,6 +32,9 @@ class Registry:
     stores: security headers by (secure, page).
     scheme_by_header: whether a proxy's header says if a request came over HTTPS.
     exempts: whether EXEMPT names anything.
+    modes: the modes of single views, by name.
+    silent: whether nothing is refused anywhere: answers are left as they are.
+    legacy: whether views without a policy are judged by their own classes.
     started: whether the start's checks have passed for these settings.
     """
 
@@ -42,40 +46,75 @@ class Registry:
         self.stores = prepare(header_settings, hsts_value(django_hsts()))
         self.scheme_by_header = bool(django_settings.SECURE_PROXY_SSL_HEADER)
         self.exempts = bool(self.settings.exempt)
+        self.modes = self.settings.modes.views
+        self.silent = self.settings.modes.general.silent and not self.modes
+        self.legacy = self.settings.undeclared == "legacy"
         self.started = False
         self._declared: dict[Hashable, Declared | ConfigurationError] = {}
-        self._exempt: dict[str, bool] = {}
+        self._exempt: dict[tuple[str, object], bool] = {}
 
-    def declared(self, view: Hashable) -> Declared:
+    def declared(self, view: Hashable, match: ResolverMatch | None = None) -> Declared:
         """What `view` declares, compiled once.
+
+        Args:
+            view: as the URL resolver found it.
+            match: what MODE's names of views are looked up by.
 
         Raises:
             ConfigurationError: it declares nonsense; a check says so before the first request.
         """
-        found = self._declared.get(view)
+        key = view
+        mode = self.settings.modes.general
+        if match is not None and self.modes:
+            mode = self._mode(match)
+            key = (view, mode)
+        found = self._declared.get(key)
         if found is None:
             if len(self._declared) >= _MAX_VIEWS:  # views made anew for each request, by some generator
                 self._declared.clear()
             try:
-                found = read(view, self.engine.plans.named)
+                found = read(view, self.engine.plans.named, mode, self.legacy)
             except ConfigurationError as error:
                 found = error
-            self._declared[view] = found
+            self._declared[key] = found
         if isinstance(found, ConfigurationError):
             raise found
         return found
+
+    def _mode(self, match: ResolverMatch) -> Mode:
+        """What MODE says of a view by its name; the url-name goes before its namespace."""
+        names = (match.view_name, *reversed(match.namespaces), *reversed(match.app_names))
+        return next((self.modes[name] for name in names if name in self.modes), self.settings.modes.general)
 
     def exempt(self, match: ResolverMatch) -> bool:
         """Whether EXEMPT leaves this view to guard itself."""
         if not self.settings.exempt:
             return False
-        found = self._exempt.get(match.view_name)
+        key = (match.view_name, match.func)
+        found = self._exempt.get(key)
         if found is None:
-            names = {match.view_name, *match.namespaces, *match.app_names}
+            names = {match.view_name, *match.namespaces, *match.app_names, *presets_of(match.func)}
             if len(self._exempt) >= _MAX_VIEWS:
                 self._exempt.clear()
-            found = self._exempt[match.view_name] = not names.isdisjoint(self.settings.exempt)
+            found = self._exempt[key] = not names.isdisjoint(self.settings.exempt)
         return found
+
+
+# Packages whose views guard themselves, by the module that their views come from.
+PRESETS = {
+    "admin": ("django.contrib.admin.",),
+    "allauth": ("allauth.",),
+    "spectacular": ("drf_spectacular.",),
+}
+
+
+def presets_of(view: object) -> set[str]:
+    """The presets of EXEMPT that `view` belongs to."""
+    inner = getattr(view, "cls", None) or getattr(view, "view_class", None) or view
+    while hasattr(inner, "__wrapped__"):  # the admin wraps its views
+        inner = inner.__wrapped__
+    module = f"{getattr(inner, '__module__', '')}."
+    return {name for name, prefixes in PRESETS.items() if module.startswith(prefixes)}
 
 
 def django_hsts() -> dict[str, object]:

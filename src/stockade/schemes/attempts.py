@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from stockade.conf import load
 from stockade.core.address import limit_key as address_key
 from stockade.core.errors import Banned, InvalidCredential, TooMany, Unavailable
+from stockade.events import emit
+from stockade.events.catalogue import Event
 from stockade.gate.conf import GateSettings
 from stockade.gate.keys import limit_key
 from stockade.gate.protocol import DIRTY, Charge, Gate, Limit, Verdict
@@ -93,7 +95,11 @@ def reserve(wanted: Iterable[tuple[str, str]], address: str = "", *, guess: bool
                 gate.refund(charges, verdict.at)
             raise
     if verdict.refused >= 0:
-        raise TooMany(max(1, math.ceil(verdict.wait / 1_000_000)), charges[verdict.refused].limit.name)
+        refusal = TooMany(max(1, math.ceil(verdict.wait / 1_000_000)), charges[verdict.refused].limit.name)
+        if load(AttemptSettings).modes.general.limits:
+            raise refusal
+        emit(Event.LIMIT_EXCEEDED, reason=refusal.reason, details={**refusal.facts, "mode": "report"})
+        return Reservation(None, (), None)
     return Reservation(gate, charges, verdict)
 
 

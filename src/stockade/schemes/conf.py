@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stockade.conf import Parser, Section, choice, duration, integer, mapping, names, setting, text
+from stockade.core.mode import Modes, parse_all
 from stockade.gate.protocol import Limit
 from stockade.gate.rates import parse as parse_rate
 
@@ -59,6 +60,9 @@ class AttemptSettings(Section):
         why="login: wrong passwords of one account; login_address: from one address; failed_auth: credentials from one "
         "address that do not hold. A success costs nothing. session_refresh: how often one session's refresh token is "
         "redeemed, checked or revoked, whatever comes of it.",
+    )  # fmt: skip
+    modes: Modes = setting(
+        "MODE", parse_all, "enforce", id="stockade.E207", why="Where limits only report, so do these.",
     )  # fmt: skip
 
 

@@ -49,14 +49,17 @@ def finish(
     Works on the store of `django.http.ResponseHeaders` (lower-case name to (name, value)): one merge instead of ten
     assignments, which would check and convert each value again (see `stockade.edge.headers`).
     """
+    if registry.silent:  # nothing is refused, and so nothing is changed
+        return
     store: Store = response.headers._store  # noqa: SLF001
     content_type = store.get("content-type")
     page = content_type is not None and content_type[1].startswith("text/html")
     merged = {**registry.stores[_secure(registry, request), page], **store}
     merged["x-request-id"] = ("X-Request-ID", context.id)
     if exchange is not None and exchange.verdict is not None:
+        leaf = exchange.leaf
         _, charges, policy, form = exchange.plan
-        if charges:
+        if charges and (registry.settings.modes.general if leaf is None else leaf.mode).limits:
             merged["ratelimit-policy"] = ("RateLimit-Policy", policy)
             merged["ratelimit"] = ("RateLimit", limits.fill(form, charges, exchange.verdict))
     response.headers = Headers(merged)

@@ -12,21 +12,23 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 
 from stockade.core.context import RequestContext, current as current_context
 from stockade.core.errors import NotVisible, Refusal, Unavailable, Undecided
+from stockade.core.mode import ENFORCE
 from stockade.pipeline import registry as registries
 from stockade.pipeline.asking import NeedsThread
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.mediation import undecided
 from stockade.pipeline.record import record, told
 from stockade.pipeline.registry import Registry
+from stockade.pipeline.reporting import spare
 from stockade.pipeline.start import refuse_to_start
 from stockade.schemes.backend import ATTRIBUTE, settle
 from stockade.schemes.hiding import hide
 from stockade.truth.change import UNTOLD
 from stockade.web.answer import finish
 from stockade.web.content_type import install
-from stockade.web.observing import answered, look
+from stockade.web.observing import NO_VIEW, answered, look
 from stockade.web.problem import respond
-from stockade.web.run import admit, begin, open_context
+from stockade.web.run import admit, begin, identify, meaning, open_context
 from stockade.web.translate import refusal_of
 
 View = Callable[..., Any]
@@ -87,15 +89,15 @@ class Middleware:
         exchange: Exchange | None = request.__dict__.get("stockade")
         if exchange is None:
             if request.resolver_match is None:
-                response = self._unresolved(registry, context, response)
+                response = self._unresolved(registry, request, context, response)
         elif response.status_code >= 400:
             if not exchange.recorded and getattr(response, "exception", False):
                 told(exchange, response.status_code)
         elif exchange.mediator is not None and undecided(exchange, response):
-            response = self._refuse(registry, exchange, Undecided(reason="undecided"))
+            response = self._unless_spared(registry, exchange, Undecided(reason="undecided"), response)
         elif exchange.leaf is not None and exchange.leaf.method != request.method:
             # A process_view after ours has made it another request than the one that was decided about.
-            response = self._refuse(registry, exchange, Undecided(reason="method_changed"))
+            response = self._unless_spared(registry, exchange, Undecided(reason="method_changed"), response)
         if context.untold and response.status_code < 500:
             response = self._refuse(registry, None, Unavailable(UNTOLD, reason="untold"))
         if ATTRIBUTE in request.__dict__:
@@ -104,7 +106,11 @@ class Middleware:
         return response
 
     def _unresolved(
-        self, registry: Registry, context: RequestContext, response: HttpResponseBase
+        self,
+        registry: Registry,
+        request: HttpRequest,
+        context: RequestContext,
+        response: HttpResponseBase,
     ) -> HttpResponseBase:
         """No URL fits: bans, limits and the query string are looked at all the same; a 404 is a problem document.
 
@@ -120,11 +126,13 @@ class Middleware:
             registry.engine.turn_away(context)
             registry.engine.finder.refuse_query(context.meta.get("QUERY_STRING") or "")
             registry.engine.pass_gate(exchange := Exchange(context, None))
-        except Refusal as refusal:
+        except (Refusal, OperationalError, InterfaceError) as error:
+            refusal = meaning(error)
+            if spare(registry.settings.modes.general, NO_VIEW, request.method or "", refusal):
+                return response
             return self._refuse(registry, exchange, refusal)
-        except (OperationalError, InterfaceError):
-            return self._refuse(registry, exchange, Unavailable(reason="database"))
-        return response if settings.DEBUG else respond(registry, NotVisible())
+        as_it_is = settings.DEBUG or registry.settings.modes.general is not ENFORCE
+        return response if as_it_is else respond(registry, NotVisible())
 
     # -- before the view ---------------------------------------------------------------------------------------
 
@@ -141,11 +149,7 @@ class Middleware:
                 exchange = begin(registry, request, view)
                 if exchange is None:
                     return None
-                engine = registry.engine
-                if exchange.key and exchange.entry is None:
-                    engine.verify(exchange)
-                if engine.pass_gate(exchange):
-                    engine.reload(exchange)
+                identify(registry.engine, exchange)
             except Exception as error:
                 hide(error)  # its frames held the credential
                 raise
@@ -181,17 +185,20 @@ class Middleware:
                     exchange = await sync_to_async(begin)(registry, request, view)
                 if exchange is None:
                     return None
-                if exchange.key and exchange.entry is None:
-                    await sync_to_async(engine.verify)(exchange)
                 try:
-                    if engine.remote:
-                        moved = await engine.pass_gate_async(exchange)
-                    else:
-                        moved = engine.pass_gate(exchange)
-                except NeedsThread:
-                    moved = await sync_to_async(engine.pass_gate)(exchange)
-                if moved:
-                    await sync_to_async(engine.reload)(exchange)
+                    if exchange.key and exchange.entry is None:
+                        await sync_to_async(engine.verify)(exchange)
+                    try:
+                        if engine.remote:
+                            moved = await engine.pass_gate_async(exchange)
+                        else:
+                            moved = engine.pass_gate(exchange)
+                    except NeedsThread:
+                        moved = await sync_to_async(engine.pass_gate)(exchange)
+                    if moved:
+                        await sync_to_async(engine.reload)(exchange)
+                except (Refusal, OperationalError, InterfaceError) as error:
+                    await sync_to_async(engine.go_on)(exchange, meaning(error))
             except Exception as error:
                 hide(error)  # its frames held the credential
                 raise
@@ -218,6 +225,12 @@ class Middleware:
         record(exchange, refusal)
         return respond(registry, refusal)
 
+    def _unless_spared(
+        self, registry: Registry, exchange: Exchange, refusal: Refusal, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """`response`, if the view's mode has the refusal only recorded."""
+        return response if exchange.spares(refusal) else self._refuse(registry, exchange, refusal)
+
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """A refusal that a view raised, and that DRF's own handler passes on; and data that no database takes."""
         registry = registries.current()
@@ -232,4 +245,11 @@ class Middleware:
             refusal = NotVisible(reason="not_found")
         else:
             refusal = refusal_of(exception)
+        if (
+            refusal is not exception
+            and refusal is not None
+            and exchange is not None
+            and exchange.spares(refusal)
+        ):
+            return None  # Django answers it as it would without us
         return self._refuse(registry, exchange, refusal) if refusal is not None else None

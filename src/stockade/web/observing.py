@@ -118,7 +118,10 @@ class Observer:
         meta = request.META
         if seen.limited:
             name, whom = self._caller(request, status)
-            self._charge(seen, request, name, whom)
+            if self.limits.exceeded(name, whom):
+                observe.note(seen.name, request.method or "", "limits", f"limit:{name}")
+        if status < 400:
+            return
         if status == 401 and _credential(meta):
             self._charge(seen, request, "failed_auth", _address(meta))
         if status in seen.failures:

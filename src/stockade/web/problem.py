@@ -26,7 +26,11 @@ def respond(registry: Registry, refusal: Refusal) -> HttpResponse:
 def body(registry: Registry, refusal: Refusal) -> dict[str, object]:
     """The members of the body, in the shape that ERRORS asks for."""
     if registry.settings.errors == "drf":
-        return dict(refusal.errors) if refusal.errors else {"detail": refusal.detail, "code": refusal.code}
+        if refusal.errors:
+            return dict(refusal.errors)
+        # As DRF says it; simplejwt's and ours tell of a token in a member of their own.
+        told = isinstance(refusal, InvalidCredential)
+        return {"detail": refusal.detail, "code": refusal.code} if told else {"detail": refusal.detail}
     document = refusal.problem()
     if isinstance(refusal, Undecided) and _debug():
         document["detail"] = (

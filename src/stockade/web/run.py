@@ -9,18 +9,22 @@ from random import getrandbits
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 
 from stockade.core.context import RequestContext, current
-from stockade.core.errors import BadRequest, MethodNotAllowed, Undeclared
+from stockade.core.errors import BadRequest, MethodNotAllowed, Refusal, Unavailable, Undeclared
 from stockade.core.principal import Principal
 from stockade.events.bus import state as events
 from stockade.pipeline import forced
+from stockade.pipeline.declared import Declared, Leaf
+from stockade.pipeline.engine import Engine
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.foreign import ASK
 from stockade.pipeline.memory import Entry
 from stockade.pipeline.record import record_success
 from stockade.pipeline.registry import Registry
+from stockade.pipeline.reporting import spare
 from stockade.schemes.users import renewed
 from stockade.truth import lists
 from stockade.web.content_type import UNREADABLE
@@ -64,20 +68,23 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         if registry.exempts and registry.exempt(match):
             registry.engine.pass_lists(context, partial(_session_user, request))
             return None
-    declared = registry.declared(view)
+    declared = registry.declared(view, match)
     if lists.current().guarded and not declared.probe:
         registry.engine.turn_away(context)
     if declared.allowed is not None:
         declared.turn_away(context.address)
     if UNREADABLE in request.__dict__:
-        raise BadRequest("The Content-Type cannot be read.", code="content_type")
+        _refuse(declared, request, BadRequest("The Content-Type cannot be read.", code="content_type"))
     if "\0" in request.path_info:  # PostgreSQL takes none in text
-        raise BadRequest("The path must not contain NUL characters.", code="null_character")
+        _refuse(
+            declared, request, BadRequest("The path must not contain NUL characters.", code="null_character")
+        )
     leaf = declared.leaves.get(request.method or "")
     if leaf is None:
-        raise MethodNotAllowed(tuple(declared.leaves))
+        _refuse(declared, request, MethodNotAllowed(tuple(declared.leaves)))
+        return None
     if declared.unguarded:
-        raise Undeclared(reason="object_policy_without_policy_mixin")
+        _refuse(declared, request, Undeclared(reason="object_policy_without_policy_mixin"))
     exchange = registry.engine.find(context, leaf)
     given = forced.principal_of(request)
     if given is not None:
@@ -88,6 +95,32 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         exchange.http = request
     request.stockade = exchange  # type: ignore[attr-defined]
     return exchange
+
+
+def _refuse(declared: Declared, request: HttpRequest, refusal: Refusal) -> None:
+    """Refuse before there is an exchange, unless the view's mode has that only recorded."""
+    if not spare(declared.mode, declared.name, request.method or "", refusal):
+        raise refusal
+
+
+def identify(engine: Engine, exchange: Exchange) -> None:
+    """Steps 2 and 3: who is calling, and whether the state lets the call pass. May do I/O.
+
+    Raises:
+        Refusal: either says no.
+    """
+    try:
+        if exchange.key and exchange.entry is None:
+            engine.verify(exchange)
+        if engine.pass_gate(exchange):
+            engine.reload(exchange)
+    except (Refusal, OperationalError, InterfaceError) as error:
+        engine.go_on(exchange, meaning(error))
+
+
+def meaning(error: Refusal | OperationalError | InterfaceError) -> Refusal:
+    """A refusal as it is. SQL is the truth: while it is away nobody can be told apart, and nobody is let in."""
+    return error if isinstance(error, Refusal) else Unavailable(reason="database")
 
 
 def _session_user(request: HttpRequest) -> str:
@@ -105,7 +138,7 @@ def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
     registry.engine.decide(exchange)
     principal = exchange.principal
     exchange.context.principal = principal
-    adopt(request, principal, exchange.entry)
+    adopt(request, principal, exchange.entry, exchange.leaf)
     # By the setting, for a subscriber or in a test. Where nobody wants them, this look is all that they cost.
     if not events.quiet:
         record_success(exchange)
@@ -115,7 +148,7 @@ async def _answer(user: Any) -> Any:
     return user
 
 
-def adopt(request: HttpRequest, principal: Principal, entry: Entry | None) -> None:
+def adopt(request: HttpRequest, principal: Principal, entry: Entry | None, leaf: Leaf | None = None) -> None:
     """Make `principal` the caller for Django and, whatever its views' authentication_classes say, for DRF.
 
     DRF reads `_force_auth_user` from the HttpRequest before it looks at any authenticator of its own.
@@ -129,6 +162,8 @@ def adopt(request: HttpRequest, principal: Principal, entry: Entry | None) -> No
         known = renewed(principal.user)
     user: Any = AnonymousUser() if known is None else known  # a service is no user
     state = request.__dict__
+    if known is None and leaf is not None and leaf.open and not principal.is_authenticated:
+        return  # the view's own authenticators find out
     if principal.is_authenticated:
         # Django's site-wide cache answers before any view is known: what a token opened would stay open after it ended.
         state["_cache_update_cache"] = False

@@ -1,0 +1,47 @@
+"""What REST_FRAMEWORK said before `stockade.drf.defaults()`: it judges where the view's own classes do."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from rest_framework.settings import DEFAULTS, import_from_string
+
+from stockade.conf import on_change
+from stockade.drf import BEFORE
+from stockade.pipeline.exchange import Exchange
+
+
+def open_to(exchange: Exchange | None) -> bool:
+    """Whether a DRF view is judged by its own classes: without us, exempt, legacy, or where policies only report."""
+    return exchange is None or exchange.open
+
+
+@cache
+def classes(name: str) -> tuple[Any, ...]:
+    """The classes of one of DRF's settings, as they were; DRF's own default where there were none.
+
+    Args:
+        name: such as ``DEFAULT_PERMISSION_CLASSES``.
+    """
+    return tuple(import_from_string(path, name) if isinstance(path, str) else path for path in _value(name))
+
+
+@cache
+def handler() -> Any:
+    """The exception handler that there was."""
+    path = _value("EXCEPTION_HANDLER")
+    return import_from_string(path, "EXCEPTION_HANDLER") if isinstance(path, str) else path
+
+
+def _value(name: str) -> Any:
+    from django.conf import settings
+
+    said = getattr(settings, "REST_FRAMEWORK", None) or {}
+    return (said.get(BEFORE) or {}).get(name, DEFAULTS[name])  # type: ignore[literal-required]
+
+
+@on_change
+def _forget() -> None:
+    classes.cache_clear()
+    handler.cache_clear()
