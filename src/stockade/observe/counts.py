@@ -12,14 +12,13 @@ from stockade.core.errors import ConfigurationError
 from stockade.events.bus import under_test
 from stockade.gate import forks
 from stockade.observe import place
-from stockade.observe.rows import HOUR, METHODS, OTHERS, Key, Row, Tally
+from stockade.observe.rows import HOUR, LAST_HOUR, METHODS, OTHERS, Key, Row, Tally
 from stockade.observe.store import Store
 
 MAX_KEYS = 4096
 INTERVAL = 1.0
 _SLOWEST = 60.0  # seconds between two tries to write where that fails
 _READER = 5.0  # seconds that a reader waits for its turn
-_new = tuple.__new__
 
 
 class Counts:
@@ -57,11 +56,17 @@ class Counts:
             now = clock.now()
             if at is None:
                 at = now
-            key = _new(Key, (view, method, kind, reason, int(at) // HOUR))
+            key = (
+                view,
+                method,
+                kind,
+                reason,
+                at // HOUR,
+            )  # equal to the Key that it stands for, and quicker made
             with self._lock:
-                tally = self._pending.get(key)
+                tally = self._pending.get(key)  # type: ignore[call-overload]
                 if tally is None:
-                    self._begin(key, at)
+                    self._begin(Key(view, method, kind, reason, int(at // HOUR)), at)
                 else:
                     tally.count += 1
                     if at > tally.last:
@@ -78,6 +83,10 @@ class Counts:
     def _begin(self, key: Key, at: float) -> None:
         """A key that is not counted yet, with the lock held. How many there are is for strangers to choose."""
         view, method, kind, reason, hour = key
+        # What cannot be written would keep all the rest from being written: TypeError for what is no text.
+        _ = "".join((view, method, kind, reason))
+        if not 0 <= hour < LAST_HOUR:
+            return
         if method not in METHODS:
             key = Key(view, OTHERS, kind, reason, hour)
         self._add(key, Tally(1, at, at))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 HOUR = 3600
+LAST_HOUR = 1 << 32
 OTHERS = "(others)"  # where there are more different ones than are kept apart
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"})
-_LONGEST = 400  # bytes of a key; lmdb takes 511
+_LONGEST = (300, 20, 20, 120)  # bytes of a view, a method, a kind, a reason; lmdb takes 511 for a key
 _HEAD = struct.Struct(">I")  # big-endian, so that keys lie in the order of their hours
 _TALLY = struct.Struct("<Qdd")
 
@@ -72,14 +73,15 @@ def tally(value: bytes) -> Tally:
 
 def pack(key: Key) -> bytes:
     """The bytes of a key; a name that is longer than any view's is cut."""
-    text = "\0".join([part.replace("\0", "") for part in key[:4]])
-    return _HEAD.pack(key.hour) + text.encode("utf-8", "replace")[:_LONGEST]
+    parts = zip(key[:4], _LONGEST, strict=True)
+    cut = [part.replace("\0", "").encode("utf-8", "replace")[:most] for part, most in parts]
+    return _HEAD.pack(key.hour) + b"\0".join(cut)
 
 
 def unpack(raw: bytes) -> Key:
     """The key of these bytes."""
     parts = raw[_HEAD.size :].decode("utf-8", "replace").split("\0")
-    view, method, kind, reason, *_ = [*parts, "", "", "", ""]
+    view, method, kind, reason = parts
     return Key(view, method, kind, reason, hour_of(raw))
 
 
@@ -90,4 +92,4 @@ def hour_of(raw: bytes) -> int:
 
 def since_hour(hour: int) -> bytes:
     """What the keys of `hour` and later ones are not less than."""
-    return _HEAD.pack(max(0, min(hour, 0xFFFFFFFF)))
+    return _HEAD.pack(max(0, min(hour, LAST_HOUR - 1)))
