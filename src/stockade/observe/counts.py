@@ -84,7 +84,7 @@ class Counts:
         """A key that is not counted yet, with the lock held. How many there are is for strangers to choose."""
         view, method, kind, reason, hour = key
         # What cannot be written would keep all the rest from being written: TypeError for what is no text.
-        _ = "".join((view, method, kind, reason))
+        _ = view + method + kind + reason
         if not 0 <= hour < LAST_HOUR:
             return
         if method not in METHODS:
