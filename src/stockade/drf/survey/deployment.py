@@ -65,7 +65,7 @@ def simplejwt(views: list[View]) -> Iterator[Fact]:
             SETTINGS,
             "SIMPLE_JWT",
             "A refresh token is good again after it was used: a stolen one yields access until it expires, unnoticed.",
-            'STOCKADE = {"SCHEMES": ["jwt"]}  # refresh tokens that are good once, and end the session when used twice',
+            'STOCKADE = {"SCHEMES": ["jwt"]}  # refresh tokens that are good once',
         )
     if (
         str(mine.get("ALGORITHM", "HS256")).startswith("HS")

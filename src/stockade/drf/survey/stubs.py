@@ -43,7 +43,8 @@ class {name}:
         request = SimpleNamespace(user=user, auth=None, method="GET")
         asked = {cls}()
         return bool(
-            asked.has_permission(request, None) and asked.has_object_permission(request, None, obj)
+            asked.has_permission(request, None)
+            and asked.has_object_permission(request, None, obj)
         )
 
     def filter(self, principal):

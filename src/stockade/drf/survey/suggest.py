@@ -112,9 +112,9 @@ def _table(found: dict[str, Expression]) -> tuple[str, Expression]:
         return SIGNED_IN.text, merged
     if len(groups) == 1:
         return next(iter(groups)), merged
-    strictest = max(groups, key=lambda text: (text != EVERYONE.text, len(groups[text])))
-    lines = [f'    "{", ".join(labels)}": {text},' for text, labels in groups.items() if text != strictest]
-    lines.append(f'    "*": {strictest},')
+    rest = max(groups, key=lambda text: (text != EVERYONE.text, len(groups[text]), text != SIGNED_IN.text))
+    lines = [f'    "{", ".join(labels)}": {text},' for text, labels in groups.items() if text != rest]
+    lines.append(f'    "*": {rest},')
     return "\n".join(["{", *lines, "}"]), merged
 
 
@@ -136,7 +136,8 @@ def _text(view: View, policy: str, whole: Expression) -> str:
         last = f"# class {view.cls.__name__}(PolicyMixin, ...):\npolicy = {policy}"
     else:
         last = f"# class {view.cls.__name__}:\npolicy = {policy}"
-    return "\n".join([*sorted(imports), "", *(f"\n{code}\n" for code in whole.stubs.values()), last])
+    lines = sorted(imports, key=lambda line: (not line.startswith("from types "), line))
+    return "\n".join([*lines, "", *(f"\n{code}\n" for code in whole.stubs.values()), last])
 
 
 def signature(function: Any) -> str:
