@@ -329,6 +329,21 @@ def test_an_inactive_user_is_refused_whoever_lets_him_in(user: User, configure: 
     assert log()[-1].reason == "inactive"
 
 
+@pytest.mark.parametrize("gone", ["inactive", "deleted"])
+def test_a_user_whom_an_authenticator_remembers_is_asked_about(
+    gone: str, user: User, configure: Configure
+) -> None:
+    configure("jwt", f"{HERE}.Remembering")
+    odd.Remembering.users.clear()
+    assert get(x_name="alice").status_code == 200
+    rows = User.objects.filter(pk=user.pk)
+    if gone == "inactive":
+        rows.update(is_active=False)
+    else:
+        rows.delete()
+    assert get(x_name="alice").status_code == 401
+
+
 def test_one_that_knows_nobody_leaves_everybody_anonymous(configure: Configure) -> None:
     configure("jwt", f"{HERE}.Ignorant")
     assert get("/who/").status_code == 401
@@ -352,6 +367,7 @@ def test_a_user_without_a_row_has_the_rights_of_none(user: User, configure: Conf
     configure("jwt", f"{HERE}.Unsaved")
     assert get("/who/").json()["kind"] == "service"
     assert views.seen[-1]["principal"].superuser is False
+    assert get("/who/", x_inactive="yes").status_code == 401
 
 
 def test_a_row_of_another_model_is_not_the_user_of_its_key(user: User, configure: Configure) -> None:
