@@ -165,7 +165,7 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
     guarded = bool(marked) or bool(getattr(cls, "stockade_guards_objects", False))
     counted = {*METHODS, *known} - {"HEAD"}  # counted as GET is
     scope = own("throttle_scope")
-    if (legacy or not mode.limits) and scope not in scopes:
+    if legacy or (not mode.limits and scope not in scopes):
         scope = None  # it is DRF's own throttle's
     extra = _limits(_keys(own("limits"), name, "limits", counted), scope, scopes, name)
     costs = _keys(own("cost"), name, "cost", counted)

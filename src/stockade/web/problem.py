@@ -46,7 +46,7 @@ def headers(registry: Registry, refusal: Refusal) -> dict[str, str]:
     found = dict(refusal.headers)
     if refusal.status == 401:
         error = ""
-        if isinstance(refusal, InvalidCredential):
+        if isinstance(refusal, InvalidCredential) and registry.settings.errors != "drf":
             # RFC 6750 section 3 names the characters that a description may have; a view's own words may have others.
             words = "".join(c for c in refusal.detail if " " <= c <= "~" and c not in '"\\')
             error = f', error="invalid_token", error_description="{words}"'

@@ -37,8 +37,10 @@ class ForeignFailed(InvalidCredential):
         super().__init__(detail, code=code, reason=reason)
         self.scheme = scheme
         self.members = dict(members or {})
-        if self.members:  # ERRORS = "drf": the body that DRF made of it
-            self.errors = {"detail": self.detail, "code": self.code, **self.members}
+        # ERRORS = "drf": the body that DRF made of it.
+        self.errors = {"detail": self.detail}
+        if members is not None:
+            self.errors |= {"code": self.code, **self.members}
 
     @property
     def facts(self) -> Mapping[str, str | int]:
