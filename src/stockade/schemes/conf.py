@@ -33,7 +33,7 @@ class SchemeSettings(Section):
     schemes: tuple[str, ...] = setting(
         "SCHEMES", names, ["jwt"], id="stockade.E100",
         why="The ways to prove identity, in the order in which they are tried: names, or dotted paths of DRF "
-        "authenticators.",
+        "authenticators (see the guide on keeping them) and of drf-api-key's permissions. Ours are asked first.",
     )  # fmt: skip
 
 

@@ -154,6 +154,13 @@ def test_an_authenticator_sees_the_view_and_the_address(configure: Configure) ->
     assert odd.asked == [("Who", {"pk": 7}, "x"), True, 1]
 
 
+def test_a_token_in_a_form_opens_as_before(user: User, configure: Configure) -> None:
+    configure("jwt", PACKAGES["oauth"].path)
+    form = f"access_token={oauth(user).secret}&title=x"
+    found = Client().post("/forms/", form, content_type="application/x-www-form-urlencoded")
+    assert found.json()["data"]["title"] == "x"
+
+
 def test_a_body_is_the_views_to_parse(user: User, configure: Configure) -> None:
     configure("jwt", PACKAGES["oauth"].path)
     client = oauth(user).client()
