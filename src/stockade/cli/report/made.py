@@ -8,6 +8,7 @@ from typing import Any
 
 from stockade import conf, observe
 from stockade.core import clock
+from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.drf.survey import KINDS, Fact, Survey, survey
 from stockade.drf.survey.facts import in_order
 from stockade.observe import Row
@@ -24,11 +25,13 @@ class Report:
         survey: of code and settings.
         refused: what would have been refused, most frequent first.
         facts: the survey's, and those that traffic showed.
+        unread: why the counts could not be read; "" if they could.
     """
 
     survey: Survey
     refused: list[Row]
     facts: list[Fact]
+    unread: str = ""
 
     @property
     def undeclared(self) -> int:
@@ -57,6 +60,7 @@ class Report:
             },
             "kinds": self.by_kind(),
             "refused": [asdict(row) for row in self.refused],
+            "unread": self.unread,
             "credentials_in_query": self.in_query,
             "facts": [asdict(fact) for fact in self.facts],
             "next": self.survey.next,
@@ -70,9 +74,19 @@ def make(seconds: float | None) -> Report:
         seconds: how old a count may be; None for all that are kept.
     """
     found = survey()
-    rows = observe.read(None if seconds is None else clock.now() - seconds)
+    rows, unread = _counts(seconds)
     rows = sorted(rows, key=lambda row: (-row.count, row.view, row.method, row.kind, row.reason))
-    return Report(found, rows, in_order([*found.facts, *_from_traffic(rows)]))
+    return Report(found, rows, in_order([*found.facts, *_from_traffic(rows)]), unread)
+
+
+def _counts(seconds: float | None) -> tuple[list[Row], str]:
+    """What was counted, or why that cannot be read: what is true of the code is told all the same."""
+    try:
+        return observe.read(None if seconds is None else clock.now() - seconds), ""
+    except ConfigurationError as error:
+        return [], str(error)
+    except Unavailable as error:
+        return [], error.reason
 
 
 def _from_traffic(rows: list[Row]) -> list[Fact]:

@@ -45,6 +45,9 @@ def _summary(report: Report, since: str | None) -> Iterator[str]:
     yield from _row("facts", said or "none")
     when = "all that is kept" if since is None else f"the last {printable(since)}"
     total = sum(row.count for row in report.refused)
+    if report.unread:
+        yield from _row("refusals", f"cannot be read: {report.unread}")
+        return
     mode = "would be refused" if conf.configured() else "would be refused, once there is a STOCKADE setting"
     yield from _row("refusals", f"{_many(total, 'request')} {mode} ({when})")
     for row in report.refused[:MOST]:
