@@ -45,7 +45,8 @@ class Limits:
         try:
             gate = self._gate or self._open()
             return gate.ask((), (_new(Charge, (limit, limit_key(limit, whom), 1)),)).refused >= 0
-        except Unavailable:  # full, or another process has the turn: no request waits for a report
+        except (Unavailable, ConfigurationError, OSError):
+            # Full, another process has the turn, or the place is no more what it was: no request waits for a report.
             self._rests_until = clock.ticks() + _REST
             return False
 

@@ -1,0 +1,81 @@
+"""The limits of the report are exact, shared, and in nobody's way."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stockade.core import clock
+from stockade.core.errors import ConfigurationError, Unavailable
+from stockade.gate.lmdb import LmdbGate
+from stockade.gate.memory import MemoryGate
+from stockade.observe import limits, place
+from stockade.observe.limits import Limits
+
+RATES = {"anon": "3/min"}
+
+
+@pytest.fixture
+def own(folder: Path, monkeypatch: pytest.MonkeyPatch, moved: None) -> Iterator[Limits]:
+    """Limits as a serving process has them, in a folder of the test's."""
+    (folder / "report").mkdir(mode=0o700)
+    monkeypatch.setattr(place, "directory", lambda: folder / "report")
+    monkeypatch.setattr(limits, "under_test", lambda: False)
+    made = Limits(RATES)
+    yield made
+    made.close()
+
+
+def test_what_is_over_is_told_and_takes_no_place(own: Limits) -> None:
+    assert [own.exceeded("anon", "a") for _ in range(5)] == [False, False, False, True, True]
+    assert not own.exceeded("anon", "b")
+    assert isinstance(own._gate, LmdbGate)
+    clock.shift(61)
+    assert not own.exceeded("anon", "a")
+
+
+def test_a_stopped_writer_holds_up_nobody(own: Limits, folder: Path) -> None:
+    own.exceeded("anon", "a")
+    descriptor = os.open(folder / "report" / "limits" / "turn", os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        begun = time.perf_counter()
+        assert [own.exceeded("anon", "a") for _ in range(1000)] == [False] * 1000
+        assert time.perf_counter() - begun < 1
+    finally:
+        os.close(descriptor)
+    clock.shift(2)
+    assert [own.exceeded("anon", "a") for _ in range(3)] == [False, False, True]
+
+
+@pytest.mark.parametrize("error", [Unavailable(), ConfigurationError("x", "y", "z"), OSError(28, "full")])
+def test_a_state_that_fails_is_left_alone_for_a_second(
+    error: Exception, moved: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: made-up callers fill the state, and each further request of anybody's sweeps it."""
+    gate = MemoryGate()
+    asked: list[int] = []
+
+    def full(*_: object) -> None:
+        asked.append(1)
+        raise error
+
+    monkeypatch.setattr(gate, "ask", full)
+    own = Limits(RATES, gate)
+    for _ in range(1000):
+        assert not own.exceeded("anon", "a")
+    assert len(asked) == 1
+    clock.shift(2)
+    own.exceeded("anon", "a")
+    assert len(asked) == 2
+
+
+def test_a_place_that_cannot_be_used_is_memory(own: Limits, folder: Path) -> None:
+    (folder / "report" / "limits").write_text("in the way")
+    assert [own.exceeded("anon", "a") for _ in range(4)] == [False, False, False, True]
+    assert isinstance(own._gate, MemoryGate)
