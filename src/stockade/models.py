@@ -11,7 +11,17 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from stockade import conf
 from stockade.core import address, clock
+
+
+def with_user(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
+    """CASCADE; but without a STOCKADE setting there need be no tables of ours, and a user goes without being asked."""
+    if conf.configured():
+        models.CASCADE(collector, field, sub_objs, using)
+
+
+with_user.lazy_sub_objs = True  # type: ignore[attr-defined]  # so that Django does not look for sessions by itself
 
 
 class SigningKey(models.Model):
@@ -62,7 +72,7 @@ class Session(models.Model):
     """One login: the lineage of its refresh tokens, and what ends it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=with_user, related_name="+")
     scheme = models.CharField(max_length=32, default="jwt")
     client = models.CharField(max_length=100, blank=True)
     scopes = models.TextField(  # noqa: DJ001 - no scopes and an empty list of scopes are not the same

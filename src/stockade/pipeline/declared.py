@@ -39,6 +39,7 @@ class Leaf:
         cls: the view's class; None of a function.
         mode: what is refused here, and what only recorded.
         legacy: whether, without a policy, the view's own permission_classes judge.
+        authenticators: the view's own authentication_classes, where it does not take the project's.
 
     Attributes:
         open: whether what we do not know of the caller is left to the view's own classes.
@@ -49,7 +50,7 @@ class Leaf:
     """
 
     __slots__ = (
-        "action", "cls", "cost", "detail", "guarded", "ignores_credentials", "legacy", "limited", "limits", "mediated",
+        "action", "authenticators", "cls", "cost", "detail", "guarded", "ignores_credentials", "legacy", "limited", "limits", "mediated",
         "method", "mode", "names_object", "open", "probe", "rule", "safe", "sight", "view", "visible",
     )  # fmt: skip
 
@@ -71,6 +72,7 @@ class Leaf:
         cls: type[Any] | None,
         mode: Mode = ENFORCE,
         legacy: bool = False,
+        authenticators: frozenset[Any] | None = None,
     ) -> None:
         self.method, self.action, self.view = method, action, view
         self.rule, self.visible = rule, visible
@@ -84,6 +86,7 @@ class Leaf:
         self.cls = cls
         self.mode, self.legacy = mode, legacy
         self.open = legacy or not mode.policies
+        self.authenticators = authenticators if self.open else None
         self.names_object = not self.safe or (detail and visible is not None and visible is not rule)
         sees = visible is not None and visible.about_objects
         # What makes something new is asked about what it made, and only if its rule speaks of objects.
@@ -171,6 +174,7 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
     costs = _keys(own("cost"), name, "cost", counted)
 
     probe = own("probe") is True
+    own_authenticators = _own_authenticators(cls, initkwargs)
     leaves: dict[str, Leaf] = {}
     answered = {*by_method, "OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
     if cls is None and isinstance(declared, Mapping) and "*" not in (keys := _names(declared)):
@@ -197,8 +201,19 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
             cls=cls,
             mode=mode,
             legacy=legacy,
+            authenticators=own_authenticators,
         )
     return Declared(name, leaves, probe, _allowed(own("allowed_addresses"), name), mode)
+
+
+def _own_authenticators(cls: Any, initkwargs: Mapping[str, Any]) -> frozenset[Any] | None:
+    """A DRF view's authentication_classes, if they are other than the default that its base has frozen."""
+    name = "authentication_classes"
+    bases = [base for base in getattr(cls, "__mro__", ()) if name in vars(base)]
+    if not bases:
+        return None
+    listed = initkwargs.get(name, getattr(cls, name))
+    return None if listed is vars(bases[-1])[name] else frozenset(listed)
 
 
 def _mode(declared: Any, name: str, general: Mode) -> Mode:

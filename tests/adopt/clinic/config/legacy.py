@@ -3,8 +3,9 @@
 import stockade.drf
 
 from .settings import *
-from .settings import INSTALLED_APPS, MIDDLEWARE, REST_FRAMEWORK
+from .settings import INSTALLED_APPS, MIDDLEWARE, REST_FRAMEWORK, SHARED_APPS
 
+SHARED_APPS += ["stockade"]
 INSTALLED_APPS += ["stockade"]
 MIDDLEWARE = ["stockade.web.Middleware", *MIDDLEWARE]
 STOCKADE = {
