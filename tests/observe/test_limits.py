@@ -23,7 +23,6 @@ RATES = {"anon": "3/min"}
 @pytest.fixture
 def own(folder: Path, monkeypatch: pytest.MonkeyPatch, moved: None) -> Iterator[Limits]:
     """Limits as a serving process has them, in a folder of the test's."""
-    (folder / "report").mkdir(mode=0o700)
     monkeypatch.setattr(place, "directory", lambda: folder / "report")
     monkeypatch.setattr(limits, "under_test", lambda: False)
     made = Limits(RATES)
@@ -35,6 +34,8 @@ def test_what_is_over_is_told_and_takes_no_place(own: Limits) -> None:
     assert [own.exceeded("anon", "a") for _ in range(5)] == [False, False, False, True, True]
     assert not own.exceeded("anon", "b")
     assert isinstance(own._gate, LmdbGate)
+    for made in (folder / "report", folder / "report" / "limits"):
+        assert made.stat().st_mode & 0o777 == 0o700  # else no counts would be written there
     clock.shift(61)
     assert not own.exceeded("anon", "a")
 
@@ -76,6 +77,7 @@ def test_a_state_that_fails_is_left_alone_for_a_second(
 
 
 def test_a_place_that_cannot_be_used_is_memory(own: Limits, folder: Path) -> None:
+    (folder / "report").mkdir(mode=0o700)
     (folder / "report" / "limits").write_text("in the way")
     assert [own.exceeded("anon", "a") for _ in range(4)] == [False, False, False, True]
     assert isinstance(own._gate, MemoryGate)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.events.bus import under_test
+from stockade.gate import places
 from stockade.gate.keys import limit_key
 from stockade.gate.protocol import Charge, Gate, Limit
 from stockade.gate.rates import parse
@@ -58,6 +59,7 @@ class Limits:
         if not under_test():
             try:
                 directory = place.directory()
+                places.make(directory)  # else the state would, open to others: modes are not for parents
                 found = LmdbGate(directory / "limits", map_size=MAP_SIZE, timeout=PATIENCE, opening=PATIENCE)
                 found.open()
                 gate = found
