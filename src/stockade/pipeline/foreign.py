@@ -102,6 +102,12 @@ class Others:
         shown = self.shown(exchange.meta)
         # A cookie that the browser sends along must neither help nor harm an explicit credential.
         asked = [scheme for scheme in self.schemes if not (shown and scheme.session)]
+        listed = exchange.leaf.authenticators if exchange.leaf is not None else None
+        if listed is not None:  # a view that its own classes judge: what they do not read, they do not refuse
+            asked = [scheme for scheme in asked if scheme.listed(listed)]
+            shown = shown and any(_reads(scheme, exchange.meta) for scheme in asked)
+            if not asked:
+                return None
         query = exchange.meta.get("QUERY_STRING") or ""
         suspicious = self._parameters and any(_is_named_like_a_credential(one) for one in query.split("&"))
         place = self._reserve(exchange) if shown or suspicious or self._carries(http) else None
@@ -164,6 +170,12 @@ class Others:
     def _give_back(place: Reservation | None) -> None:
         if place is not None:
             place.refund()
+
+
+def _reads(scheme: ForeignScheme, meta: Mapping[str, Any]) -> bool:
+    """Whether a header holds an explicit credential for this one."""
+    keyword = str(meta.get("HTTP_AUTHORIZATION", "")).partition(" ")[0].lower()
+    return keyword in scheme.keywords or any(name in meta for name in scheme.headers)
 
 
 def _from_elsewhere(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -66,6 +67,10 @@ class ForeignScheme(Protocol):
         Raises:
             InvalidCredential: it is, and does not hold. CsrfFailed, or another Refusal: what it refuses by.
         """
+        ...
+
+    def listed(self, classes: Collection[Any]) -> bool:
+        """Whether a view that keeps to its own `authentication_classes` has it among them."""
         ...
 
     def challenge(self) -> str:

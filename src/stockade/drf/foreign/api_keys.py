@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -89,6 +90,10 @@ class APIKeyScheme:
         )
         principal = Principal(Kind.SERVICE, f"{self.name}:{row.prefix}", credential=credential)
         return Answer(Given(None, row, permission), principal)
+
+    def listed(self, classes: Collection[Any]) -> bool:
+        """True: it is no authenticator, and views that ask for keys list it elsewhere."""
+        return True
 
     def challenge(self) -> str:
         """Its keyword; "" where a header of the project's own holds the key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -72,6 +73,10 @@ class AuthenticatorScheme:
         sentence = str(told.get("error_description") or "")
         expired = sentence == gettext("The access token has expired.")
         return ForeignFailed(self.name, sentence or None, reason="expired" if expired else "unrecognised")
+
+    def listed(self, classes: Collection[Any]) -> bool:
+        """Whether its class is among a view's own."""
+        return self._cls in classes
 
     def challenge(self) -> str:
         """As `authenticate_header` words it."""

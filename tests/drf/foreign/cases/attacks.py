@@ -183,6 +183,23 @@ def test_a_page_of_somebody_else_cannot_write_with_the_cookie(
     assert client.post("/forms/", form).json()["data"]["title"] == "x"
 
 
+def test_a_view_that_looks_at_nobody_is_not_closed_by_a_stale_cookie_or_token(
+    user: User, configure: Configure
+) -> None:
+    configure("jwt", SESSION, SIMPLEJWT, TOKEN, UNDECLARED="legacy")
+    browser = session(user).client(enforce_csrf_checks=True)
+    assert browser.post("/old-login/").json() == {"user": "AnonymousUser", "auth": False}
+    stale = {"authorization": f"Bearer {access(user, seconds=-5)}"}
+    assert browser.post("/old-login/", headers=stale).status_code == 200
+    # One that keeps to tokens takes no other credential, and refuses what it reads itself.
+    assert browser.post("/old-tokens/").json()["user"] == "AnonymousUser"
+    good = {"authorization": f"Bearer {access(user)}"}
+    assert browser.post("/old-tokens/", headers=good).json()["user"] == "AnonymousUser"
+    assert browser.post("/old-tokens/", headers={"authorization": "Token nonsense"}).status_code == 401
+    shown = authtoken(user)
+    assert browser.post("/old-tokens/", headers=shown.headers).json() == {"user": "alice", "auth": True}
+
+
 # -- guessing ----------------------------------------------------------------------------------------------------------
 
 

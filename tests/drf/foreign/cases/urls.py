@@ -18,6 +18,8 @@ urlpatterns = [
     path("scoped/", views.Scoped.as_view()),
     path("token-scoped/", views.TokenScoped.as_view()),
     path("knox/logout/", views.KnoxLogout.as_view()),
+    path("old-login/", views.OldLogin.as_view()),
+    path("old-tokens/", views.OldTokens.as_view()),
     path("plain/", views.plain),
     path("later/", views.later),
     path("mine/", views.mine),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, JsonResponse
 from knox.views import LogoutView
 from oauth2_provider.contrib.rest_framework import IsAuthenticatedOrTokenHasScope, TokenHasScope
+from rest_framework.authentication import TokenAuthentication
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -83,6 +84,22 @@ class TokenScoped(Scoped):
 
 class KnoxLogout(LogoutView):  # type: ignore[misc]
     policy = Authenticated()
+
+
+class OldLogin(APIView):
+    """Without a policy, as a package brings it: nobody is looked at."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def post(self, request: Request) -> Response:
+        return Response({"user": str(request.user), "auth": request.auth is not None})
+
+
+class OldTokens(OldLogin):
+    """Without a policy: it keeps to one way."""
+
+    authentication_classes = (TokenAuthentication,)  # type: ignore[assignment]
 
 
 @protect(policy=Authenticated())
