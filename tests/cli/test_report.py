@@ -223,7 +223,7 @@ def test_what_is_exempt_is_not_judged(project: Any) -> None:
 
 
 def test_a_wrong_setting_keeps_no_fact_back(project: Any) -> None:
-    project.STOCKADE = {"STATE": "carrier-pigeon://"}
+    project.STOCKADE = {"STATE": "carrier-pigeon://", "UNDECLARED": "legacy"}
     conf.forget()
     assert "object-by-hand" in document()["kinds"]
 

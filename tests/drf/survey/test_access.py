@@ -18,12 +18,15 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.generic import TemplateView
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action, api_view, permission_classes
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from stockade import conf
 from stockade.policy import Authenticated, Public
 from stockade.web import protect
 from tests.drf.survey.asking import at, facts, listed, routed
@@ -410,3 +413,39 @@ def test_a_view_without_a_policy_is_told_with_what_it_lacks(name: str, settings:
 )
 def test_a_declared_view_is_not_told(patterns: Any, settings: Any) -> None:
     assert "undeclared" not in facts(settings, patterns)
+
+
+def test_what_is_refused_to_everybody_is_not_open(settings: Any) -> None:
+    settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+    assert "anyone-writes" in facts(settings, listed(Open)), "the middleware is not there"
+    settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+    assert set(facts(settings, listed(Open))) == {"undeclared"}
+    settings.STOCKADE = {**settings.STOCKADE, "UNDECLARED": "legacy"}
+    assert "anyone-writes" in facts(settings, listed(Open))
+    settings.STOCKADE = {**settings.STOCKADE, "UNDECLARED": "refuse", "MODE": "report"}
+    assert "anyone-writes" in facts(settings, listed(Open))
+
+
+class ByDefault(APIView):
+    """Its permission classes are the project's default: here ours, and before them DRF's."""
+
+    authentication_classes = [SessionAuthentication]
+
+    def get(self, request: Request) -> Response:
+        return Response()
+
+
+def test_defaults_are_judged_as_they_stood_before_ours(settings: Any) -> None:
+    closed = {
+        "STOCKADE_BEFORE": {"DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"]}
+    }
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, **closed}
+    conf.forget()
+    found = facts(settings, listed(ByDefault))
+    assert "anyone-reads" not in found
+    assert "policy = Authenticated()" in found["undeclared"].write
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "STOCKADE_BEFORE": {}}
+    conf.forget()
+    found = facts(settings, listed(ByDefault))
+    assert "anyone-reads" in found, "DRF's own default lets anyone in"
+    assert "policy = Public()" in found["undeclared"].write

@@ -175,13 +175,13 @@ def authenticated_by(*classes: Any) -> Any:
                 "beside others": authenticated_by(SessionAuthentication, BasicAuthentication),
                 "derived": authenticated_by(Subclass),
                 "a viewset": routed(type("Here", (Docs,), {"authentication_classes": [BasicAuthentication]})),
+                "DRF's own default": listed(open_function),
             },
             missed={
                 "a session": authenticated_by(SessionAuthentication),
                 "none": authenticated_by(),
                 "a token": authenticated_by(KnoxAuthentication),
                 "its own": authenticated_by(FromHeader),
-                "a function": listed(open_function),
             },
         ),
         *asks(
@@ -212,6 +212,15 @@ def test_a_login_that_is_limited_elsewhere_is_not_told(name: str, settings: Any)
     settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
     settings.AUTHENTICATION_BACKENDS = [name, *settings.AUTHENTICATION_BACKENDS]
     assert "login-unlimited" not in facts(settings, listed(Login))
+
+
+def test_a_default_that_ours_took_the_place_of_takes_no_password(settings: Any) -> None:
+    settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+    settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+    assert "basic-auth" not in facts(settings, listed(open_function))
+    assert "basic-auth" in facts(settings, authenticated_by(BasicAuthentication))
+    settings.STOCKADE = {**settings.STOCKADE, "UNDECLARED": "legacy"}
+    assert "basic-auth" in facts(settings, listed(open_function))
 
 
 # --- throttle-per-process ---

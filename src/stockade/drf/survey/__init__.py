@@ -11,12 +11,16 @@ from stockade.drf.survey import access, credentials, data, deployment, lists, ob
 from stockade.drf.survey.adoption import next_step
 from stockade.drf.survey.facts import KINDS, SETTINGS, Fact, in_order
 from stockade.drf.survey.routes import routes
+from stockade.drf.survey.stood import refused_anyway
 from stockade.drf.survey.views import View, collect
 
+# What is refused anyway is not open: these are about views that declare no policy.
+OF_AN_OPEN_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
+    access.anyone, objects.unchecked, objects.by_hand, objects.list_leaks, objects.detached,
+)  # fmt: skip
 OF_A_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
-    access.undeclared, access.anyone, access.csrf_exempt, objects.unchecked, objects.by_hand, objects.list_leaks,
-    objects.detached, data.writable_privilege, data.password_out, lists.unbounded, lists.by_anything,
-    credentials.login_unlimited, credentials.basic_auth, credentials.in_query,
+    access.undeclared, access.csrf_exempt, data.writable_privilege, data.password_out, lists.unbounded,
+    lists.by_anything, credentials.login_unlimited, credentials.basic_auth, credentials.in_query,
 )  # fmt: skip
 OF_A_PROJECT: tuple[Callable[[list[View]], Iterator[Fact]], ...] = (
     credentials.token_forever, throttles.per_process, deployment.simplejwt, deployment.cors, deployment.tenants,
@@ -45,7 +49,8 @@ def survey() -> Survey:
     views, others = collect(routes())
     exempt = _exempt()
     judged = [view for view in views if not all(exempt(route) for route in view.routes)]
-    found = [fact for view in judged for look in OF_A_VIEW for fact in look(view)]
+    looks = OF_A_VIEW if refused_anyway() else (*OF_A_VIEW, *OF_AN_OPEN_VIEW)
+    found = [fact for view in judged for look in looks for fact in look(view)]
     found.extend(fact for look in OF_A_PROJECT for fact in look(views))
     counted = Counter(package for package, _ in others)
     return Survey(len(judged), dict(sorted(counted.items())), in_order(found), next_step(views, others))

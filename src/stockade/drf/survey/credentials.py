@@ -9,6 +9,7 @@ from stockade.drf.survey import probe, source
 from stockade.drf.survey.asked import dotted, lineage
 from stockade.drf.survey.byhand import applied, decorated, written_in
 from stockade.drf.survey.facts import SETTINGS, Fact
+from stockade.drf.survey.stood import ours_decide, refused_anyway, stood, without_ours
 from stockade.drf.survey.throttles import counting
 from stockade.drf.survey.views import Handler, View
 
@@ -27,7 +28,9 @@ _LOGIN_LIMITS = "stockade.schemes.backend.LoginLimits"
 
 def authenticators(handler: Handler) -> list[type[Any]]:
     """The classes of a handler's authenticators."""
-    found = probe.ask(lambda: list(probe.view_of(handler, probe.anonymous()).get_authenticators()))
+    decided = ours_decide() and (refused_anyway() or handler.view.declared(handler))
+    judging = without_ours if decided else stood
+    found = probe.ask(lambda: judging(probe.view_of(handler, probe.anonymous()).get_authenticators()))
     return [] if found is probe.UNKNOWN else [type(each) for each in found]
 
 

@@ -17,6 +17,8 @@ from django.http import Http404, HttpRequest
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from stockade.drf.survey.stood import stood
+
 if TYPE_CHECKING:
     from stockade.drf.survey.views import Handler
 
@@ -139,7 +141,7 @@ def ask(question: Callable[[], Any]) -> Any:
 
 def permissions(handler: Handler, user: Any) -> Any:
     """The permissions that are asked, made; or UNKNOWN."""
-    return ask(lambda: list(view_of(handler, user).get_permissions()))
+    return ask(lambda: stood(view_of(handler, user).get_permissions()))
 
 
 def admitted(handler: Handler, user: Any, *, to_object: bool = False) -> Any:
@@ -151,7 +153,7 @@ def admitted(handler: Handler, user: Any, *, to_object: bool = False) -> Any:
 
     def question() -> bool:
         view = view_of(handler, user)
-        for permission in view.get_permissions():
+        for permission in stood(view.get_permissions()):
             try:
                 if not permission.has_permission(view.request, view):
                     return False

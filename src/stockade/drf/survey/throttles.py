@@ -7,6 +7,7 @@ from typing import Any
 
 from stockade.drf.survey import probe
 from stockade.drf.survey.facts import SETTINGS, Fact
+from stockade.drf.survey.stood import stood
 from stockade.drf.survey.views import Handler, View
 
 
@@ -18,7 +19,7 @@ def counting(handler: Handler) -> Any:
 
         view = probe.view_of(handler, probe.anonymous())
         found = []
-        for throttle in view.get_throttles():
+        for throttle in stood(view.get_throttles()):
             if isinstance(throttle, ScopedRateThrottle):
                 scope = getattr(view, throttle.scope_attr, None)
                 if not scope:
