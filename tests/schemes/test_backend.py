@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, get_user
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
@@ -90,8 +90,16 @@ def test_what_is_no_login_by_name_and_password_passes(admin: User) -> None:
     request = RequestFactory().post("/")
     assert backend.LoginLimits().authenticate(request, token="x") is None
     assert backend.LoginLimits().authenticate(None, username="admin", password="x") is None
-    assert backend.LoginLimits().get_user(admin.pk) is None
     assert not hasattr(request, "_stockade_attempt")
+
+
+def test_force_login_of_djangos_test_client_names_a_backend_that_knows_users(admin: User) -> None:
+    client = Client()
+    client.force_login(admin)
+    assert client.session["_auth_user_backend"] == "django.contrib.auth.backends.ModelBackend"
+    request = RequestFactory().get("/")
+    request.session = client.session
+    assert get_user(request) == admin
 
 
 class ByMail(ModelBackend):

@@ -34,6 +34,7 @@ class _LoggedIn:
 class LoginLimits:
     """Verifies nothing: takes the places of an attempt, and leaves the password to the backends after it.
 
+    It has no `get_user`: no user is its own, and Django's test client logs in with the first backend that has one.
     A refusal is raised as `TooMany`, which the middleware answers with 429; the backends after it are not asked.
     """
 
@@ -74,10 +75,6 @@ class LoginLimits:
         attempt.ban = banned.of_user(accounts.find(attempt.account))
         if attempt.ban is not None:
             raise PermissionDenied  # ends like a wrong password: Django asks no further backend and says that it failed
-
-    def get_user(self, user_id: Any) -> None:
-        """No user is this backend's."""
-        return
 
 
 def settle(request: Any, response: HttpResponseBase | None = None) -> None:

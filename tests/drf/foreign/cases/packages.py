@@ -61,7 +61,7 @@ def _bearer(secret: str, keyword: str = "Bearer") -> dict[str, str]:
 
 def session(user: User) -> Shown:
     client = Client()
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
     key = client.session.session_key
     assert key is not None
     wrong = {"cookie": "x" * 32}
