@@ -50,8 +50,9 @@ class Leaf:
     """
 
     __slots__ = (
-        "action", "authenticators", "cls", "cost", "detail", "guarded", "ignores_credentials", "legacy", "limited", "limits", "mediated",
-        "method", "mode", "names_object", "open", "probe", "rule", "safe", "sight", "view", "visible",
+        "action", "authenticators", "cls", "cost", "detail", "guarded", "ignores_credentials", "legacy", "limited",
+        "limits", "mediated", "method", "mode", "names_object", "open", "probe", "rule", "safe", "sight", "view",
+        "visible",
     )  # fmt: skip
 
     def __init__(

@@ -1,9 +1,8 @@
 """The first ten lines: limits are enforced, and every view is judged by its own permission classes."""
 
 import stockade.drf
-
-from .settings import *
-from .settings import INSTALLED_APPS, MIDDLEWARE, REST_FRAMEWORK, SHARED_APPS
+from config.settings import *
+from config.settings import INSTALLED_APPS, MIDDLEWARE, REST_FRAMEWORK, SHARED_APPS
 
 SHARED_APPS += ["stockade"]
 INSTALLED_APPS += ["stockade"]

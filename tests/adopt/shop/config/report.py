@@ -1,7 +1,7 @@
 """The first two lines: nothing is refused, and `stockade report` tells what would have been."""
 
-from .settings import *
-from .settings import INSTALLED_APPS, MIDDLEWARE
+from config.settings import *
+from config.settings import INSTALLED_APPS, MIDDLEWARE
 
 INSTALLED_APPS += ["stockade"]
 MIDDLEWARE = ["stockade.web.Middleware", *MIDDLEWARE]
