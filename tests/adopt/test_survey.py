@@ -27,7 +27,14 @@ import json, django
 django.setup()
 from stockade.drf.survey import survey
 found = survey()
-print(json.dumps([[fact.kind, fact.view, list(fact.methods)] for fact in found.facts]))
+facts = [[fact.kind, fact.view, list(fact.methods)] for fact in found.facts]
+print(json.dumps({"facts": facts, "next": found.next}))
+"""
+CHECK = """
+import json, django
+django.setup()
+from stockade.pipeline.start import findings
+print(json.dumps([[found.id, found.message] for found in findings()]))
 """
 # About these kinds the projects also say which handlers are meant.
 BY_HANDLER = {
@@ -37,11 +44,11 @@ BY_HANDLER = {
 Facts = dict[tuple[str, str], frozenset[str]]
 
 
-def surveyed(name: str, folder: Path, settings: str) -> Facts:
-    """What the survey finds in a process of the project's own; it asks no database, so none is there."""
+def run(name: str, folder: Path, settings: str, *arguments: str) -> str:
+    """What a process of the project's own prints; no database is there for it."""
     (folder / "surveyed.py").write_text(SETTINGS)
     done = subprocess.run(
-        [sys.executable, "-c", SURVEY],
+        [sys.executable, *arguments],
         cwd=HERE / name,
         env={
             **{key: value for key, value in os.environ.items() if not key.startswith("STOCKADE")},
@@ -55,7 +62,12 @@ def surveyed(name: str, folder: Path, settings: str) -> Facts:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)
+    return done.stdout
+
+
+def surveyed(name: str, folder: Path, settings: str) -> Facts:
+    """What the survey finds."""
+    rows = json.loads(run(name, folder, settings, "-c", SURVEY))["facts"]
     assert len({(kind, view) for kind, view, _ in rows}) == len(rows), "a view stands once for a kind"
     return {(kind, view): frozenset(methods if kind in BY_HANDLER else ()) for kind, view, methods in rows}
 
@@ -78,6 +90,17 @@ def test_the_survey_finds_every_fact_and_invents_none(name: str, settings: str, 
     found, expected = surveyed(name, tmp_path, settings), written(name)
     assert {fact: methods for fact, methods in expected.items() if fact not in found} == {}, "missed"
     assert {fact: methods for fact, methods in found.items() if fact not in expected} == {}, "invented"
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_next_step_is_taken_as_it_is_written(name: str, tmp_path: Path) -> None:
+    lines = json.loads(run(name, tmp_path, "surveyed", "-c", SURVEY))["next"]
+    own = "from surveyed import *\nfrom surveyed import INSTALLED_APPS, MIDDLEWARE, REST_FRAMEWORK\n"
+    (tmp_path / "adopted.py").write_text(own + lines.replace("lmdb://", "memory://"))
+    checked: list[list[str]] = json.loads(run(name, tmp_path, "adopted", "-c", CHECK))
+    assert [message for id, message in checked if not id.startswith("stockade.W")] == []
+    found, expected = surveyed(name, tmp_path, "adopted"), written(name)
     assert found == expected
 
 

@@ -210,6 +210,9 @@ def test_with_a_setting_the_next_step_is_another(project: Any) -> None:
     conf.forget()
     found = document()
     assert (found["configured"], found["next"]) == (True, "")
+    project.STOCKADE = {**project.STOCKADE, "UNDECLARED": "legacy"}
+    conf.forget()
+    assert '"UNDECLARED": "refuse"' in document()["next"]
 
 
 def test_what_is_exempt_is_not_judged(project: Any) -> None:

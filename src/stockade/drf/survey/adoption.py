@@ -10,6 +10,7 @@ from stockade.drf.survey import probe
 from stockade.drf.survey.asked import dotted, leaves, lineage
 from stockade.drf.survey.credentials import used
 from stockade.drf.survey.routes import Route
+from stockade.drf.survey.stood import refused_anyway
 from stockade.drf.survey.views import View
 from stockade.gate.rates import parse as parse_rate
 from stockade.pipeline.start import MIDDLEWARE
@@ -30,7 +31,7 @@ def next_step(views: list[View], others: list[tuple[str, Route]]) -> str:
         lines += [f'MIDDLEWARE = ["{MIDDLEWARE}", *MIDDLEWARE]  # first; observes only', ""]
     if not conf.configured():
         lines += _ten_lines(views, others)
-    elif "UNDECLARED" in conf.raw() or "MODE" in conf.raw():
+    elif not refused_anyway():
         lines.append("# When no view is undeclared and nothing is refused that should not be, in STOCKADE:")
         lines.append('#     "MODE": "enforce", "UNDECLARED": "refuse"')
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from stockade import conf
+from stockade.core.mode import parse_all
 from stockade.drf import before
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.permissions import PolicyPermission
@@ -31,7 +32,11 @@ def refused_anyway() -> bool:
     if not ours_decide():
         return False
     said = conf.raw()
-    return bool(said.get("UNDECLARED", "refuse") == "refuse" and said.get("MODE", "enforce") == "enforce")
+    try:
+        modes = parse_all(said.get("MODE", "enforce"))
+    except ValueError:  # a check says so
+        return False
+    return bool(said.get("UNDECLARED", "refuse") == "refuse") and modes.general.policies and not modes.views
 
 
 def stood(made: Iterable[Any]) -> list[Any]:
