@@ -43,6 +43,7 @@ class Ask(NamedTuple):
     query: str = ""
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    peer: str = "192.0.2.1"
 
 
 def handler(kind: str, with_ours: bool) -> Any:
@@ -74,7 +75,7 @@ def _wsgi(application: Any, ask: Ask) -> Answer:
         "SERVER_NAME": "testserver",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "192.0.2.1",
+        "REMOTE_ADDR": ask.peer,
         "HTTP_HOST": "testserver",
         "CONTENT_LENGTH": str(len(ask.body)),
         "wsgi.url_scheme": "http",
@@ -108,7 +109,7 @@ async def asgi(application: Any, ask: Ask) -> Answer:
         "path": ask.path,
         "query_string": ask.query.encode(),
         "headers": headers,
-        "client": ("192.0.2.1", 40000),
+        "client": (ask.peer, 40000),
         "server": ("testserver", 80),
         "scheme": "http",
         "root_path": "",

@@ -30,7 +30,7 @@ def own(folder: Path, monkeypatch: pytest.MonkeyPatch, moved: None) -> Iterator[
     made.close()
 
 
-def test_what_is_over_is_told_and_takes_no_place(own: Limits) -> None:
+def test_what_is_over_is_told_and_takes_no_place(own: Limits, folder: Path) -> None:
     assert [own.exceeded("anon", "a") for _ in range(5)] == [False, False, False, True, True]
     assert not own.exceeded("anon", "b")
     assert isinstance(own._gate, LmdbGate)

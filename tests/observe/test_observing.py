@@ -180,6 +180,19 @@ def test_addresses_that_are_not_there_count_too(application: Any) -> None:
     assert told() == {("(no view)", "GET", "limit:anon"): 2}
 
 
+@pytest.mark.parametrize(
+    ("peer", "told_of"), [("127.0.0.1", False), ("10.1.2.3", False), ("192.0.2.1", True)]
+)
+def test_callers_behind_a_proxy_of_one_s_own_are_told_apart(
+    application: Any, peer: str, told_of: bool
+) -> None:
+    for at in range(60):
+        answer(
+            application, Ask("GET", "/plain/", headers=(("X-Forwarded-For", f"198.51.100.{at}"),), peer=peer)
+        )
+    assert bool(told("limits")) is told_of  # whoever is no proxy is believed nothing
+
+
 def test_guessing_at_tokens_is_counted_by_address(application: Any) -> None:
     guess = (("Authorization", f"Token {AUTHTOKEN}"),)
     for _ in range(32):

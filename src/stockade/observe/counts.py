@@ -17,6 +17,7 @@ from stockade.observe.store import Store
 
 MAX_KEYS = 4096
 INTERVAL = 1.0
+KEEP_EVERY = 600.0  # seconds between two copies that are synced to disk
 _SLOWEST = 60.0  # seconds between two tries to write where that fails
 _READER = 5.0  # seconds that a reader waits for its turn
 
@@ -143,6 +144,9 @@ class Counts:
         self._timed = False
         if self._pending and not 0 <= clock.now() - self._flushed < self._pause:
             self._try(clock.now())
+        with suppress(Exception), self._flushing:
+            if self._store is not None:
+                self._store.keep(KEEP_EVERY)
 
     def _the_store(self) -> Store | None:
         """Where to write; None in a process that runs tests, whose traffic is nobody's."""
@@ -228,7 +232,8 @@ class Counts:
             if store is not None:
                 with store.patient(0.1):
                     self.flush()
-                store.settle()
+                    store.keep()
+                store.close()
 
     def before_fork(self) -> None:
         """Have no thread in a transaction: the child would be left with half of it."""

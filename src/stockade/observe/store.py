@@ -1,21 +1,22 @@
 """The counts of all processes of a host: one lmdb file that is written about once a second, and never waited for.
 
 It is opened without lmdb's own locks: a turn by flock(2) covers readers as well, so that a process that is stopped or
-killed holds nobody in C and leaves no reader behind. Nothing is synced while requests are served; a kernel's crash may
-leave the file torn, so one of an earlier boot is only believed if its last user has synced it.
+killed holds nobody in C and leaves no reader behind. Nothing is synced while requests are served, and a crash of the
+kernel may leave the file torn: a boot begins with the last copy that was synced, by a thread or at a process's end.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
+import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import lmdb
 
-from stockade.core.errors import ConfigurationError, Unavailable
+from stockade.core.errors import Unavailable
 from stockade.gate import host, places
 from stockade.gate.turn import Turn
 from stockade.observe.rows import OTHERS, Key, Tally, hour_of, pack, since_hour, tally, unpack
@@ -26,6 +27,7 @@ KEEP = 30 * 24  # hours
 PATIENCE = 0.002
 _FUTURE = 24  # hours: what lies further ahead was written while the clock was wrong
 _BATCH = 2000  # deleted in one transaction
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TORN = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
 
 # Environments of a parent process that a child could not close; they are kept, because lmdb must not forget them.
@@ -52,10 +54,9 @@ class Store:
     ) -> None:
         self.directory = directory
         self._file = directory / "counts.mdb"
-        self._clean = directory / "clean"
+        self._kept = directory / "kept.mdb"
         self._turn = Turn(directory / "turn", patience)
         self._map_size, self._most = map_size, most
-        self._users = -1
         self._env: lmdb.Environment | None = None
         self._inode: tuple[int, int] | None = None
 
@@ -119,6 +120,7 @@ class Store:
             env = self._opened()
             with env.begin(write=True) as txn:
                 txn.drop(env.open_db(txn=txn), delete=False)
+            self._kept.unlink(missing_ok=True)
 
     def _sweep(self, txn: lmdb.Transaction[bytes], hour: int, coming: int) -> None:
         """Delete what is too old, of a day to come, or too much; a part of it, if it is a lot.
@@ -180,11 +182,8 @@ class Store:
             if _there(self._file) == self._inode:
                 return self._env
             self._shut()
-        for path in (self._file, self._clean, self.directory / "boot", self.directory / "users"):
+        for path in (self._file, self._kept, self.directory / "boot"):
             places.check_file(path)
-        if self._users < 0:
-            self._users = _open(self.directory / "users")
-            fcntl.flock(self._users, fcntl.LOCK_SH | fcntl.LOCK_NB)
         self._begin_boot()
         env = lmdb.open(
             os.fspath(self._file),
@@ -202,22 +201,20 @@ class Store:
         return env
 
     def _begin_boot(self) -> None:
-        """Keep what this boot has written, or what was synced before it ended; the rest may be torn."""
+        """Go on with what this boot has written, or with the copy that an earlier one has synced."""
         boot = self.directory / "boot"
         now = host.boot_id()
-        same = boot.exists() and boot.read_text() == now
-        if not same and not self._clean.exists():
-            self._file.unlink(missing_ok=True)
-        if not same:
-            new = self.directory / "boot.new"
-            new.unlink(missing_ok=True)
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(now)
-            new.replace(boot)
-        if self._clean.exists():
-            self._clean.unlink()
-            _sync(self.directory)
+        if boot.exists() and boot.read_text() == now:
+            return
+        self._file.unlink(missing_ok=True)
+        if self._kept.exists():
+            with self._kept.open("rb") as kept, os.fdopen(os.open(self._file, _NEW, 0o600), "wb") as file:
+                shutil.copyfileobj(kept, file)
+        new = self.directory / "boot.new"
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, _NEW, 0o600), "w") as file:
+            file.write(now)
+        new.replace(boot)
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:
@@ -228,18 +225,28 @@ class Store:
         finally:
             self._turn.timeout = before
 
-    def settle(self) -> None:
-        """At the end of a process: whoever is the last one syncs the file, so that the next boot may believe it."""
-        with suppress(Unavailable, ConfigurationError, OSError):
-            if self._env is not None:
-                with self._turned(), self._failures():
-                    env = self._env
-                    # Not `_turned` alone: it may have closed what lay in a directory that is gone.
-                    if env is not None and _alone(self._users):  # type: ignore[redundant-expr]
-                        env.sync(True)
-                        os.close(_open(self._clean))
-                        _sync(self.directory)
-        self.close()
+    def keep(self, older: float = 0.0) -> None:
+        """Sync a copy to disk, which the next boot begins with. It takes milliseconds: not while a request waits.
+
+        Args:
+            older: seconds that the last copy must be old; else nothing is done.
+
+        Raises:
+            Unavailable: another process has the turn. ConfigurationError, OSError: the place cannot be used.
+        """
+        if self._env is None or (self._kept.exists() and time.time() - self._kept.stat().st_mtime < older):
+            return
+        new = self.directory / "kept.new"
+        with self._turned(), self._failures():
+            env = self._opened()
+            new.unlink(missing_ok=True)
+            descriptor = os.open(new, _NEW, 0o600)
+            try:
+                env.copyfd(descriptor, compact=True)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            new.replace(self._kept)
 
     def _shut(self) -> None:
         env, self._env = self._env, None
@@ -250,9 +257,6 @@ class Store:
         """Let go of files; they are opened again when needed."""
         self._shut()
         self._turn.close()
-        if self._users >= 0:
-            os.close(self._users)
-            self._users = -1
 
     def after_fork_child(self, *, busy: bool) -> None:
         """In a child: everything here is the parent's. Drop it; the next use opens anew.
@@ -277,23 +281,3 @@ def _there(path: Path) -> tuple[int, int] | None:
         return _inode(path.lstat())
     except FileNotFoundError:
         return None
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
-def _alone(users: int) -> bool:
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
