@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from copy import copy
+from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -37,6 +38,7 @@ _ORDINARY = re.compile(
     r"X_REAL_IP|X_REQUEST_ID|X_REQUESTED_WITH|X_CSRFTOKEN|X_STOCKADE_CSRF|TRACEPARENT|TRACESTATE|CONTENT_\w+|"
     r"X_AMZN_\w+|CF_\w+|CDN_LOOP|TRUE_CLIENT_IP|X_SCHEME)\Z"
 )
+_MOST = 20_000
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -52,11 +54,16 @@ class Others:
         self.schemes = tuple(schemes)
         self.keywords = frozenset(keywords).union(*(scheme.keywords for scheme in self.schemes))
         self.headers = frozenset(name for scheme in self.schemes for name in scheme.headers)
-        self._second = re.compile(rf",\s*(?:{'|'.join(map(re.escape, self.keywords))})\s", re.IGNORECASE)
+        words = "|".join(map(re.escape, self.keywords)) or "(?!)"
+        self._second = re.compile(rf",\s*(?:{words})\s", re.IGNORECASE)
         self._cookies = frozenset(name for scheme in self.schemes for name in scheme.cookies)
         self._anywhere = any(scheme.anywhere for scheme in self.schemes)
         self._parameters = self._anywhere or any(scheme.parameters for scheme in self.schemes)
         self._passwords = any(scheme.passwords for scheme in self.schemes)
+        self._weak = frozenset(word for one in self.schemes if one.passwords for word in one.keywords)
+        # Digests of headers that have held here: what was right is no guess, and costs the state no second call. That
+        # is all that they are good for: the authenticator is asked as ever.
+        self._held: dict[bytes, None] = {}
 
     def __bool__(self) -> bool:
         return bool(self.schemes)
@@ -110,23 +117,50 @@ class Others:
                 return None
         query = exchange.meta.get("QUERY_STRING") or ""
         suspicious = self._parameters and any(_is_named_like_a_credential(one) for one in query.split("&"))
-        place = self._reserve(exchange) if shown or suspicious or self._carries(http) else None
+        mark = self._mark(exchange.meta) if shown else b""
+        more = suspicious or self._carries(http, bool(mark))
+        place = self._reserve(exchange) if more or (shown and mark not in self._held) else None
         try:
             answer = self._first(asked, http, shown, query if suspicious else "")
         except Refusal as refusal:
             if not _is_guess(refusal):
                 self._give_back(place)
-            elif place is None:  # it was read from where we did not look
-                self._reserve(exchange)
+            else:
+                self._held.pop(mark, None)
+                if place is None:  # it was read from where we did not look, or holds no more
+                    self._reserve(exchange)
             raise
         except BaseException:
             self._give_back(place)
             raise
         self._give_back(place)
+        if mark and answer is not None and not more:
+            self._has_held(mark, answer, exchange.meta)
         return answer
 
-    def _carries(self, http: HttpRequest) -> bool:
+    def _has_held(self, mark: bytes, answer: Answer, meta: Mapping[str, Any]) -> None:
+        """Remember a header's digest, if it was that header which has held: not one that was sent along."""
+        credential = answer.principal.credential
+        name = credential.scheme if credential is not None else ""
+        if any(scheme.name == name and _reads(scheme, meta) for scheme in self.schemes):
+            if len(self._held) >= _MOST:
+                self._held.clear()
+            self._held[mark] = None
+
+    def _mark(self, meta: Mapping[str, Any]) -> bytes:
+        """A digest of the explicit credential; none where it may be a password, which could be found by its digest."""
+        header = str(meta.get("HTTP_AUTHORIZATION", ""))
+        word = header.partition(" ")[0].lower()
+        if word not in self.keywords or word in self._weak:
+            return b""
+        return sha256(header.encode()).digest()
+
+    def _carries(self, http: HttpRequest, marked: bool) -> bool:
         """Whether a request shows anything else that one of them could take for a credential.
+
+        Args:
+            http: the request.
+            marked: whether its Authorization is judged by its digest.
 
         Not the cookies of Django itself: nobody guesses at a session's key. A request without anything must not be
         counted, nor be refused because others at its address have guessed.
@@ -137,8 +171,10 @@ class Others:
                 return True
             if self._anywhere and not http.COOKIES.keys() <= _own_cookies():
                 return True
-        if self._anywhere and any(name.startswith("HTTP_") and not _ORDINARY.match(name) for name in meta):
-            return True
+        if self._anywhere:
+            odd = [name for name in meta if name.startswith("HTTP_") and not _ORDINARY.match(name)]
+            if odd and not (marked and odd == ["HTTP_AUTHORIZATION"]):
+                return True
         return (
             self._parameters
             and http.method not in ("GET", "HEAD")

@@ -16,6 +16,7 @@ from django.test import Client
 
 import stockade
 from stockade.events import Event
+from stockade.pipeline import registry
 from tests.drf.foreign.cases import odd, views
 from tests.drf.foreign.cases.packages import PACKAGES, access, authtoken, basic, jwt_cookie, oauth, session
 
@@ -230,6 +231,68 @@ def test_a_guess_that_is_right_too_late_is_refused_like_the_others(user: User, c
         get(authorization=f"Token {number:040d}")
     assert get(**shown.headers).status_code == 429
     assert shown.secret not in odd.asked
+
+
+def test_who_was_right_before_is_not_refused_for_the_guesses_of_others(
+    user: User, configure: Configure
+) -> None:
+    configure("jwt", TOKEN, LIMITS={"failed_auth": "2/min"})
+    shown = authtoken(user)
+    assert get(**shown.headers).status_code == 200
+    assert [get(authorization=f"Token {n:040d}").status_code for n in range(3)] == [401, 401, 429]
+    assert get(**shown.headers).status_code == 200
+    assert shown.revoke is not None
+    shown.revoke()
+    assert get(**shown.headers).status_code == 429
+
+
+def test_a_token_that_was_right_and_is_revoked_counts(user: User, configure: Configure) -> None:
+    configure("jwt", TOKEN, LIMITS={"failed_auth": "2/min"})
+    shown = authtoken(user)
+    assert get(**shown.headers).status_code == 200
+    assert shown.revoke is not None
+    shown.revoke()
+    assert [get(**shown.headers).status_code for _ in range(3)] == [401, 401, 429]
+
+
+def test_a_right_token_is_no_cover_for_guesses_at_another(user: User, configure: Configure) -> None:
+    configure(f"{HERE}.Forbidding", TOKEN, LIMITS={"failed_auth": "2/min"})
+    cover = authtoken(user).headers
+    assert get(**cover).status_code == 200
+    assert [get(x_strange="wrong").status_code for _ in range(3)] == [403, 403, 429]
+    assert get(x_strange="right", **cover).status_code == 429
+    assert get(x_strange="wrong", **cover).status_code == 429
+    assert get(**cover).status_code == 200
+
+
+@pytest.mark.parametrize("cover", [{"HTTP_X_NAME": "alice"}, {"REMOTE_USER": "alice"}])
+def test_a_guess_that_was_sent_along_with_what_is_right_is_still_a_guess(
+    cover: dict[str, str], user: User, configure: Configure
+) -> None:
+    configure(f"{HERE}.ByServer", f"{HERE}.Either", LIMITS={"failed_auth": "2/min"})
+    shown = authtoken(user)
+    guess = {"HTTP_AUTHORIZATION": shown.headers["authorization"]}
+    assert Client().get("/who/", **guess, **cover).status_code == 200  # type: ignore[arg-type]
+    assert odd.asked == []  # by the cover: nobody has looked at the guess
+    assert [get(authorization=f"Token {n:040d}").status_code for n in range(3)] == [401, 401, 429]
+    assert Client().get("/who/", **guess).status_code == 429  # type: ignore[arg-type]
+
+
+def test_no_digest_of_a_password_is_kept(user: User, configure: Configure) -> None:
+    """Who reads a worker's memory could try passwords against it."""
+    configure("jwt", PACKAGES["basic"].path, TOKEN)
+    assert get(**basic(user).headers).status_code == 200
+    current = registry.current()
+    assert current is not None
+    assert not current.engine.others._held
+    assert get(**authtoken(user).headers).status_code == 200
+    assert len(current.engine.others._held) == 1
+
+
+def test_where_only_sessions_are_read_no_header_is_two(user: User, configure: Configure) -> None:
+    configure(SESSION)
+    digest = 'Digest username="x", realm="y", nonce="z"'
+    assert session(user).client(headers={"authorization": digest}).get("/who/").status_code == 200
 
 
 def test_a_wrong_key_counts_whatever_it_is_refused_with(configure: Configure) -> None:

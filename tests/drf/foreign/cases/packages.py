@@ -39,7 +39,8 @@ class Shown:
     own: bool = True
 
     def client(self, **options: Any) -> Client:
-        client = Client(raise_request_exception=False, headers=self.headers, **options)
+        headers = {**self.headers, **options.pop("headers", {})}
+        client = Client(raise_request_exception=False, headers=headers, **options)
         for name, value in self.cookies.items():
             client.cookies[name] = value
         return client
