@@ -11,8 +11,10 @@ import pytest
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
+from django.contrib.syndication.views import Feed
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
@@ -227,6 +229,30 @@ def hook(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+class News(Feed):
+    title = link = description = "News"
+
+    def items(self) -> list[Any]:
+        return []
+
+
+class Noted(Rest):
+    """Its own dispatch asks nothing."""
+
+    permission_classes = [AllowAny]
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().dispatch(request, *args, **kwargs)
+        response["X-Seen"] = "1"
+        return response
+
+    def get(self, request: Request) -> Response:
+        return Response()
+
+    def post(self, request: Request) -> Response:
+        return Response()
+
+
 def asks(kind: str, *, found: dict[str, Any], missed: dict[str, Any]) -> list[Any]:
     """Both sides of a border: the patterns for which there is such a fact, and those for which there is none."""
     sides = ((True, found), (False, missed))
@@ -281,6 +307,7 @@ DRF_GUARDED = {
                 "a method that is looked at": listed(both_ways),
                 "a class of Django": listed(OpenClass),
                 "a decorator that asks nothing": listed(timed(both_ways)),
+                "a dispatch that asks nothing": listed(Noted),
             },
             missed={
                 **GUARDED,
@@ -306,6 +333,8 @@ DRF_GUARDED = {
                 "require_GET": listed(reads),
                 "a template": listed(TemplateView.as_view(template_name="x.html")),
                 "a class of Django": listed(OpenClass),
+                "a feed": [path("news/", News())],
+                "a dispatch that asks nothing": listed(Noted),
             },
             missed={
                 **GUARDED,

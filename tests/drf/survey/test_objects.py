@@ -274,6 +274,27 @@ class OnlyTheUserIsKnown(Rest):
         return Response({"id": Note.objects.create(doc=doc, by=request.user).pk})
 
 
+class ByUuid(Rest):
+    def get(self, request: Request, uuid: str) -> Response:
+        return Response({"title": get_object_or_404(Doc, owner_text_uuid=uuid).title})
+
+
+class OnlySignedIn(Rest):
+    def get(self, request: Request, pk: int) -> Response:
+        if request.user.is_authenticated:
+            return Response({"title": get_object_or_404(Doc, pk=pk).title})
+        raise Http404
+
+
+class StaffOrOwn(Rest):
+    def get(self, request: Request, pk: int) -> Response:
+        if request.user.is_staff:
+            doc = get_object_or_404(Doc, pk=pk)
+        else:
+            doc = get_object_or_404(Doc, pk=pk, author=request.user)
+        return Response({"title": doc.title})
+
+
 class HandedOver(Rest):
     def get(self, request: Request, pk: int) -> Response:
         return Response({"title": get_object_or_404(Doc, pk=pk, author=request.user).title})
@@ -563,12 +584,15 @@ ROUTED_BELOW = [*at(ToAnothers.as_view({"post": "create"}), "docs/<int:parent>/d
                 "a plain view": at(page),
                 "an async view": at(async_page),
                 "a DetailView": at(Detail),
+                "by uuid": at(ByUuid, "things/<uuid:uuid>/"),
+                "for whoever is signed in": at(OnlySignedIn),
                 "the caller is only written down": at(OnlyTheUserIsKnown),
                 "beside a permission that is never asked": at(Detached),
             },
             missed={
                 "the caller in the call": at(HandedOver),
                 "the caller's own": at(FromTheCaller),
+                "staff all, others their own": at(StaffOrOwn),
                 "narrowed before": at(NarrowedBefore),
                 "check_object_permissions": at(CheckedByDrf),
                 "check_object_permissions in a helper": at(CheckedInHelper),

@@ -53,8 +53,8 @@ def anyone(view: View) -> Iterator[Fact]:
 
 
 def _closed(view: View, handlers: list[Handler]) -> str:
-    if not view.own:
-        return suggest(view).text  # a login, as it is meant
+    if not view.own or (view.cls is None and view.function is None):
+        return suggest(view).text  # a login or a feed, as it is meant
     if view.function is not None:
         return (
             "from stockade.policy import Authenticated\n"

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.permissions import AND, NOT, OR, BasePermission
 
 from stockade.drf.survey import probe, source
+from stockade.drf.survey.byhand import body_asks
 from stockade.drf.survey.views import Handler
 
 # They bound a credential by its scopes, and otherwise ask no more than that there is one.
@@ -99,7 +100,6 @@ def looks_at_the_url(permission: Any) -> bool:
 def hooks_of_its_own(handler: Handler) -> bool:
     """Whether the project's view decides who may somewhere else than in permission classes: nothing can be told."""
     cls = handler.view.cls
-    return any(
-        source.overridden(cls, name)
-        for name in ("check_permissions", "initial", "dispatch", "perform_authentication")
-    )
+    if any(source.overridden(cls, name) for name in ("check_permissions", "perform_authentication")):
+        return True
+    return any(source.overridden(cls, name) and body_asks(cls, name) for name in ("initial", "dispatch"))

@@ -135,17 +135,17 @@ def plain_view_asks(handler: Handler) -> bool:
         return True
     if cls is not None:
         for name in ("dispatch", "setup"):
-            method = getattr(cls, name, None)
-            if source.overridden(cls, name) and _body_asks(cls, method):
+            if source.overridden(cls, name) and body_asks(cls, name):
                 return True
     return decorated(handler) or asks_inside(handler)
 
 
-def _body_asks(cls: type[Any], method: Any) -> bool:
+def body_asks(cls: type[Any], name: str) -> bool:
+    """Whether a method that is not Django's or DRF's knows who calls."""
     return any(
         source.words(node) & _CALLER
-        for function, node in source.reached(cls, method)
-        if source.own_function(function) is not None
+        for function, node in source.reached(cls, getattr(cls, name, None))
+        if not function.__module__.startswith(source.KNOWN)
     )
 
 

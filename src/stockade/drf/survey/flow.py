@@ -27,7 +27,7 @@ _QUERYSETS = {
 _MANAGERS = {"objects", "_default_manager", "_base_manager"}
 _CALLERS = {"user", "auser", "auth"}
 # What is fetched by such a thing is fetched by a secret: whoever has the link may.
-_SECRETS = ("token", "secret", "signature", "hash", "nonce", "uid")
+_SECRETS = ("token", "secret", "signature", "hash", "nonce", "uidb64")
 _JUDGES = (
     "check",
     "ensure",
@@ -42,6 +42,7 @@ _JUDGES = (
     "permit",
 )
 _RANGES = ("__year", "__month", "__day", "__date", "__gte", "__gt", "__lte", "__lt", "__range", "__week")
+_SIGNED_IN = {"is_authenticated", "is_anonymous", "is_active"}  # tells nothing of whose an object is
 _DEEP = 6
 
 
@@ -70,7 +71,7 @@ def follow(handler: Handler) -> Found:
         return found
     env: dict[str, Taint] = {}
     names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)]
-    names = names[1 if handler.view.cls is not None and names[:1] == ["self"] else 0 :]
+    names = names[1 if names[:1] == ["self"] else 0 :]
     arguments = {*names[1:], *(arg.arg for arg in node.args.kwonlyargs)} - {"format"}
     captured = handler.route.arguments
     for name in arguments:
@@ -87,6 +88,7 @@ class _Walk:
     def __init__(self, handler: Handler, found: Found) -> None:
         self.handler, self.found = handler, found
         self.running: list[FunctionType] = []
+        self.by_caller = 0  # how many tests of the caller are around
 
     def run(
         self, function: FunctionType, node: source.FunctionNode, env: dict[str, Taint], depth: int
@@ -129,9 +131,14 @@ class _Frame:
             if node.value is not None:
                 self.returned |= self.value(node.value)
         elif isinstance(node, ast.If | ast.While):
-            self.judged(self.value(node.test))
+            test = self.value(node.test)
+            self.judged(test)
+            # What differs by who calls may be right for each of them: staff see all, others their own.
+            by_caller = USER in test and not source.words(node.test) & _SIGNED_IN
+            self.walk.by_caller += by_caller
             self.body(node.body)
             self.body(node.orelse)
+            self.walk.by_caller -= by_caller
         elif isinstance(node, ast.Assert):
             self.judged(self.value(node.test))
         elif isinstance(node, ast.For | ast.AsyncFor):
@@ -277,7 +284,8 @@ class _Frame:
             return frozenset({USER})
         if _is_secret(named):
             return frozenset({USER})
-        self.walk.found.fetches.append((self.function, node))
+        if not self.walk.by_caller:
+            self.walk.found.fetches.append((self.function, node))
         return frozenset({OBJECT})
 
     def is_manager(self, node: ast.AST) -> bool:

@@ -91,7 +91,7 @@ def by_hand(view: View) -> Iterator[Fact]:
 
 
 def _place(view: View) -> str:
-    return source.place_of_class(view.cls) if view.cls is not None else source.place(view.function)
+    return source.place(view.function) if view.cls is None else source.place_of_class(view.cls)
 
 
 def _judged_before(handler: Handler) -> bool:

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from stockade.drf.survey.source import is_own, plain
+from stockade.drf.survey.source import CREDENTIALS, is_own, plain
 
-# Packages whose views hand out or take credentials: part of how a project authenticates, so they are judged.
-CREDENTIALS = ("rest_framework_simplejwt", "rest_framework.authtoken", "knox", "dj_rest_auth")
 _GENERIC = "django.views.generic"
 _REDIRECT = "django.views.generic.base.RedirectView"  # answers with an address, and has nothing to protect
 

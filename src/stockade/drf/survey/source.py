@@ -15,6 +15,9 @@ from typing import Any
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _STANDARD = sysconfig.get_paths()["stdlib"]
+# Packages whose views hand out or take credentials: part of how a project authenticates, so they are judged.
+CREDENTIALS = ("rest_framework_simplejwt", "rest_framework.authtoken", "knox", "dj_rest_auth")
+KNOWN = ("django.", "rest_framework.", "django_filters.", *(f"{package}." for package in CREDENTIALS))
 _BELOW = 5  # how many calls deep a question follows
 
 
@@ -23,6 +26,8 @@ def plain(function: Any) -> FunctionType | None:
     for _ in range(20):
         if isinstance(function, partial):
             function = function.func
+        elif isinstance(function, property):
+            function = function.fget
         elif hasattr(function, "__func__"):
             function = function.__func__
         elif hasattr(function, "__wrapped__"):
@@ -112,8 +117,9 @@ def own_function(function: Any) -> FunctionType | None:
 
 
 def overridden(cls: type[Any], name: str) -> bool:
-    """Whether the project itself defines the method `name` of a class."""
-    return own_function(getattr(cls, name, None)) is not None
+    """Whether a method is another than the one of Django, DRF or a package that is known here."""
+    found = plain(getattr(cls, name, None))
+    return found is not None and not (found.__module__ or "").startswith(KNOWN)
 
 
 def words(node: ast.AST) -> set[str]:

@@ -128,6 +128,10 @@ def _text(view: View, policy: str, whole: Expression) -> str:
             f"from {view.cls.__module__} import {view.cls.__name__}",
         }
         last = f"# in urls.py, in its place:\nview = protect(policy={policy})({view.cls.__name__}.as_view())"
+    elif view.cls is None and function is None:
+        name = view.target.__name__
+        imports |= {"from stockade.web import protect", f"from {view.target.__module__} import {name}"}
+        last = f"# in urls.py, in its place:\nview = protect(policy={policy})({name}())"
     elif function is not None:
         imports.add("from stockade.web import protect")
         last = f"# above the other decorators:\n@protect(policy={policy})\n{signature(function)}: ..."

@@ -97,8 +97,11 @@ class View:
 
     @cached_property
     def cls(self) -> Any:
-        """The class; None of a plain function."""
-        return self.target if isinstance(self.target, type) else None
+        """The class of a class-based view; None of a function, or of an object that is called."""
+        from django.views import View as DjangoView
+
+        is_view = isinstance(self.target, type) and issubclass(self.target, DjangoView)
+        return self.target if is_view else None
 
     @cached_property
     def rest(self) -> bool:
@@ -118,7 +121,7 @@ class View:
     def function(self) -> Any:
         """The function of a plain view, or the one that `@api_view` wraps; None of a class."""
         if self.cls is None:
-            return self.target
+            return None if isinstance(self.target, type) else self.target
         for method in METHODS:
             inner = _wrapped_by_api_view(getattr(self.cls, method.lower(), None))
             if inner is not None:
@@ -148,8 +151,9 @@ class View:
         initkwargs = getattr(callback, "initkwargs", None) or getattr(callback, "view_initkwargs", None) or {}
         actions: Mapping[str, str] = getattr(callback, "actions", None) or {}
         if self.cls is None:
+            called = self.target.__call__ if isinstance(self.target, type) else callback
             for method in METHODS:
-                yield Handler(self, route, method, "", {}, {}, callback)
+                yield Handler(self, route, method, "", {}, {}, called)
             return
         allowed = [name.lower() for name in getattr(self.cls, "http_method_names", [])]
         for method in METHODS:
