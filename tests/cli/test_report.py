@@ -161,7 +161,8 @@ def test_counts_that_cannot_be_read_are_said_and_keep_no_fact_back(
 def test_json_is_as_the_reference_says() -> None:
     found = document()
     assert list(found) == [
-        "version", "configured", "views", "kinds", "refused", "unread", "credentials_in_query", "facts", "next",
+        "version", "configured", "views", "kinds", "refused", "unread", "credentials_in_query", "untold", "facts",
+        "next",
     ]  # fmt: skip
     assert (found["version"], found["configured"]) == (1, False)
     assert found["views"] == {"judged": 3, "undeclared": 3, "other_routes": {}}
@@ -242,7 +243,14 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
 """
 
 
-@pytest.mark.parametrize("command", [["manage.py", "stockade", "report"], ["-m", "stockade", "report"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "stockade", "report"],
+        ["manage.py", "stockade", "report", "--settings", "surveyed", "--pythonpath=."],  # as any of Django's
+        ["-m", "stockade", "report"],
+    ],
+)
 def test_it_needs_no_database_no_table_and_no_setting(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "surveyed.py").write_text(SETTINGS)
     project = ROOT / "tests" / "adopt" / "shop"
@@ -252,7 +260,7 @@ def test_it_needs_no_database_no_table_and_no_setting(command: list[str], tmp_pa
             cwd=project,
             env={
                 **{key: value for key, value in os.environ.items() if not key.startswith("STOCKADE")},
-                "DJANGO_SETTINGS_MODULE": "surveyed",
+                "DJANGO_SETTINGS_MODULE": "nowhere" if "--settings" in command else "surveyed",
                 "PYTHONPATH": os.pathsep.join([str(project), str(tmp_path)]),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "XDG_STATE_HOME": state,

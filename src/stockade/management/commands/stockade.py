@@ -15,10 +15,13 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """As the console script, within this project."""
+        """As the console script, within this project. What manage.py itself reads is taken out, wherever it stands."""
         from stockade.cli.root import run
 
-        run(argv[2:])
+        own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        own.add_argument("--settings")
+        own.add_argument("--pythonpath")
+        run(own.parse_known_args(argv[2:])[1])
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Whatever follows is the command line's own to read."""
