@@ -104,6 +104,47 @@ class Session(models.Model):
         return str(self.id)
 
 
+class TokenImport(models.Model):
+    """The move from another package's tokens: from when and until when they are taken beside our own."""
+
+    source = models.CharField(max_length=32, primary_key=True, help_text="The package, such as simplejwt.")
+    by_rows = models.BooleanField(
+        help_text="Whether the package kept rows of its refresh tokens; else only signatures can be judged."
+    )
+    opened_at = models.DateTimeField()
+    access_until = models.DateTimeField(help_text="When no access token of the package is taken any more.")
+    refresh_until = models.DateTimeField(help_text="When no refresh token of it is exchanged any more.")
+    undone_at = models.DateTimeField(null=True, help_text="When it was taken back; nothing is taken since.")
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class ImportedUser(models.Model):
+    """A user whose tokens of another package are taken, until the password changes or the sessions are ended."""
+
+    # Not the primary key itself: a migration would then depend on Django's own user model, whatever the project's is.
+    id = models.BigAutoField(primary_key=True)
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=with_user, related_name="+")
+    stamp = models.CharField(max_length=64, help_text="As of a session: a changed password ends them.")
+    ended_at = models.DateTimeField(null=True, help_text="When the user's sessions were ended.")
+
+    def __str__(self) -> str:
+        return str(self.user_id)
+
+
+class ImportedToken(models.Model):
+    """A refresh token of another package, by a digest of its id: it is exchanged for a session once."""
+
+    digest = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of source and id.")
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True, help_text="When it was exchanged, or revoked.")
+    session = models.UUIDField(null=True, help_text="The session that it was exchanged for.")
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
 class Epoch(models.Model):
     """How often what is known of a subject has changed; `key` as the gate's epoch keys, decoded."""
 
