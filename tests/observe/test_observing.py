@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from stockade import observe
 from stockade.core import clock
 from stockade.core.secrets import generate
 from stockade.observe.shapes import is_credential
+from stockade.schemes.jwt.compact import encode
 from tests.observe.asking import OURS, STOCK, Ask, answer, asgi, handler
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"
@@ -198,6 +200,15 @@ def test_guessing_at_tokens_is_counted_by_address(application: Any) -> None:
     for _ in range(32):
         answer(application, Ask("GET", "/api/refusing/", headers=guess))
     assert told("limits")["Refusing", "GET", "limit:failed_auth"] == 2
+
+
+def test_a_client_that_goes_on_with_an_expired_token_guesses_at_nothing(application: Any) -> None:
+    for expires, told_of in ((clock.now() - 60, False), (clock.now() + 600, True)):
+        claims = encode(json.dumps({"exp": expires}).encode())
+        token = f"{JWT.split('.')[0]}.{claims}.c2lnbmF0dXJl"
+        for _ in range(40):
+            answer(application, Ask("GET", "/api/refusing/", headers=(("Authorization", f"Bearer {token}"),)))
+        assert (("Refusing", "GET", "limit:failed_auth") in told("limits")) is told_of
 
 
 @pytest.mark.django_db

@@ -150,19 +150,21 @@ class Counts:
 
     def _the_store(self) -> Store | None:
         """Where to write; None in a process that runs tests, whose traffic is nobody's."""
-        if self._store is None:
-            # For good: at the end of such a process Django's test environment is gone, and what was counted is not.
-            self._tests = self._tests or under_test()
-            if not self._tests:
-                self._store = Store(place.directory())
-        return self._store
+        with self._lock:  # one process opens a file once
+            if self._store is None:
+                # For good: at the end of such a process Django's test environment is gone, and what was counted is not.
+                self._tests = self._tests or under_test()
+                if not self._tests:
+                    self._store = Store(place.directory())
+            return self._store
 
     def _forget(self) -> None:
         """Settings have changed: what is pending belongs to where it was counted."""
         if self._given is None and self._store is not None:
             self.flush()
-            self._store.close()
-            self._store = None
+            with self._flushing:
+                self._store.close()
+                self._store = None
 
     # -- reading -----------------------------------------------------------------------------------------------------
 

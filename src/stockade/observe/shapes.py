@@ -23,6 +23,14 @@ def is_jwt(value: str) -> bool:
     return len(head) <= compact.MAX_HEADER and isinstance(compact.peek(head).get("alg"), str)
 
 
+def has_expired(value: str, now: float) -> bool:
+    """Whether `value` is a JWT that says of itself that it has (RFC 7519 section 4.1.4): old, and no guess."""
+    if not is_jwt(value):
+        return False
+    expires = compact.peek(value.split(".")[1]).get("exp")
+    return isinstance(expires, int | float) and expires <= now
+
+
 def is_credential(value: str) -> bool:
     """Whether `value` has the shape of a credential: a JWT, a token of authtoken or knox, an API key, one of ours."""
     if is_jwt(value) or _AUTHTOKEN.fullmatch(value) or _API_KEY.fullmatch(value):

@@ -16,10 +16,11 @@ from django.utils.functional import LazyObject, empty
 
 from stockade import observe
 from stockade.conf import on_change
+from stockade.core import clock
 from stockade.core.address import TrustedProxies, limit_key as address_key
 from stockade.core.errors import AmbiguousCredential, BadRequest, ConfigurationError, InvalidCredential
 from stockade.observe.limits import Limits
-from stockade.observe.shapes import AnyScheme
+from stockade.observe.shapes import AnyScheme, has_expired
 from stockade.pipeline.conf import DEFAULT_LIMITS
 from stockade.pipeline.declared import MARK, METHODS, name_of, read
 from stockade.pipeline.find import Finder
@@ -122,7 +123,7 @@ class Observer:
                 observe.note(seen.name, request.method or "", "limits", f"limit:{name}")
         if status < 400:
             return
-        if status == 401 and _credential(meta):
+        if status == 401 and (shown := _credential(meta)) and not _has_expired(shown):
             self._charge(seen, request, "failed_auth", _address(meta))
         if status in seen.failures:
             self._charge(seen, request, "login_address", _address(meta))
@@ -201,6 +202,10 @@ def _credential(meta: Mapping[str, Any]) -> str:
     if header is not None and header[:10].lower().startswith(_KEYWORDS):
         return str(header)
     return str(meta.get("HTTP_X_API_KEY", ""))
+
+
+def _has_expired(shown: str) -> bool:
+    return has_expired(shown.rpartition(" ")[2], clock.now())
 
 
 def _session_cookie(request: HttpRequest) -> str:
