@@ -23,7 +23,9 @@ def project(settings: Any, patterns: Iterable[Any]) -> Survey:
 
 def facts(settings: Any, patterns: Iterable[Any]) -> dict[str, Fact]:
     """Its facts by kind: of one view, as most of these projects have."""
-    found = project(settings, patterns).facts
+    asked = project(settings, patterns)
+    assert asked.untold == []
+    found = asked.facts
     assert len({(fact.kind, fact.view) for fact in found}) == len(found), "a view stands once for a kind"
     return {fact.kind: fact for fact in found}
 

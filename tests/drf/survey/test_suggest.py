@@ -328,5 +328,5 @@ def test_an_object_without_a_rule_is_given_to_its_owner_where_there_is_one(setti
 
 def test_without_views_there_is_nothing_to_say(settings: Any) -> None:
     found = project(settings, [])
-    assert (found.views, found.others, found.facts) == (0, {}, [])
+    assert (found.views, found.others, found.facts, found.untold) == (0, {}, [], [])
     assert survey() == found

@@ -62,6 +62,7 @@ class Report:
             "refused": [asdict(row) for row in self.refused],
             "unread": self.unread,
             "credentials_in_query": self.in_query,
+            "untold": self.survey.untold,
             "facts": [asdict(fact) for fact in self.facts],
             "next": self.survey.next,
         }

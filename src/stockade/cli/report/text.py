@@ -39,6 +39,8 @@ def _summary(report: Report, since: str | None) -> Iterator[str]:
     if others:
         listed = ", ".join(others)
         yield from _row("", f"{_many(sum(others.values()), 'route')} of other packages not judged: {listed}")
+    if report.survey.untold:
+        yield from _row("untold", f"not looked at whole: {', '.join(report.survey.untold[:MOST])}")
     yield from _row("undeclared", _many(report.undeclared, "view"))
     kinds = report.by_kind()
     said = ", ".join(f"{count}{_TIED}{kind}" for kind, count in kinds.items() if kind != "undeclared")

@@ -36,12 +36,14 @@ class Survey:
         others: how many routes lead to views of other packages, by package; those were not judged.
         facts: in the order of `KINDS`.
         next: what to write into the settings next.
+        untold: views that could not be looked at whole, with what went wrong.
     """
 
     views: int
     others: dict[str, int]
     facts: list[Fact]
     next: str
+    untold: list[str]
 
 
 def survey() -> Survey:
@@ -50,10 +52,20 @@ def survey() -> Survey:
     exempt = _exempt()
     judged = [view for view in views if not all(exempt(route) for route in view.routes)]
     looks = OF_A_VIEW if refused_anyway() else (*OF_A_VIEW, *OF_AN_OPEN_VIEW)
-    found = [fact for view in judged for look in looks for fact in look(view)]
-    found.extend(fact for look in OF_A_PROJECT for fact in look(views))
+    found: list[Fact] = []
+    untold: list[str] = []
+    for view in judged:
+        for look in looks:
+            # A view that no look was made for keeps neither its other facts nor those of other views back.
+            try:
+                found.extend(look(view))
+            except Exception as error:  # noqa: BLE001 - it is the project's code that is asked
+                untold.append(f"{view.name}: {look.__name__}: {type(error).__name__}")
+    found.extend(fact for each in OF_A_PROJECT for fact in each(views))
     counted = Counter(package for package, _ in others)
-    return Survey(len(judged), dict(sorted(counted.items())), in_order(found), next_step(views, others))
+    return Survey(
+        len(judged), dict(sorted(counted.items())), in_order(found), next_step(views, others), untold
+    )
 
 
 def _exempt() -> Callable[[object], bool]:

@@ -62,18 +62,20 @@ def nothing_asked() -> Iterator[None]:
 
     names = ("cursor", "chunked_cursor", "ensure_connection", "connect")
     kept = [
-        (each, {name: vars(each)[name] for name in names if name in vars(each)}) for each in connections.all()
+        (each, each.needs_rollback, {name: vars(each)[name] for name in names if name in vars(each)})
+        for each in connections.all()
     ]
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        for connection, _ in kept:
+        for connection, _, _ in kept:
             for name in names:
                 setattr(connection, name, refuse)
         yield
     finally:
         logging.disable(before)
-        for connection, had in kept:
+        for connection, failed, had in kept:
+            connection.needs_rollback = failed  # what failed here has written nothing
             for name in names:
                 if name in had:
                     setattr(connection, name, had[name])
