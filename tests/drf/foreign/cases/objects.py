@@ -154,6 +154,25 @@ def test_an_authenticator_sees_the_view_and_the_address(configure: Configure) ->
     assert odd.asked == [("Who", {"pk": 7}, "x"), True, 1]
 
 
+def test_a_body_is_whole_whatever_the_address_holds(user: User, configure: Configure) -> None:
+    configure("jwt", PACKAGES["oauth"].path)
+    headers = oauth(user).headers
+    for client in (Client(headers=headers), Client()):
+        with Path(__file__).open("rb") as file:
+            form = {"title": "x", "file": file} if client.defaults else {"title": "x"}
+            found = client.post("/forms/?key=a-key-of-something-else", form)
+        assert found.status_code == (200 if client.defaults else 401)
+        if found.status_code == 200:
+            assert (found.json()["data"]["title"], found.json()["files"]) == ("x", ["file"])
+    content = {"content_type": "application/x-www-form-urlencoded"}
+    found = Client(headers=headers).post("/forms/?key=a-key-of-something-else", "title=y", **content)  # type: ignore[arg-type]
+    assert found.json()["data"]["title"] == "y"
+    shown = PACKAGES["allauth"].show(user)
+    configure("jwt", PACKAGES["oauth"].path, PACKAGES["allauth"].path)
+    found = shown.client().post("/forms/?key=a-key-of-something-else", {"title": "z"})
+    assert found.json()["data"]["title"] == "z"
+
+
 def test_a_token_in_a_form_opens_as_before(user: User, configure: Configure) -> None:
     configure("jwt", PACKAGES["oauth"].path)
     form = f"access_token={oauth(user).secret}&title=x"
