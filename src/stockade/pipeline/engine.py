@@ -62,10 +62,11 @@ class Engine(Asking):
         super().__init__(gate, Memory(settings.cache_size))
         self.schemes = tuple(schemes)
         self.others = Others(foreign, (keyword for scheme in self.schemes for keyword in scheme.keywords))
-        self.finder = Finder(self.schemes, bool(self.others))
+        self._alone = not self.others
+        self.finder = Finder(self.schemes, not self._alone)
         names = [scheme.name for scheme in self.schemes]
         check_limits(settings.limits, [*names, *(scheme.name for scheme in self.others.schemes)])
-        self.plans = Plans(settings.limits)
+        self.plans = Plans(settings.limits, told=settings.modes.general.limits)
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self._until = 0
         self._max_age = round(settings.principal_max_age * 1_000_000)
@@ -91,12 +92,7 @@ class Engine(Asking):
         if leaf is not None and leaf.ignores_credentials:
             return exchange
         header = meta.get("HTTP_AUTHORIZATION")
-        others = self.others
-        if (
-            header is not None
-            and "HTTP_X_API_KEY" not in meta
-            and (not others.headers or others.headers.isdisjoint(meta))
-        ):
+        if header is not None and "HTTP_X_API_KEY" not in meta and (self._alone or self._no_other(meta)):
             # Seen before, word for word: what it is was found out then.
             key, entry = self.memory.recall(header)
             if entry is not None:
@@ -104,8 +100,8 @@ class Engine(Asking):
                 return exchange
         try:
             presented = self.finder.find(meta)
-            if others:
-                others.shown(meta)
+            if not self._alone:
+                self.others.shown(meta)
         except (InvalidCredential, AmbiguousCredential) as refusal:
             if exchange.spares(refusal):
                 return exchange
@@ -118,9 +114,13 @@ class Engine(Asking):
             # One spelling for all: "bearer" and more spaces must not fill the memory with one token.
             keyword = "X-API-Key" if header is None else header.partition(" ")[0].capitalize()
             exchange.key, exchange.entry = self.memory.recall(f"{keyword} {presented.value}")
-        elif others:
+        elif not self._alone:
             exchange.key = ASK
         return exchange
+
+    def _no_other(self, meta: Mapping[str, Any]) -> bool:
+        """Whether no header holds a credential of a foreign scheme beside Authorization."""
+        return self.others.headers.isdisjoint(meta)
 
     def remembers(self, meta: Mapping[str, Any]) -> bool:
         """Whether `find` will need no SQL: there is no credential, or this worker has seen it."""
@@ -239,7 +239,6 @@ class Engine(Asking):
         known = entry.plan
         if known is None or known.leaf is not leaf:
             known = self._plan(entry, leaf)
-        plan = known
         try:
             if given is None:
                 if self.remote and in_event_loop():
@@ -250,15 +249,16 @@ class Engine(Asking):
                 verdict = self._again(entry.keys, known.charges, verdict)
         except Unavailable as error:
             verdict = self._without(entry.keys, error, exchange)
-            plan = NOTHING
+            known = NOTHING
         # Together: what an answer says of limits is put together of both, also where a second call has failed.
-        exchange.plan, exchange.verdict = plan, verdict
+        exchange.plan = known
+        exchange.verdict = verdict
         if verdict.lists != copy.epoch or now >= copy.until or unasked:
             self._keep_out(self._asked(exchange), verdict, known.charges)
         if verdict.refused >= 0:
             self._over(exchange, known.charges, verdict)
         moved = stale or verdict.epochs != entry.epochs or verdict.world != entry.world
-        if moved and entry.given is None:  # a foreign scheme was asked for this very request
+        if moved and entry.given is None:  # else a foreign scheme was asked for this very request
             return True
         principal = entry.principal
         if principal is None:

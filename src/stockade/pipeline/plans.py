@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     Args:
         leaf: which method of which view; None where no view was found.
         charges: for the gate.
-        policy: the RateLimit-Policy header; "" where nothing is charged.
+        policy: the RateLimit-Policy header; "" where nothing is charged, or limits only report.
         form: the RateLimit header with a place for each number, see `gate.headers.form`.
     """
 
@@ -48,12 +48,14 @@ class Plans:
 
     Args:
         limits: the setting LIMITS; None as a value takes a default limit away.
+        told: whether answers that no view gives tell of limits.
 
     Raises:
         ConfigurationError: a rate is malformed.
     """
 
-    def __init__(self, limits: Mapping[str, Any]) -> None:
+    def __init__(self, limits: Mapping[str, Any], told: bool = True) -> None:
+        self._told = told
         self.named: dict[str, Limit] = {}
         for name, rate in limits.items():
             if rate is None:
@@ -105,6 +107,8 @@ class Plans:
         charges = tuple(
             Charge(limit, limit_key(limit, identity), cost) for limit, identity in [*wanted, *own]
         )
+        if not (self._told if leaf is None else leaf.mode.limits):
+            return Plan(leaf, charges, "", "")
         key = tuple(charge.limit for charge in charges)
         texts = self._texts.get(key)
         if texts is None:

@@ -63,13 +63,10 @@ class Registry:
         Raises:
             ConfigurationError: it declares nonsense; a check says so before the first request.
         """
-        key = view
-        mode = self.settings.modes.general
-        if match is not None and self.modes:
-            mode = self._mode(match)
-            key = (view, mode)
+        key = view if not self.modes or match is None else (view, self._mode(match))
         found = self._declared.get(key)
         if found is None:
+            mode = self.settings.modes.general if key is view else self._mode(match)
             if len(self._declared) >= _MAX_VIEWS:  # views made anew for each request, by some generator
                 self._declared.clear()
             try:
@@ -81,8 +78,10 @@ class Registry:
             raise found
         return found
 
-    def _mode(self, match: ResolverMatch) -> Mode:
+    def _mode(self, match: ResolverMatch | None) -> Mode:
         """What MODE says of a view by its name; the url-name goes before its namespace."""
+        if match is None:
+            return self.settings.modes.general
         names = (match.view_name, *reversed(match.namespaces), *reversed(match.app_names))
         return next((self.modes[name] for name in names if name in self.modes), self.settings.modes.general)
 

@@ -57,9 +57,8 @@ def finish(
     merged = {**registry.stores[_secure(registry, request), page], **store}
     merged["x-request-id"] = ("X-Request-ID", context.id)
     if exchange is not None and exchange.verdict is not None:
-        leaf = exchange.leaf
         _, charges, policy, form = exchange.plan
-        if charges and (registry.settings.modes.general if leaf is None else leaf.mode).limits:
+        if policy:
             merged["ratelimit-policy"] = ("RateLimit-Policy", policy)
             merged["ratelimit"] = ("RateLimit", limits.fill(form, charges, exchange.verdict))
     response.headers = Headers(merged)
