@@ -161,6 +161,40 @@ def test_unittest_classes_under_pytest_and_their_settings(run):
     result.assert_outcomes(passed=6)
 
 
+def test_beside_a_test_case_of_drf_the_client_is_drfs(run):
+    result = run(
+        """
+        from django.contrib.auth.models import User
+        from django.test import TestCase
+        from rest_framework.test import APIClient, APITestCase
+        from stockade.testing import StockadeTestCase
+
+        class OwnClient(APIClient):
+            own = True
+
+        class BaseTests(StockadeTestCase, APITestCase):
+            def test_client(self):
+                self.assertIsInstance(self.client, APIClient)
+                alice = User.objects.create_user("alice")
+                self.client.credentials(HTTP_X_SOMETHING="1")
+                self.assertEqual(self.client.get("/private/", format="json").status_code, 401)
+                self.assertEqual(self.client.as_principal(alice).get("/private/").json(), {"user": "alice"})
+
+        class DerivedTests(BaseTests):
+            pass
+
+        class OwnClientTests(StockadeTestCase, TestCase):
+            client_class = OwnClient
+
+            def test_client(self):
+                self.assertTrue(self.client.own)
+                alice = User.objects.create_user("alice")
+                self.assertEqual(self.client.as_principal(alice).get("/private/").json(), {"user": "alice"})
+        """
+    )
+    result.assert_outcomes(passed=3)
+
+
 def test_with_several_workers(run):
     result = run(
         """
