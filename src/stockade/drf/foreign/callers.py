@@ -9,9 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import router
 from django.db.models import Model
 from django.http import HttpRequest
+from rest_framework.authentication import SessionAuthentication
 
 from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
@@ -38,7 +40,11 @@ def principal_of(name: str, given: Given, http: HttpRequest) -> Principal:
         InvalidCredential: the user is inactive or gone.
     """
     user, auth = given.user, given.auth
-    if user is None or not getattr(user, "is_authenticated", False):
+    try:
+        known = user is not None and bool(getattr(user, "is_authenticated", False))
+    except ObjectDoesNotExist:  # it was not looked up before
+        raise ForeignFailed(name, reason="gone") from None
+    if not known:
         return ANONYMOUS if auth is None else _service(name, given, http, "")
     if not getattr(user, "is_active", True):
         raise ForeignFailed(name, reason="inactive")
@@ -95,7 +101,7 @@ def credential_of(name: str, given: Given, http: HttpRequest, subject: str) -> C
     client = _text(getattr(getattr(auth, "application", None), "client_id", None))
     return Credential(
         name,
-        _id(name, auth, claims, http, subject),
+        _id(name, given, claims, http, subject),
         subject,
         client=client or _text(claims.get("client_id")),
         scopes=_scopes(auth, claims),
@@ -107,13 +113,13 @@ def credential_of(name: str, given: Given, http: HttpRequest, subject: str) -> C
 
 def fingerprint(name: str, *parts: str) -> str:
     """A keyed digest: names a secret in logs, tells nothing of it, and is the same each time."""
-    return digests("\0".join((name, *parts)), _SALT)[0][
-        :24
-    ]  # not as long as a UUID, which bans spell their way
+    digest = digests("\0".join((name, *parts)), _SALT)[0]
+    return digest[:24]  # not as long as a UUID, which bans spell their way
 
 
-def _id(name: str, auth: Any, claims: Mapping[str, Any], http: HttpRequest, subject: str) -> str:
+def _id(name: str, given: Given, claims: Mapping[str, Any], http: HttpRequest, subject: str) -> str:
     """A jti, the beginning that knox finds its tokens by, or a fingerprint. A primary key may be the secret itself."""
+    auth = given.auth
     if jti := _text(claims.get("jti")):
         try:
             return str(uuid.UUID(jti))  # as a ban spells it
@@ -125,10 +131,13 @@ def _id(name: str, auth: Any, claims: Mapping[str, Any], http: HttpRequest, subj
         return fingerprint(name, auth._meta.label, str(auth.pk))  # noqa: SLF001 - Django's documented way to ask
     if isinstance(auth, str | bytes) and auth:
         return fingerprint(name, auth.decode("utf-8", "replace") if isinstance(auth, bytes) else auth)
-    for holder in (auth, getattr(http, "session", None)):
-        if key := _text(getattr(holder, "session_key", None)):
-            return fingerprint(name, key)
-    return fingerprint(name, "subject", subject or http.META.get("HTTP_AUTHORIZATION", ""))
+    session = (
+        getattr(http, "session", None) if isinstance(given.authenticator, SessionAuthentication) else auth
+    )
+    if key := _text(getattr(session, "session_key", None)):
+        return fingerprint(name, key)
+    # Together: the header may be another's, of a proxy in front, and the same for all users.
+    return fingerprint(name, http.META.get("HTTP_AUTHORIZATION", ""), subject)
 
 
 def _claims(auth: Any) -> dict[str, Any]:

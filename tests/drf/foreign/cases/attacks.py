@@ -424,6 +424,15 @@ def test_a_user_whom_an_authenticator_remembers_is_asked_about(
     assert get(x_name="alice").status_code == 401
 
 
+def test_a_user_whom_nobody_has_looked_up_yet_is(user: User, configure: Configure) -> None:
+    configure("jwt", f"{HERE}.Lazy")
+    assert get(x_key=str(user.pk)).json()["subject"] == str(user.pk)
+    assert views.seen[-1]["principal"].credential["sub"] == str(user.pk)
+    pk = user.pk
+    user.delete()
+    assert get(x_key=str(pk)).status_code == 401
+
+
 def test_one_that_knows_nobody_leaves_everybody_anonymous(configure: Configure) -> None:
     configure("jwt", f"{HERE}.Ignorant")
     assert get("/who/").status_code == 401
@@ -474,6 +483,21 @@ def test_a_permission_for_keys_that_asks_more_is_asked(user: User, configure: Co
     shown = PACKAGES["api_key"].show(user)
     assert get(**shown.headers).status_code == 401
     assert get(x_office="yes", **shown.headers).status_code == 200
+
+
+def test_a_ban_of_one_credential_is_of_no_other(user: User, configure: Configure) -> None:
+    """Behind a proxy that adds a header of its own, or with two tokens that carry no id."""
+    configure("jwt", f"{HERE}.Lenient", PACKAGES["basic"].path)
+    User.objects.create_user("bob")
+    staging = "Staging c3RhZ2luZw=="
+    for name in ("alice", "bob"):
+        assert get(x_name=name, authorization=staging).status_code == 200
+    assert get(**basic(user).headers).status_code == 200
+    ids = [seen["principal"].credential.id for seen in views.seen]
+    assert len(set(ids)) == 3
+    stockade.ban(session=ids[0])
+    codes = [get(x_name=name, authorization=staging).status_code for name in ("alice", "bob")]
+    assert codes == [403, 200]
 
 
 def test_a_banned_machine_is_refused(user: User, configure: Configure) -> None:
