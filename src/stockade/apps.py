@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig
@@ -25,6 +26,19 @@ class StockadeConfig(AppConfig):
         setting_changed.connect(_settings_changed, dispatch_uid="stockade.settings")
         truth.connect()
         _ = checks, conf  # imported so that they are registered
+        if _documented():
+            from stockade.drf.schema import wiring
+
+            wiring.install()
+
+
+def _documented() -> bool:
+    """Whether the project makes its OpenAPI document with drf-spectacular, which is an extra."""
+    from django.conf import settings
+
+    rest: dict[str, Any] = getattr(settings, "REST_FRAMEWORK", None) or {}
+    used = "drf_spectacular" in settings.INSTALLED_APPS or "DEFAULT_SCHEMA_CLASS" in rest
+    return used and find_spec("drf_spectacular") is not None
 
 
 def _foreign(path: str, name: str) -> Any:
@@ -48,5 +62,6 @@ _READ = frozenset(
         "STOCKADE", "STOCKADE_KEY", "STOCKADE_KEY_FALLBACKS", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "ROOT_URLCONF",
         "AUTH_USER_MODEL", "SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD",
         "MIDDLEWARE", "SECURE_PROXY_SSL_HEADER", "DATABASES", "BASE_DIR", "REST_FRAMEWORK",
+        "SIMPLE_JWT",
     }
 )  # fmt: skip

@@ -10,7 +10,7 @@ import typer
 from django.db import DatabaseError
 
 from stockade import __version__
-from stockade.cli import bans, check, events, keyring, lockouts, sessions, state
+from stockade.cli import bans, check, events, importing, keyring, lockouts, sessions, state
 from stockade.cli.output import FINDINGS, WRONG_USE
 from stockade.cli.report import report
 from stockade.core.errors import ConfigurationError, Unavailable
@@ -55,6 +55,7 @@ app.add_typer(lockouts.app, name="lockouts")
 app.add_typer(bans.app, name="bans")
 app.add_typer(events.app, name="events")
 app.add_typer(state.app, name="state")
+app.add_typer(importing.app, name="import")
 
 
 def run(arguments: list[str] | None = None) -> None:

@@ -21,7 +21,9 @@ from stockade.truth import follow, lists
 FAILED_AUTH = "failed_auth"
 SESSION_REFRESH = "session_refresh"
 # Not a guess: it was made here and held once. Its holder is not charged for it.
-HONEST = frozenset({"banned", "expired", "ended", "inactive", "gone", "password_changed"})
+HONEST = frozenset(
+    {"banned", "expired", "ended", "inactive", "gone", "password_changed", "import_over", "blacklisted"}
+)
 
 
 class Reservation:

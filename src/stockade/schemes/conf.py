@@ -126,6 +126,11 @@ class JWTSettings(Section):
         "CLIENT_ID", text, "first-party", id="stockade.E118",
         why="The `client_id` claim of tokens that were issued for a password (RFC 9068 section 2.2 requires one).",
     )  # fmt: skip
+    profile: str = setting(
+        "PROFILE", choice("rfc9068", "simplejwt"), "rfc9068", id="stockade.E125",
+        why='What stands in access tokens: "simplejwt" adds the claims token_type and user_id for clients that were '
+        "written for it, and with ERRORS = \"drf\" refusals of tokens are worded as it words them.",
+    )  # fmt: skip
     refresh_cookie: str = setting(
         "REFRESH_COOKIE", cookie_name, None, id="stockade.E119",
         why="Turns on the views for browsers, which keep the refresh token in a cookie of this name, such as "

@@ -17,7 +17,13 @@ def _jwt() -> Scheme:
     return JWTScheme()
 
 
-KNOWN: dict[str, Callable[[], Scheme]] = {"jwt": _jwt}
+def _simplejwt() -> Scheme:
+    from stockade.schemes.simplejwt.scheme import SimpleJWTScheme
+
+    return SimpleJWTScheme()
+
+
+KNOWN: dict[str, Callable[[], Scheme]] = {"jwt": _jwt, "simplejwt": _simplejwt}
 
 # Makes a foreign scheme of a dotted path and a name. Set by `stockade.apps`: only `stockade.drf` imports DRF.
 foreign: Callable[[str, str], ForeignScheme] | None = None

@@ -14,9 +14,9 @@ from stockade.core import clock
 from stockade.database import durably, is_open
 from stockade.events import Event, emit
 from stockade.gate.keys import session_key
-from stockade.models import Session
+from stockade.models import ImportedUser, Session
 from stockade.truth import epochs
-from stockade.truth.change import Change
+from stockade.truth.change import Change, of_epochs
 from stockade.truth.epochs import Pair
 
 # Seconds for which an end is told again when it is asked for again. Far longer than a worker believes what it knows
@@ -35,6 +35,7 @@ def end_sessions(
 
     When this returns outside of a transaction, or when the transaction around it has committed, no worker admits them.
     That holds for those that had ended before, too: an earlier call may have ended them and told nobody (`UNTOLD`).
+    All sessions of a user are also what he holds of tokens that were imported from another package.
 
     Args:
         user: a user or a user's primary key: all sessions of that user, or those of `ids` that are the user's.
@@ -59,19 +60,24 @@ def end_sessions(
     if except_id is not None and (spared := _uuid(except_id)) is not None:
         wanted = wanted.exclude(pk=spared)
     listed = None if ids is None else [id for id in map(_uuid, ids) if id is not None]
-    end = partial(_end, wanted, listed, reason, using)
+    whose = getattr(user, "pk", user) if ids is None else None
+    end = partial(_end, wanted, listed, reason, using, whose)
     if is_open(using):
         with transaction.atomic(using=using):
-            count, change = end()
+            count, changes = end()
     else:
-        count, change = durably(end, using)
-    if change is not None:
+        count, changes = durably(end, using)
+    for change in changes:
         change.finish()
     return count
 
 
-def _end(wanted: Any, listed: list[uuid.UUID] | None, reason: str, using: str) -> tuple[int, Change | None]:
-    """What `end_sessions` does in its transaction; how many it ended, and the change that it began."""
+def _end(
+    wanted: Any, listed: list[uuid.UUID] | None, reason: str, using: str, whose: Any
+) -> tuple[int, list[Change]]:
+    """What `end_sessions` does in its transaction; how many it ended, and the changes that it began."""
+    # Before the sessions are looked for: a token that is being exchanged for one holds this row.
+    changes = _end_imported(whose, using)
     found: dict[uuid.UUID, Any] = {}
     over: set[uuid.UUID] = set()
     since = clock.now_datetime() - datetime.timedelta(seconds=AGAIN)
@@ -80,7 +86,7 @@ def _end(wanted: Any, listed: list[uuid.UUID] | None, reason: str, using: str) -
         found |= _lock(some.filter(ended_at=None))
         over.update(some.filter(ended_at__gte=since).values_list("pk", flat=True))
     if not found and not over:
-        return 0, None
+        return 0, changes
     now = clock.now_datetime()
     rows, count = sorted(found), 0
     for at in range(0, len(rows), epochs.CHUNK):
@@ -88,7 +94,20 @@ def _end(wanted: Any, listed: list[uuid.UUID] | None, reason: str, using: str) -
         count += some.update(ended_at=now, end_reason=reason[:32])
     for id in rows:
         emit(Event.SESSION_ENDED, reason=reason, session=str(id), subject=str(found[id]), using=using)
-    return count, ending([*rows, *over], using).begin()
+    return count, [*changes, ending([*rows, *over], using).begin()]
+
+
+def _end_imported(user: Any, using: str) -> list[Change]:
+    """Take no imported token of a user any more; the change that it began, if he has any."""
+    if user is None:
+        return []
+    mine = ImportedUser.objects.using(using).filter(user_id=user)
+    if mine.filter(ended_at=None).update(ended_at=clock.now_datetime()):
+        return [of_epochs([epochs.subject(user)], using).begin()]
+    since = clock.now_datetime() - datetime.timedelta(seconds=AGAIN)
+    # As with sessions: an earlier call may have told nobody.
+    told = mine.filter(ended_at__gte=since).exists()
+    return [of_epochs([epochs.subject(user)], using).begin()] if told else []
 
 
 def ending(ids: Iterable[uuid.UUID], using: str) -> Change:

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 
 from stockade.core.errors import InsufficientScope, InvalidCredential, LoginFailed, Refusal, Undecided
 from stockade.pipeline.registry import Registry
+from stockade.schemes.jwt import profile
 
 PROBLEM = "application/problem+json"
 
@@ -28,6 +29,8 @@ def body(registry: Registry, refusal: Refusal) -> dict[str, object]:
     if registry.settings.errors == "drf":
         if refusal.errors:
             return dict(refusal.errors)
+        if (worded := profile.worded(refusal)) is not None:
+            return worded
         # As DRF says it; simplejwt's and ours tell of a token in a member of their own.
         told = isinstance(refusal, InvalidCredential)
         return {"detail": refusal.detail, "code": refusal.code} if told else {"detail": refusal.detail}

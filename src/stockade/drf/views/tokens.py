@@ -14,7 +14,8 @@ from stockade.drf.serializers import StrictSerializer
 from stockade.drf.views.base import CredentialView, TextField
 from stockade.policy import Public
 from stockade.schemes import attempts, banned, client, devices, jwt, login
-from stockade.schemes.jwt import JWTScheme, Pair, refresh
+from stockade.schemes.jwt import JWTScheme, Pair, profile, refresh
+from stockade.schemes.simplejwt import exchange
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -74,7 +75,7 @@ class TokenView(CredentialView):
                 return check()
         except InvalidCredential as error:
             refusal = InvalidCredential(
-                "Token is invalid or expired", code="token_not_valid", reason=error.reason
+                "Token is invalid or expired", code=profile.NOT_VALID, reason=error.reason
             )
             refusal.recorded = error.reason == "refresh_reuse"  # TOKEN_REUSE told more
             raise refusal from None
@@ -105,7 +106,8 @@ class TokenRefreshView(TokenView):
     def post(self, request: Request) -> Response:
         """Redeem the refresh token for the next pair."""
         token = self.read(request)["refresh"]
-        return Response(_body(self.prove(request, lambda: jwt.redeem(token))))
+        redeem = exchange.redeem if exchange.is_mine(token) else jwt.redeem
+        return Response(_body(self.prove(request, lambda: redeem(token))))
 
 
 class TokenVerifyView(TokenView):
@@ -122,7 +124,10 @@ class TokenVerifyView(TokenView):
 
 
 class TokenRevokeView(TokenView):
-    """Log out: `{refresh}` gives 204; the session ends, its access tokens stop at once."""
+    """Log out: `{refresh}` gives 204; the session ends, its access tokens stop at once.
+
+    With simplejwt's profile it gives 200 and `{}`, as its view of the blacklist does.
+    """
 
     serializer_class = RevokeSerializer
 
@@ -130,8 +135,9 @@ class TokenRevokeView(TokenView):
     def post(self, request: Request) -> Response:
         """End the session of the refresh token."""
         token = self.read(request)["refresh"]
-        self.prove(request, lambda: jwt.revoke(token))
-        return Response(status=204)
+        revoke = exchange.revoke if exchange.is_mine(token) else jwt.revoke
+        self.prove(request, lambda: revoke(token))
+        return Response({}) if profile.is_simplejwt() else Response(status=204)
 
 
 def _body(pair: Pair) -> dict[str, str]:
@@ -141,6 +147,8 @@ def _body(pair: Pair) -> dict[str, str]:
 def _check(token: str) -> None:
     if refresh.looks_mine(token):
         jwt.check(token)
+    elif exchange.is_mine(token):
+        exchange.check(token)
     else:
         scheme = JWTScheme()
         credential = scheme.verify(token, {})

@@ -9,7 +9,7 @@ from stockade.conf import load, on_change
 from stockade.core import clock
 from stockade.core.credential import Credential
 from stockade.schemes.conf import JWTSettings
-from stockade.schemes.jwt import algorithms, compact
+from stockade.schemes.jwt import algorithms, compact, profile
 from stockade.schemes.jwt.compact import refuse
 
 _MAX_DATE = 2**40  # seconds; the year 36812: still exact as a float
@@ -108,6 +108,7 @@ def _credential(claims: dict[str, Any], end: float) -> Credential:
     scope = claims.get("scope")
     if scope is not None and not isinstance(scope, str):
         refuse("claim_scope")
+    profile.judge(claims)
     session = _text(claims, "sid")
     if len(session) != 36:
         refuse("claim_sid")

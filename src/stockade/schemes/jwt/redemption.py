@@ -164,6 +164,15 @@ def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
     return pair
 
 
+def redeem_again(session: uuid.UUID, signer: str) -> Pair | str:
+    """The pair, or the reason why not, for what came before the first token of a session: see `simplejwt.exchange`.
+
+    Call it in the transaction of `persist`, with the key of `with_signer`. It is redeemed as a generation 0, which no
+    row has: within the leeway the same successor, later the end of the session.
+    """
+    return _redeem(refresh.Refresh(session, 0, ""), signer, "")
+
+
 def _why_not(shown: refresh.Refresh, row: Row, now: datetime.datetime, leeway: float) -> str:
     """Why a token cannot be redeemed; "" where it is the current one, or the leeway forgives."""
     if row.ended_at is not None:

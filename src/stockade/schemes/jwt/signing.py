@@ -14,7 +14,7 @@ from stockade import keyring
 from stockade.conf import load
 from stockade.core import clock
 from stockade.schemes.conf import JWTSettings
-from stockade.schemes.jwt import algorithms, compact
+from stockade.schemes.jwt import algorithms, compact, profile
 
 # Ours to write. A caller's further claims may not replace one of them, nor claim what only a binding may (RFC 8705).
 RESERVED = frozenset(
@@ -63,7 +63,7 @@ def checked(claims: Mapping[str, Any] | None) -> dict[str, Any]:
     for name in found:
         if not isinstance(name, str):
             raise ValueError("The names of claims are strings.")
-        if name in RESERVED:
+        if name in RESERVED or name in profile.claims(""):
             raise ValueError(f"The claim {name!r} is written by Stockade; choose another name.")
     try:
         size = len(orjson.dumps(found))
@@ -100,6 +100,7 @@ def sign(
     now = int(clock.now())
     body: dict[str, Any] = {
         **claims,
+        **profile.claims(subject),
         "iss": settings.issuer,
         "aud": settings.audience,
         "sub": subject,

@@ -1,0 +1,135 @@
+"""`stockade import`: take the tokens of another package for as long as they live, so that nobody is logged out."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stockade.cli.output import WRONG_USE, fail
+from stockade.cli.project import load_project
+
+if TYPE_CHECKING:
+    from stockade.schemes.simplejwt.move import Counts
+
+app = typer.Typer(
+    help="Move here from another package: its tokens go on until they expire.", no_args_is_help=True
+)
+
+
+@app.callback()
+def root() -> None:
+    """Move here from another package: its tokens go on until they expire."""
+
+
+@app.command("simplejwt")
+def simplejwt(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the import back.")] = False,
+) -> None:
+    """Take simplejwt's access tokens until they expire, and each refresh token once, for a session.
+
+    Run it while simplejwt still serves, then serve with "simplejwt" in SCHEMES, then run it once more. It may be
+    interrupted and run again.
+    """
+    if dry_run and undo:
+        fail("Write --dry-run or --undo, not both.", WRONG_USE)
+    load_project()
+    if undo:
+        _undo()
+        return
+    from stockade.schemes.simplejwt import move
+
+    with _progress() as progress:
+        found = move.run(dry=dry_run, progress=progress)
+    _tell(found, dry_run)
+    _advise(found)
+
+
+def _undo() -> None:
+    from stockade.schemes.simplejwt import move
+
+    found = move.undo()
+    if found is None:
+        fail("There is no import from simplejwt.")
+    typer.echo(
+        f"Undone: {found.tokens} refresh tokens that were not used yet are not taken any more, nor is any access "
+        f"token. {found.used} that were exchanged or revoked stay so; their sessions go on."
+    )
+
+
+def _tell(found: Counts, dry: bool) -> None:
+    would = "Would take" if dry else "Takes"
+    typer.echo(
+        f"{would} tokens of {found.users} users ({found.new_users} new; {found.inactive} are inactive)."
+    )
+    if found.by_rows:
+        typer.echo(
+            f"{would} {found.tokens} refresh tokens ({found.new_tokens} new), until {_when(found.refresh_until)}."
+        )
+        typer.echo(
+            f"Not taken: {found.blacklisted} blacklisted, {found.expired} expired, {found.nobodys} of no active "
+            f"user, {found.used} used already."
+        )
+    else:
+        typer.echo(
+            f"{would} every refresh token with a good signature, until {_when(found.refresh_until)}: without "
+            "simplejwt's app token_blacklist nobody knows which ones were issued, and none was ever taken back."
+        )
+    typer.echo(f"{would} access tokens until {_when(found.access_until)}.")
+
+
+def _advise(found: Counts) -> None:
+    """What the settings must say for it to work, on standard error."""
+    from stockade import conf
+    from stockade.schemes.conf import SchemeSettings
+    from stockade.schemes.simplejwt.conf import config
+
+    schemes, settings = conf.load(SchemeSettings).schemes, config()
+    if not {"simplejwt", "jwt"} <= set(schemes) or schemes.index("simplejwt") > schemes.index("jwt"):
+        wanted = ", ".join(f'"{name}"' for name in ("simplejwt", "jwt"))
+        typer.echo(f'For its tokens to be taken, begin STOCKADE["SCHEMES"] with {wanted}.', err=True)
+    if not settings.by_pk:
+        typer.echo(
+            f"USER_ID_FIELD is {settings.user_field!r}, not the primary key: access tokens are refused, and clients "
+            "refresh at once.",
+            err=True,
+        )
+    if not settings.rotates:
+        typer.echo(
+            "ROTATE_REFRESH_TOKENS is off: a client that keeps its first refresh token, and not the one of each "
+            "answer, is logged out at its second refresh.",
+            err=True,
+        )
+    if found.by_rows:
+        return
+    typer.echo(
+        "A refresh token that has leaked, or whose user has logged out, is as good as any other until then.",
+        err=True,
+    )
+
+
+def _when(moment: datetime.datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "-"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on a terminal, nothing in a pipe."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as shown:
+
+        def tell(what: str, done: int, of: int) -> None:
+            if what not in bars:
+                bars[what] = shown.add_task(what, total=of)
+            shown.update(bars[what], completed=done)
+
+        yield tell

@@ -1,0 +1,256 @@
+"""The import from simplejwt: records whose tokens are taken and until when; in steps, so that it may be interrupted."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import router, transaction
+
+from stockade import truth
+from stockade.core import clock
+from stockade.core.errors import ConfigurationError
+from stockade.gate.protocol import WORLD
+from stockade.models import ImportedToken, ImportedUser, TokenImport
+from stockade.schemes import stamp
+from stockade.schemes.shape import shape_of
+from stockade.schemes.simplejwt.conf import APP, config
+from stockade.schemes.simplejwt.standing import SOURCE, database, has_tables, tables
+from stockade.schemes.simplejwt.tokens import digest
+
+CHUNK = 500  # rows in one transaction: SQLite takes 999 parameters
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an import finds, or would.
+
+    Args:
+        by_rows: whether simplejwt's tables say which refresh tokens there are.
+        users: active users whose tokens are taken, `new_users` of them for the first time.
+        inactive: users whose tokens are not, because they are inactive.
+        tokens: refresh tokens that can be exchanged, `new_tokens` of them for the first time.
+        used: refresh tokens that were exchanged or revoked here already.
+        blacklisted, expired, nobodys: refresh tokens that are not taken: of the blacklist, over, of no active user.
+        access_until, refresh_until: the bounds.
+    """
+
+    by_rows: bool = False
+    users: int = 0
+    new_users: int = 0
+    inactive: int = 0
+    tokens: int = 0
+    new_tokens: int = 0
+    used: int = 0
+    blacklisted: int = 0
+    expired: int = 0
+    nobodys: int = 0
+    access_until: datetime.datetime | None = None
+    refresh_until: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What taking an import back leaves.
+
+    Args:
+        tokens: refresh tokens that could still have been exchanged, and cannot any more.
+        used: refresh tokens that were exchanged or revoked; kept, so that another import does not revive them.
+    """
+
+    tokens: int
+    used: int
+
+
+def run(*, dry: bool = False, progress: Progress | None = None) -> Counts:
+    """Import: from now on until the bounds, simplejwt's tokens are taken where SCHEMES names `simplejwt`.
+
+    It may be interrupted and run again at any time: what is there stays, what was issued meanwhile is added. Nothing is
+    taken before it has gone through once.
+
+    Args:
+        dry: only count.
+        progress: called with what is gone through, how many are done, and how many there are.
+
+    Raises:
+        ConfigurationError: SIMPLE_JWT is such that its tokens cannot be taken, or simplejwt's tables are gone since
+            the import before.
+        Unavailable: the state is away.
+    """
+    settings = config()
+    now = clock.now_datetime()
+    found = Counts(by_rows=has_tables())
+    known = TokenImport.objects.using(database()).filter(pk=SOURCE).first()
+    if known is not None and known.by_rows and not found.by_rows:
+        # By their signatures alone, tokens that the blacklist has taken back would be good again.
+        raise ConfigurationError(
+            "stockade.E106",
+            f"An earlier import read the tables of {APP}, which is not in INSTALLED_APPS any more.",
+            "That import needs them no longer; to run it again, install the app again.",
+        )
+    found.access_until = now + datetime.timedelta(seconds=settings.access_lifetime)
+    found.refresh_until = now + datetime.timedelta(seconds=settings.refresh_lifetime)
+    tell = progress or _silent
+    for states in _users(tell):
+        _keep_users(states, found, dry)
+    if found.by_rows:
+        last = None
+        for rows in _outstanding(tell):
+            last = max([last, *_keep_tokens(rows, found, now, dry)], key=lambda one: one or now)
+        found.refresh_until = last or now
+    if not dry:
+        _open(found, now)
+    return found
+
+
+def undo() -> Undone | None:
+    """Take the import back: nothing of simplejwt's is taken any more; None where there is no import.
+
+    Sessions that tokens were exchanged for go on, as any other. Who was recorded stays recorded, so that another import
+    revives neither what was exchanged nor what was ended; once no token can be left of it, all of it goes.
+
+    Raises:
+        Unavailable: the state is away.
+    """
+    alias = database()
+    mine = TokenImport.objects.using(alias).filter(pk=SOURCE)
+    with truth.changing([WORLD], using=alias):
+        known = mine.first()
+        if known is None:
+            return None
+        now = clock.now_datetime()
+        unused = ImportedToken.objects.using(alias).filter(used_at=None)
+        left = unused.filter(expires_at__gt=now).count() if known.undone_at is None else 0
+        unused.delete()
+        used = ImportedToken.objects.using(alias).count()
+        mine.filter(undone_at=None).update(undone_at=now)
+        if max(known.refresh_until, known.access_until) <= now:
+            ImportedToken.objects.using(alias).all().delete()
+            ImportedUser.objects.using(alias).all().delete()
+            mine.delete()
+    return Undone(left, used)
+
+
+def _silent(what: str, done: int, of: int) -> None:
+    """Nobody watches."""
+
+
+# -- users -----------------------------------------------------------------------------------------------------------
+
+
+def _users(tell: Progress) -> Iterator[list[tuple[Any, bool, str]]]:
+    """Every user: primary key, whether active, the password hash."""
+    model = get_user_model()
+    shape = shape_of(model)
+    users = model._default_manager.using(router.db_for_write(model)).order_by("pk")  # noqa: SLF001
+    total = users.count()
+    done = 0
+    for rows in _chunks(users.values_list("pk", *shape.columns), "pk"):
+        states = [(row[0], shape.read(row[1:], row[0])) for row in rows]
+        yield [(pk, state.active, state.password) for pk, state in states]
+        done += len(rows)
+        tell("users", done, total)
+
+
+def _keep_users(states: list[tuple[Any, bool, str]], found: Counts, dry: bool) -> None:
+    active = {pk: stamp.stamp(str(pk), password) for pk, is_active, password in states if is_active}
+    rows = ImportedUser.objects.using(database())
+    known = set(rows.filter(user_id__in=list(active)).values_list("user_id", flat=True))
+    new = [ImportedUser(user_id=pk, stamp=made) for pk, made in active.items() if pk not in known]
+    if not dry and new:
+        rows.bulk_create(new, ignore_conflicts=True)
+    found.users += len(active)
+    found.new_users += len(new)
+    found.inactive += len(states) - len(active)
+
+
+# -- refresh tokens ----------------------------------------------------------------------------------------------------
+
+
+def _outstanding(tell: Progress) -> Iterator[list[tuple[Any, ...]]]:
+    """Every row of simplejwt's: key, id of the token, user, end, and the key of its row in the blacklist."""
+    model, _ = tables()
+    rows = model.objects.using(router.db_for_write(model)).order_by("pk")
+    total, done = rows.count(), 0
+    wanted = rows.values_list("pk", "jti", "user_id", "expires_at", "blacklistedtoken__pk")
+    for some in _chunks(wanted, "pk"):
+        yield some
+        done += len(some)
+        tell("refresh tokens", done, total)
+
+
+def _keep_tokens(
+    rows: list[tuple[Any, ...]], found: Counts, now: datetime.datetime, dry: bool
+) -> Iterable[datetime.datetime]:
+    """Record what of these can be exchanged; gives the ends of those."""
+    kept = ImportedToken.objects.using(database())
+    active = _active({user for _, _, user, _, _ in rows if user is not None})
+    good: dict[str, datetime.datetime] = {}
+    dead: list[str] = []
+    for _, jti, user, expires, blacklisted in rows:
+        if expires <= now:
+            found.expired += 1
+        elif blacklisted is not None:
+            found.blacklisted += 1
+            dead.append(digest(jti))
+        elif user not in active:
+            found.nobodys += 1
+        else:
+            good[digest(jti)] = expires
+    known = dict(kept.filter(pk__in=list(good)).values_list("pk", "used_at"))
+    new = [ImportedToken(digest=key, expires_at=end) for key, end in good.items() if key not in known]
+    if not dry:
+        with transaction.atomic(using=database()):
+            kept.filter(pk__in=dead, used_at=None).delete()
+            kept.bulk_create(new, ignore_conflicts=True)
+    used = sum(1 for used_at in known.values() if used_at is not None)
+    found.used += used
+    found.tokens += len(good) - used
+    found.new_tokens += len(new)
+    return good.values()
+
+
+def _active(users: set[Any]) -> set[Any]:
+    model = get_user_model()
+    shape = shape_of(model)
+    rows = model._default_manager.using(router.db_for_write(model)).filter(pk__in=list(users))  # noqa: SLF001
+    found = rows.order_by().values_list("pk", *shape.columns)
+    return {row[0] for row in found if shape.read(row[1:], row[0]).active}
+
+
+def _open(found: Counts, now: datetime.datetime) -> None:
+    """From here on it is open; a bound that an earlier run has set further away stays."""
+    alias = database()
+    with truth.changing([WORLD], using=alias):
+        known = TokenImport.objects.using(alias).filter(pk=SOURCE).first()
+        running = known is not None and known.undone_at is None
+        access, refresh = found.access_until or now, found.refresh_until or now
+        if known is not None and running:
+            access, refresh = max(access, known.access_until), max(refresh, known.refresh_until)
+        TokenImport.objects.using(alias).update_or_create(
+            pk=SOURCE,
+            defaults={
+                "by_rows": found.by_rows,
+                "opened_at": now,
+                "access_until": access,
+                "refresh_until": refresh,
+                "undone_at": None,
+            },
+        )
+    found.access_until, found.refresh_until = access, refresh
+
+
+def _chunks(rows: Any, key: str) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows in steps, each a query of its own: no cursor is held open, and none is lost when others write."""
+    after: Any = None
+    while True:
+        some = list((rows if after is None else rows.filter(**{f"{key}__gt": after}))[:CHUNK])
+        if not some:
+            return
+        after = some[-1][0]
+        yield some
