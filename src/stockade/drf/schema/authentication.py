@@ -1,0 +1,62 @@
+"""Describes our own schemes, for which `StockadeAuthentication` stands; other packages describe theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
+
+from stockade.pipeline import registry as registries
+
+DEFINITIONS: dict[str, dict[str, Any]] = {
+    "jwt": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An access token (RFC 9068) in the Authorization header.",
+    },
+}
+
+
+class OurSchemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Those of SCHEMES that are ours, by their names."""
+
+    target_class = "stockade.drf.authentication.StockadeAuthentication"
+    match_subclasses = True
+    priority = -1
+
+    @property
+    def name(self) -> list[str]:  # type: ignore[override]
+        """The names of those that are enabled."""
+        registry = registries.current()
+        return [] if registry is None else [scheme.name for scheme in registry.engine.schemes]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        """One of them is enough."""
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+        """One for each."""
+        return [DEFINITIONS[name] for name in self.name]
+
+
+class APIKeys(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """drf-api-key has a permission where others have an authenticator, and no extension."""
+
+    target_class = "rest_framework_api_key.permissions.BaseHasAPIKey"
+    match_subclasses = True
+    optional = True
+    priority = -1
+    name = "apiKeyAuth"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Its header, and the keyword in it."""
+        header = getattr(settings, "API_KEY_CUSTOM_HEADER", None)
+        if header:
+            name = str(header).removeprefix("HTTP_").replace("_", "-").title()
+            return {"type": "apiKey", "in": "header", "name": name}
+        parser = getattr(self.target, "key_parser", None)
+        keyword = str(getattr(parser, "keyword", "Api-Key"))
+        return build_bearer_security_scheme_object("Authorization", keyword)

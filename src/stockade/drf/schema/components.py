@@ -1,0 +1,31 @@
+"""Registers components with a generator's registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.plumbing import ResolvedComponent
+
+SCHEMA: str = ResolvedComponent.SCHEMA
+HEADER: str = ResolvedComponent.HEADER
+SECURITY: str = ResolvedComponent.SECURITY_SCHEMA
+
+
+def register(registry: Any, name: str, kind: str, schema: dict[str, Any], of: Any) -> str:
+    """Register a component if there is none of its name, and give the address that refers to it.
+
+    Args:
+        registry: of a generator.
+        name: of the component.
+        kind: one of those above.
+        schema: what it says.
+        of: what it was made of, by which drf-spectacular tells two of one name apart.
+    """
+    component = ResolvedComponent(name=name, type=kind, schema=schema, object=of)  # type: ignore[no-untyped-call]
+    registry.register_on_missing(component)
+    return str(component.ref["$ref"])
+
+
+def schema_names(registry: Any) -> set[str]:
+    """The names of the schemas that are registered."""
+    return {name for name, kind in registry._components if kind == SCHEMA}

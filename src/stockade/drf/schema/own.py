@@ -1,0 +1,126 @@
+"""The document's words for our own credential views: how they refuse, and what their classes do not say."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from drf_spectacular.drainage import set_override
+from drf_spectacular.extensions import OpenApiViewExtension
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+
+from stockade.drf.views import browser, sessions, tokens
+from stockade.edge import csrf
+from stockade.schemes.attempts import FAILED_AUTH, SESSION_REFRESH
+from stockade.schemes.jwt import cookie
+
+REFRESH_COOKIE = "refreshCookie"
+_OBTAIN = (tokens.TokenObtainPairView, browser.BrowserObtainView)
+_REFRESH = (tokens.TokenRefreshView, browser.BrowserRefreshView)
+
+# The names of their classes are short, and a project may have a SessionSerializer of its own.
+_SERIALIZERS = (
+    tokens.ObtainSerializer, tokens.RefreshSerializer, tokens.VerifySerializer, tokens.RevokeSerializer,
+    browser.BrowserObtainSerializer, browser.BrowserRefreshSerializer, browser.BrowserRevokeSerializer,
+    sessions.SessionSerializer,
+)  # fmt: skip
+for _serializer in _SERIALIZERS:
+    set_override(_serializer, "component_name", f"Stockade{_serializer.__name__.removesuffix('Serializer')}")
+
+
+class Own(NamedTuple):
+    """A view whose body or cookie is the credential.
+
+    Args:
+        failed: what its 401 means; "" where it has none.
+        limits: which count at it.
+        page: whether only a page that may use the cookie is answered.
+        cookie: whether the cookie is the credential.
+    """
+
+    failed: str
+    limits: tuple[str, ...]
+    page: bool
+    cookie: bool
+
+
+def own_of(cls: Any) -> Own | None:
+    """What is to be said of a view's class; None where it is no such view."""
+    if not isinstance(cls, type) or not issubclass(cls, tokens.TokenView):
+        return None
+    page = issubclass(cls, browser.BrowserView)
+    if issubclass(cls, _OBTAIN):
+        failed = "No active account has this name and password."
+        return Own(failed, ("login", "login_address"), page, cookie=False)
+    limits = (FAILED_AUTH, SESSION_REFRESH) if issubclass(cls, _REFRESH) else (FAILED_AUTH,)
+    failed = (
+        "" if issubclass(cls, browser.BrowserRevokeView) else "The token does not hold, or there is none."
+    )
+    return Own(failed, limits, page, cookie=page)
+
+
+def cookie_definition() -> dict[str, Any]:
+    """The refresh cookie as a security scheme."""
+    return {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": cookie.names()[0],
+        "description": "The refresh token of a browser, with a second cookie that it is bound to; browsers send it, "
+        "no script reads it.",
+    }
+
+
+def _derived(target: type[Any]) -> Any:
+    """A class of one's own to annotate: the view itself is left as it is."""
+    kept = {name: getattr(target, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(target.__name__, (target,), kept)
+
+
+class BrowserViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """Not there without REFRESH_COOKIE, and only for pages that say so."""
+
+    target_class = "stockade.drf.views.browser.BrowserView"
+    match_subclasses = True
+    priority = -1
+
+    def view_replacement(self) -> Any:
+        """The same view, left out or with the header."""
+        view = _derived(self.target)
+        if not cookie.enabled():
+            return extend_schema(exclude=True)(view)
+        if issubclass(self.target, browser.BrowserRevokeView):
+            view = extend_schema_view(post=extend_schema(responses={204: None}))(view)
+        page = OpenApiParameter(
+            csrf.HEADER,
+            location=OpenApiParameter.HEADER,
+            required=True,
+            enum=["1"],
+            description="Says that a script of a page sent this, not a form; Origin must be a page's that may.",
+        )
+        return extend_schema(parameters=[page])(view)
+
+
+class Revoke(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """Answers nothing."""
+
+    target_class = "stockade.drf.views.tokens.TokenRevokeView"
+    match_subclasses = True
+    priority = -1
+
+    def view_replacement(self) -> Any:
+        """The same view with its 204."""
+        return extend_schema_view(post=extend_schema(responses={204: None}))(_derived(self.target))
+
+
+class Sessions(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """Two DELETEs on sessions would get one name."""
+
+    target_class = "stockade.drf.views.sessions.SessionListView"
+    match_subclasses = True
+    priority = -1
+
+    def view_replacement(self) -> Any:
+        """The same view: a list, and its DELETE named for what it does."""
+        return extend_schema_view(
+            get=extend_schema(responses=sessions.SessionSerializer(many=True)),
+            delete=extend_schema(operation_id="sessions_end_others"),
+        )(_derived(self.target))

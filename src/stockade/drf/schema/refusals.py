@@ -1,0 +1,168 @@
+"""How an operation refuses: only what its policy, limits and method can bring about, in the shape that ERRORS has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import AllowAny
+
+from stockade.drf.foreign.api_keys import is_key_permission
+from stockade.drf.permissions import PolicyPermission
+from stockade.drf.schema import limits, rules, security
+from stockade.drf.schema.components import HEADER, SCHEMA, register, schema_names
+from stockade.drf.schema.judged import Judged
+from stockade.drf.schema.own import own_of
+from stockade.web.problem import PROBLEM
+
+# Names that the document has no say in yet: a project may have a Problem of its own, see `settle`.
+_PENDING = "#/components/schemas/stockade:"
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "Problem": {
+        "type": "object",
+        "description": "Why a request was refused (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "code": {"type": "string", "description": "The reason, for programs."},
+            "errors": {
+                "type": "object",
+                "additionalProperties": {},
+                "description": "By field, what is wrong with it.",
+            },
+            "limit": {"type": "string", "description": "With 429: the limit that refused."},
+        },
+    },
+    "ErrorDetail": {
+        "type": "object",
+        "description": "Why a request was refused.",
+        "required": ["detail"],
+        "properties": {"detail": {"type": "string"}, "code": {"type": "string"}},
+    },
+    "FieldErrors": {
+        "type": "object",
+        "description": "By field, what is wrong with it; or detail alone.",
+        "properties": {"detail": {"type": "string"}},
+        "additionalProperties": {},
+    },
+}
+
+
+def describe(auto_schema: Any, judged: Judged, operation: dict[str, Any]) -> None:
+    """Add to an operation what it does not say yet; what the project has said of it stays."""
+    responses: dict[str, Any] = operation["responses"]
+    charged = limits.charged(judged)
+    said = {str(code).upper() for code in responses}
+    told = list(limits.CHARGED) if charged else []
+    for code, response in responses.items():
+        if str(code).startswith("2") and "$ref" not in response:
+            _add_headers(auto_schema, response, told)
+    for code, description in codes(auto_schema, judged).items():
+        if said.isdisjoint({code, f"{code[0]}XX", "DEFAULT"}):
+            responses[code] = _response(auto_schema, judged, code, description, told)
+    if charged:
+        operation.setdefault(limits.EXTENSION, charged)
+    if scopes := security.unsaid(auto_schema, judged):
+        operation.setdefault(security.EXTENSION, scopes)
+
+
+def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
+    """The statuses that it can refuse by, with what each means here."""
+    leaf = judged.leaf
+    own = own_of(leaf.cls)
+    found: dict[str, str] = {}
+    if leaf.mode.input or not leaf.safe or not leaf.ignores_credentials:
+        body = "" if leaf.safe or leaf.method == "DELETE" else " or a field is wrong or not taken,"
+        found["400"] = f"The request is malformed,{body} or it shows a credential where none may be."
+    if own is not None and own.failed:
+        found["401"] = own.failed
+    elif not leaf.ignores_credentials:
+        open_to_all = rules.admits_anyone(leaf)
+        found["401"] = "A credential that does not hold" + ("." if open_to_all else ", or none.")
+    if forbidden := _forbidden(auto_schema, judged):
+        found["403"] = forbidden
+    if "{" in auto_schema.path and not judged.shut:
+        found["404"] = "It does not exist, or not for this caller."
+    over = [*(one["name"] for one in limits.charged(judged)), *limits.counted(judged)]
+    if over:
+        found["429"] = f"Over a limit ({', '.join(dict.fromkeys(over))})."
+    if not leaf.probe:
+        found["503"] = "Nothing can be decided just now, and nobody is let in."
+    return found
+
+
+def _forbidden(auto_schema: Any, judged: Judged) -> str:
+    leaf = judged.leaf
+    if judged.shut:
+        return "This endpoint is open to nobody."
+    found = []
+    schemes = [] if leaf.ignores_credentials else security.authenticators()
+    services = any(is_key_permission(type(one)) or not hasattr(one, "authenticate") for one in schemes)
+    permissions = [
+        one for one in auto_schema.view.get_permissions() if not isinstance(one, (PolicyPermission, AllowAny))
+    ]
+    if rules.may_forbid(leaf, services) or permissions:
+        found.append("The caller may not do this.")
+    own = own_of(leaf.cls)
+    by_cookie = not leaf.safe and any(isinstance(one, SessionAuthentication) for one in schemes)
+    if by_cookie or (own is not None and own.page):
+        found.append("A page that may not use the cookie has sent this.")
+    if judged.declared.allowed is not None:
+        found.append("The address is not among those that this is open to.")
+    return " ".join(found)
+
+
+def _response(
+    auto_schema: Any, judged: Judged, code: str, description: str, told: list[str]
+) -> dict[str, Any]:
+    drf = judged.registry.settings.errors == "drf"
+    name = ("FieldErrors" if code == "400" else "ErrorDetail") if drf else "Problem"
+    response: dict[str, Any] = {
+        "description": description,
+        "content": {"application/json" if drf else PROBLEM: {"schema": {"$ref": f"{_PENDING}{name}"}}},
+    }
+    if code in ("429", "503"):
+        _add_headers(auto_schema, response, ["Retry-After"])
+    if code == "401":
+        _add_headers(auto_schema, response, ["WWW-Authenticate"])
+    if code in ("403", "404", "429"):
+        _add_headers(auto_schema, response, told)
+    return response
+
+
+def _add_headers(auto_schema: Any, response: dict[str, Any], names: list[str]) -> None:
+    for name in names:
+        ref = register(auto_schema.registry, name, HEADER, limits.HEADERS[name], limits.HEADERS)
+        response.setdefault("headers", {}).setdefault(name, {"$ref": ref})
+
+
+def settle(registry: Any, paths: dict[str, Any], taken: set[str]) -> None:
+    """Give the shapes of refusals their names, once it is known which names the project's own components have.
+
+    Args:
+        registry: of a generator that is done.
+        paths: of the document.
+        taken: further names that are not free.
+    """
+    taken = taken | schema_names(registry)
+    names: dict[str, str] = {}
+    for schema in _pending(paths):
+        name = schema["$ref"].removeprefix(_PENDING)
+        if name not in names:
+            final = name if name not in taken else f"Stockade{name}"
+            names[name] = register(registry, final, SCHEMA, SCHEMAS[name], SCHEMAS)
+        schema["$ref"] = names[name]
+
+
+def _pending(paths: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        media["schema"]
+        for methods in paths.values()
+        for operation in methods.values()
+        for response in operation.get("responses", {}).values()
+        for media in response.get("content", {}).values()
+        if str(media.get("schema", {}).get("$ref", "")).startswith(_PENDING)
+    ]

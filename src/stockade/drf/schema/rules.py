@@ -1,0 +1,103 @@
+"""What a rule means for an operation before anybody calls: who is let in unknown, who refused, by which scopes."""
+
+from __future__ import annotations
+
+from stockade.core.principal import ANONYMOUS
+from stockade.pipeline.declared import Leaf
+from stockade.policy import Owner, Policy, Scope
+from stockade.policy.composed import All, AnyOf, Composed, Conceivable, Not
+from stockade.policy.logic import ANY, FALSE, NOT, TRUE, VERDICT, Bits
+
+_MOST = 16  # alternatives that anybody would read
+
+Scopes = frozenset[str]
+
+
+def asked(leaf: Leaf) -> list[Policy]:
+    """The rules that a caller must pass: the action's, and where an object is fetched or listed what may be seen."""
+    if leaf.rule is None:
+        return []
+    sees = leaf.guarded and leaf.visible is not None and leaf.visible is not leaf.rule
+    if sees and (leaf.detail or leaf.safe):
+        assert leaf.visible is not None  # noqa: S101 - for the type checker
+        return [leaf.rule, leaf.visible]
+    return [leaf.rule]
+
+
+def admits_anyone(leaf: Leaf) -> bool:
+    """Whether a caller who shows nothing may get an answer."""
+    rules = asked(leaf)
+    return bool(rules) and all(_admits_anonymous(rule) for rule in rules)
+
+
+def _admits_anonymous(rule: Policy) -> bool:
+    try:
+        return rule.admits(ANONYMOUS) is not False
+    except Exception:  # noqa: BLE001 - a rule of the project's own, which may want a database that is not there
+        return False
+
+
+def scopes(leaf: Leaf) -> list[tuple[str, ...]]:
+    """The scopes that a bounded credential must have, one entry for each way in; one empty entry where none matter."""
+    ways: set[Scopes] = {frozenset()}
+    for rule in asked(leaf):
+        ways = _both(ways, _ways(rule))
+    return sorted(tuple(sorted(way)) for way in ways)
+
+
+def _ways(rule: Policy) -> set[Scopes]:
+    if isinstance(rule, Scope):
+        return {frozenset(rule.names)}
+    if isinstance(rule, Conceivable):
+        return _ways(rule.part)
+    if isinstance(rule, All):
+        ways: set[Scopes] = {frozenset()}
+        for part in rule.parts:
+            ways = _both(ways, _ways(part))
+        return ways
+    if isinstance(rule, AnyOf):
+        open_parts = [part for part in rule.parts if part._conceivable() & TRUE]
+        return _least(way for part in open_parts for way in _ways(part)) or {frozenset()}
+    return {frozenset()}  # the negation of a scope asks for none
+
+
+def _both(left: set[Scopes], right: set[Scopes]) -> set[Scopes]:
+    return _least(one | other for one in left for other in right)
+
+
+def _least(ways: object) -> set[Scopes]:
+    """Without those that ask for more than another does; of too many, what all of them ask for."""
+    found: set[Scopes] = set(ways)  # type: ignore[call-overload]
+    least = {way for way in found if not any(other < way for other in found)}
+    return least if len(least) <= _MOST else {frozenset.intersection(*least)}
+
+
+def may_forbid(leaf: Leaf, services: bool) -> bool:
+    """Whether a known caller can get 403 by the policy: refused whatever the object, or to do this to what it sees.
+
+    Args:
+        leaf: with a rule.
+        services: whether a caller may be a service.
+    """
+    rule = leaf.rule
+    assert rule is not None  # noqa: S101 - a view that is shut is described without
+    if any(VERDICT[bits] is False for bits in _outcomes(rule, services)):
+        return True
+    apart = leaf.visible is not None and leaf.visible is not rule
+    return rule.about_objects and (not leaf.safe or (apart and leaf.detail))
+
+
+def _outcomes(rule: Policy, services: bool) -> frozenset[Bits]:
+    """What a rule can be for callers who are known, before the object is."""
+    if isinstance(rule, Composed):
+        found: set[Bits] = {rule.START}
+        for part in rule.parts:
+            found = {rule.TABLE[bits][other] for bits in found for other in _outcomes(part, services)}
+        return frozenset(found)
+    if isinstance(rule, Not):
+        return frozenset(NOT[bits] for bits in _outcomes(rule.part, services))
+    if isinstance(rule, Owner):
+        return rule.outcomes if services else frozenset({ANY})
+    if rule.about_objects:
+        return rule.outcomes
+    return frozenset(bits for bits in (TRUE, FALSE) if rule._conceivable() & bits)
