@@ -26,6 +26,7 @@ from stockade.schemes.hiding import hide
 from stockade.truth.change import UNTOLD
 from stockade.web.answer import finish
 from stockade.web.content_type import install
+from stockade.web.login_page import login_page
 from stockade.web.observing import NO_VIEW, answered, look
 from stockade.web.problem import respond
 from stockade.web.run import admit, begin, identify, meaning, open_context
@@ -155,7 +156,7 @@ class Middleware:
                 raise
             admit(registry, request, exchange)
         except Refusal as refusal:
-            return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
+            return self._turn_away(registry, request, view, exchange, refusal)
         except ObjectDoesNotExist as error:  # a rule that reads the caller's row, which is gone
             if (meant := refusal_of(error)) is None:
                 raise
@@ -208,7 +209,7 @@ class Middleware:
             else:
                 admit(registry, request, exchange)
         except Refusal as refusal:
-            return self._refuse(registry, exchange or request.__dict__.get("stockade"), refusal)
+            return self._turn_away(registry, request, view, exchange, refusal)
         except ObjectDoesNotExist as error:  # a rule that reads the caller's row, which is gone
             if (meant := refusal_of(error)) is None:
                 raise
@@ -224,6 +225,22 @@ class Middleware:
     def _refuse(registry: Registry, exchange: Exchange | None, refusal: Refusal) -> HttpResponseBase:
         record(exchange, refusal)
         return respond(registry, refusal)
+
+    def _turn_away(
+        self,
+        registry: Registry,
+        request: HttpRequest,
+        view: View,
+        exchange: Exchange | None,
+        refusal: Refusal,
+    ) -> HttpResponseBase:
+        """Refuse before the view has run; a page that sends its visitors to log in still does."""
+        exchange = exchange or request.__dict__.get("stockade")
+        answer = self._refuse(registry, exchange, refusal)
+        page = login_page(request, view, refusal)
+        if page is not None and exchange is not None:
+            exchange.mediator = None  # the redirect is ours: there is nothing to decide about
+        return page or answer
 
     def _unless_spared(
         self, registry: Registry, exchange: Exchange, refusal: Refusal, response: HttpResponseBase
