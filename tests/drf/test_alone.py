@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from rest_framework.decorators import api_view
+from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
 
 import stockade
+from stockade.core.errors import Undecided
 from stockade.demo.articles.models import Article
+from stockade.policy import Owner, Role
+from stockade.web import protect
 from tests.pipeline import views
 from tests.pipeline.conftest import *  # noqa: F403 - the same project, users and tokens
 from tests.pipeline.conftest import MIDDLEWARE
@@ -79,7 +84,38 @@ def test_a_view_called_with_a_request_of_the_factory_has_its_policy(alice: User,
     assert call(view, user=alice).status_code == 200
     assert call(view, headers={"authorization": f"Bearer {stockade.issue(alice).access}"}).status_code == 200
     assert call(view, headers={"authorization": "Bearer nonsense"}).status_code == 401
-    assert call(views.UndeclaredAPIView.as_view()).status_code == 403  # though all that is its own says AllowAny
+    assert (
+        call(views.UndeclaredAPIView.as_view()).status_code == 403
+    )  # though all that is its own says AllowAny
+
+
+@protect(policy={"GET": Role("Editors"), "POST": Owner("author")})
+@api_view(["GET", "POST"])
+def protected(request: Any, pk: int = 0) -> Response:
+    if pk:
+        article = Article.objects.get(pk=pk)
+        if "ask" in request.data:
+            request.stockade.authorize(article)
+        Article.objects.filter(pk=pk).update(title="Changed")
+    return Response({"user": request.user.get_username()})
+
+
+def test_a_function_of_drf_called_directly_has_the_policy_that_protect_gave_it(
+    alice: User, bob: User, carol: User
+) -> None:
+    assert call(protected).status_code == 401
+    assert call(protected, user=carol).status_code == 403
+    assert call(protected, user=alice).data == {"user": "alice"}
+    draft = Article.objects.create(title="Bob's draft", body="secret", author=bob)
+    asking = {"body": {"data": {"ask": 1}, "format": "json"}, "pk": draft.pk}
+    assert call(protected, "post", alice, **asking).status_code in (403, 404)
+    with pytest.raises(Undecided):
+        call(protected, "post", bob, pk=draft.pk)
+    draft.refresh_from_db()
+    assert draft.title == "Bob's draft"
+    assert call(protected, "post", bob, **asking).status_code == 200
+    draft.refresh_from_db()
+    assert draft.title == "Changed"
 
 
 def test_so_it_is_with_objects(alice: User, bob: User) -> None:

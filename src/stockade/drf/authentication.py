@@ -13,6 +13,7 @@ from stockade.pipeline import registry as registries
 from stockade.pipeline.delegated import Delegate
 from stockade.pipeline.exchange import Exchange
 from stockade.schemes.hiding import hide
+from stockade.web.decorators import CALLED
 from stockade.web.run import admit, begin, identify, open_context
 
 
@@ -51,8 +52,11 @@ def exchange_of(request: Request) -> Exchange | None:
     return exchange
 
 
-def _called(request: Request) -> Delegate | None:
+def _called(request: Request) -> Any:
     """The view that `request` was made for and that is running: a schema generator only makes both."""
+    marked = request._request.__dict__.get(CALLED)  # noqa: SLF001
+    if marked is not None:
+        return marked
     view = (request.parser_context or {}).get("view")
     return (
         None if view is None or "headers" not in vars(view) else Delegate.of(view)

@@ -9,13 +9,18 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase
 
+from stockade.core.errors import Undecided
+from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import MARK
 from stockade.pipeline.exchange import Exchange
-from stockade.pipeline.mediation import run_mediated
+from stockade.pipeline.mediation import run_mediated, undecided
 from stockade.policy import Policy
 
 View = TypeVar("View", bound=Callable[..., Any])
 Rates = str | Sequence[str]
+CALLED = (
+    "stockade_called"  # on a request that no URL was resolved for: the marked view that was called with it
+)
 
 
 def protect(
@@ -71,8 +76,33 @@ def _mediated(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
     @functools.wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         exchange: Exchange | None = getattr(request, "stockade", None)
+        if exchange is None and isinstance(request, HttpRequest) and request.resolver_match is None:
+            return _alone(inner, request, lambda: view(request, *args, **kwargs))
         if exchange is None or exchange.leaf is None or not exchange.leaf.mediated or exchange.leaf.safe:
             return view(request, *args, **kwargs)
         return run_mediated(lambda: exchange, lambda: view(request, *args, **kwargs))
 
     return inner
+
+
+def _alone(
+    marked: Callable[..., HttpResponseBase], request: HttpRequest, call: Callable[[], HttpResponseBase]
+) -> HttpResponseBase:
+    """Run a view without URL and middleware, as unit tests call it: DRF's authenticator makes the exchange in there.
+
+    It has to be told what was declared: the class that DRF makes of a function does not know.
+    """
+    registry = registries.current()
+    if registry is None:
+        return call()
+    request.__dict__.setdefault(CALLED, marked)
+    leaf = registry.declared(marked).leaves.get(request.method or "")
+    if leaf is not None and leaf.mediated and not leaf.safe:
+        return run_mediated(lambda: request.__dict__.get("stockade"), call)
+    response = call()
+    made: Exchange | None = request.__dict__.get("stockade")
+    if made is not None and undecided(made, response):
+        refusal = Undecided(reason="undecided")
+        if not made.spares(refusal):
+            raise refusal
+    return response
