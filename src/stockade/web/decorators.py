@@ -76,7 +76,7 @@ def _mediated(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
     @functools.wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         exchange: Exchange | None = getattr(request, "stockade", None)
-        if exchange is None and isinstance(request, HttpRequest) and request.resolver_match is None:
+        if exchange is None and request.resolver_match is None:
             return _alone(inner, request, lambda: view(request, *args, **kwargs))
         if exchange is None or exchange.leaf is None or not exchange.leaf.mediated or exchange.leaf.safe:
             return view(request, *args, **kwargs)
