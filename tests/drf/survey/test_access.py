@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
+from django.contrib.auth.views import redirect_to_login
 from django.contrib.syndication.views import Feed
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
@@ -33,6 +35,7 @@ from stockade.policy import Authenticated, Public
 from stockade.web import protect
 from tests.drf.survey.asking import at, facts, listed, routed
 from tests.drf.survey.common import Docs, Generic, IsOwner, IsOwnerOrReadOnly, Rest
+from tests.policy_app.models import Doc
 
 # --- DRF views that anyone may use ---
 
@@ -229,6 +232,42 @@ def hook(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+def needs_user(request: HttpRequest) -> None:
+    if not request.user.is_authenticated:
+        raise PermissionDenied
+
+
+def by_helper(request: HttpRequest) -> HttpResponse:
+    needs_user(request)
+    return HttpResponse(request.POST.get("x"))
+
+
+def own_rows(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(Doc.objects.filter(author=request.user).count(), request.POST)
+
+
+class SignedIn:
+    """A middleware as projects write it."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.path)
+        return self.get_response(request)
+
+
+class Times:
+    """One that asks nothing."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)
+
+
 class News(Feed):
     title = link = description = "News"
 
@@ -277,6 +316,9 @@ GUARDED = {
     "a decorator of the project": listed(signed_in(both_ways)),
     "login_required in urls": listed(login_required(OpenClass.as_view())),
     "a policy": listed(protect(policy=Public())(both_ways)),
+    "a helper": listed(by_helper),
+    "the caller's own rows": listed(own_rows),
+    "the admin": listed(site.admin_view(both_ways)),
 }
 DRF_GUARDED = {
     "IsAuthenticated": listed(Closed),
@@ -377,6 +419,15 @@ def test_django_s_own_middleware_asks_for_a_login(kind: str, settings: Any) -> N
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
     assert kind not in facts(settings, listed(both_ways))
     assert kind in facts(settings, listed(Open)), "it leaves DRF's views alone"
+
+
+@pytest.mark.parametrize("kind", ["anyone-writes", "anyone-reads"])
+def test_a_middleware_of_the_project_may_ask_for_a_login(kind: str, settings: Any) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.Times"]
+    assert kind in facts(settings, listed(both_ways))
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.SignedIn"]
+    assert kind not in facts(settings, listed(both_ways))
+    assert kind not in facts(settings, listed(Open))
 
 
 def test_it_says_which_handlers_are_meant(settings: Any) -> None:

@@ -23,7 +23,8 @@ from rest_framework.throttling import AnonRateThrottle, BaseThrottle, ScopedRate
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView, TokenVerifyView
 
-from tests.drf.survey.asking import facts, listed, routed
+from stockade.policy import Authenticated
+from tests.drf.survey.asking import facts, listed, project, routed
 from tests.drf.survey.common import Docs, Rest
 from tests.drf.survey.test_access import asks, open_function
 from tests.policy_app.models import Doc
@@ -40,15 +41,15 @@ KnoxLoginView = packaged("knox.views.LoginView", Rest)
 DjRestAuthLoginView = packaged("dj_rest_auth.views.LoginView", Rest)
 
 
-@pytest.fixture
+OPTIONAL = {"rest_framework.authtoken", "rest_framework_simplejwt.token_blacklist", "django_tenants"}
+
+
+@pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """More apps among INSTALLED_APPS, as far as the survey can see: their tables are not in the tests' database."""
-
-    def install(*names: str) -> None:
-        real = apps.is_installed
-        monkeypatch.setattr(apps, "is_installed", lambda name: name in names or real(name))
-
-    return install
+    """Which of these apps are among INSTALLED_APPS, as far as the survey can see: none until they are named."""
+    real, named = apps.is_installed, set[str]()
+    monkeypatch.setattr(apps, "is_installed", lambda name: name in named if name in OPTIONAL else real(name))
+    return lambda *names: named.update(names)
 
 
 # --- login-unlimited ---
@@ -405,3 +406,62 @@ def test_credentials_that_tenants_share_are_told(
     assert "tenant-unbound" not in facts(settings, patterns), "there are no tenants"
     installed("django_tenants")
     assert ("tenant-unbound" in facts(settings, patterns)) is expected
+
+
+# --- schemes: what a view without authenticators of its own is asked for ---
+
+
+class InAddress(TokenAuthentication):
+    def authenticate(self, request: Any) -> Any:
+        key = request.query_params.get("key")
+        return self.authenticate_credentials(key) if key else None
+
+
+class Declared(Report):
+    policy = Authenticated()
+
+
+HERE = f"{__name__}."
+
+
+@pytest.mark.parametrize(
+    ("scheme", "kind"),
+    [
+        ("rest_framework.authentication.BasicAuthentication", "basic-auth"),
+        ("rest_framework.authentication.TokenAuthentication", "token-forever"),
+        (f"{HERE}InAddress", "credential-in-query"),
+        ("rest_framework_simplejwt.authentication.JWTAuthentication", "shared-key"),
+    ],
+)
+def test_what_schemes_lets_in_is_told_when_the_views_name_no_authenticators_any_more(
+    scheme: str, kind: str, settings: Any, installed: Callable[..., None]
+) -> None:
+    installed("rest_framework.authtoken")
+    settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+    settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+    assert kind not in facts(settings, listed(Declared))
+    settings.STOCKADE = {**settings.STOCKADE, "SCHEMES": [scheme]}
+    assert facts(settings, listed(Declared))[kind].view == "settings"
+
+
+def test_tokens_that_expire_are_none_that_never_do_wherever_they_are_named(
+    settings: Any, installed: Callable[..., None]
+) -> None:
+    installed("rest_framework.authtoken")
+    settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+    settings.STOCKADE = {
+        "STATE": "memory://", "EVENTS": {"SINKS": ["null"]}, "SCHEMES": [f"{HERE}Expiring"],
+    }  # fmt: skip
+    assert "token-forever" not in facts(settings, login(ObtainAuthToken))
+    settings.STOCKADE = {**settings.STOCKADE, "SCHEMES": [f"{HERE}Bearer"]}
+    assert "token-forever" in facts(settings, login(ObtainAuthToken))
+
+
+def test_a_scheme_that_a_view_names_too_is_told_of_the_view(settings: Any) -> None:
+    settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+    settings.STOCKADE = {
+        "STATE": "memory://", "EVENTS": {"SINKS": ["null"]}, "UNDECLARED": "legacy",
+        "SCHEMES": ["rest_framework.authentication.BasicAuthentication"],
+    }  # fmt: skip
+    found = project(settings, authenticated_by(BasicAuthentication)).facts
+    assert [fact.view != "settings" for fact in found if fact.kind == "basic-auth"] == [True]

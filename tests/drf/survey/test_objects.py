@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import aget_object_or_404, get_object_or_404
+from django.urls import path, re_path
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.generic import DetailView
@@ -293,6 +294,12 @@ class StaffOrOwn(Rest):
         else:
             doc = get_object_or_404(Doc, pk=pk, author=request.user)
         return Response({"title": doc.title})
+
+
+@login_required
+def with_kind(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
+    """What the URL conf adds is not the client's."""
+    return HttpResponse(Doc.objects.filter(title=kind, created__year=pk).first())
 
 
 class HandedOver(Rest):
@@ -584,6 +591,7 @@ ROUTED_BELOW = [*at(ToAnothers.as_view({"post": "create"}), "docs/<int:parent>/d
                 "a plain view": at(page),
                 "an async view": at(async_page),
                 "a DetailView": at(Detail),
+                "by an unnamed group": [re_path(r"^things/([0-9]+)/$", page)],
                 "by uuid": at(ByUuid, "things/<uuid:uuid>/"),
                 "for whoever is signed in": at(OnlySignedIn),
                 "the caller is only written down": at(OnlyTheUserIsKnown),
@@ -605,6 +613,7 @@ ROUTED_BELOW = [*at(ToAnothers.as_view({"post": "create"}), "docs/<int:parent>/d
                 "of a day": at(OfADay),
                 "by a secret link": at(BySecretLink, "links/<str:token>/"),
                 "a dict": at(OfADict),
+                "what the URL conf adds": [path("things/<int:pk>/", with_kind, {"kind": "news"})],
                 "a permission that reads the URL": at(ByPermissionOfTheUrl),
                 "get_object, narrowed": at(OwnGetObjectNarrowed),
                 "get_object, checked": at(OwnGetObjectChecked),

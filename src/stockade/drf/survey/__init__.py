@@ -23,7 +23,8 @@ OF_A_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
     lists.by_anything, credentials.login_unlimited, credentials.basic_auth, credentials.in_query,
 )  # fmt: skip
 OF_A_PROJECT: tuple[Callable[[list[View]], Iterator[Fact]], ...] = (
-    credentials.token_forever, throttles.per_process, deployment.simplejwt, deployment.cors, deployment.tenants,
+    credentials.token_forever, credentials.in_schemes, throttles.per_process, deployment.simplejwt, deployment.cors,
+    deployment.tenants,
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stockade.drf.survey import byhand, probe
+from stockade.drf.survey import answering, byhand, probe
 from stockade.drf.survey.asked import hooks_of_its_own
 from stockade.drf.survey.facts import Fact
 from stockade.drf.survey.suggest import signature, suggest
@@ -79,8 +79,8 @@ def csrf_exempt(view: View) -> Iterator[Fact]:
         for handler in view.handlers
         if getattr(handler.route.callback, "csrf_exempt", False)
         and not handler.safe
-        and byhand.answers(handler)
-        and (byhand.restricted(handler) is not None or view.cls is not None or handler.method == "POST")
+        and answering.answers(handler)
+        and (answering.restricted(handler) is not None or view.cls is not None or handler.method == "POST")
     ]
     if found:
         yield Fact(
@@ -105,12 +105,12 @@ def answered(handler: Handler) -> bool:
     """Whether the view means to answer this method."""
     if handler.view.rest:
         return True
-    return byhand.writes(handler) if not handler.safe else byhand.answers(handler)
+    return answering.writes(handler) if not handler.safe else answering.answers(handler)
 
 
 def asks_nothing(handler: Handler) -> bool:
     """Whether a caller who proves nothing gets through; False where that cannot be told."""
-    if not answered(handler):
+    if not answered(handler) or byhand.asked_before():
         return False
     if not handler.view.rest:
         return not byhand.plain_view_asks(handler)

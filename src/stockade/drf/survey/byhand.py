@@ -13,7 +13,8 @@ _HARMLESS = (
     "django.views.decorators.", "django.utils.decorators", "django.db.transaction", "contextlib", "functools",
     "asgiref.", "drf_spectacular.", "drf_yasg.", "django.test.",
 )  # fmt: skip
-_LOGINS = {"django.contrib.auth.decorators", "django.contrib.admin.views.decorators"}
+_LOGINS = "django.contrib."  # login_required and its kin, and what the admin puts around its views
+_HINTS = ("perm", "auth", "login", "user", "token", "secret", "credential", "staff", "api_key")
 # A function of which none of this is said cannot know who calls.
 _CALLER = {
     "user", "auser", "auth", "headers", "META", "session", "COOKIES", "authenticate", "check_password",
@@ -36,16 +37,21 @@ _DECIDES = {
     "HTTP_401_UNAUTHORIZED", "HTTP_403_FORBIDDEN",
 }  # fmt: skip
 _REFUSALS = {401, 403}
+_LOOKUPS = {"filter", "exclude", "get", "aget", "get_object_or_404", "aget_object_or_404"}
+_ADMITTING = {"is_authenticated", "is_anonymous", "redirect_to_login", "login_required"}
 
 
 def may_ask(wrapper: FunctionType) -> bool:
     """Whether a decorator can be asking who calls; where that cannot be told, it may."""
-    if written_in(wrapper) in _LOGINS:
+    if written_in(wrapper).startswith(_LOGINS):
         return True
     if written_in(wrapper).startswith(_HARMLESS):
         return False
     node = source.tree(_bare(wrapper))
-    return node is None or bool(source.words(node) & _CALLER)
+    if node is None:
+        return True
+    said = source.words(node)
+    return bool(said & _CALLER) or any(hint in word.lower() for word in said for hint in _HINTS)
 
 
 def written_in(function: FunctionType) -> str:
@@ -57,14 +63,15 @@ def _method_decorated(wrapper: FunctionType) -> list[FunctionType] | None:
     """The decorators that `method_decorator` puts around a method; None of any other wrapper."""
     if written_in(wrapper) != "django.utils.decorators":
         return None
-    cell = _cells(wrapper).get("decorators")
+    cell = cells(wrapper).get("decorators")
     if cell is None:
         return None
     found = [getattr(each, "__func__", each) for each in cell.cell_contents]
     return [each for each in found if isinstance(each, FunctionType)]
 
 
-def _cells(function: FunctionType) -> dict[str, Any]:
+def cells(function: FunctionType) -> dict[str, Any]:
+    """What a function has closed over, by name."""
     return dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
 
 
@@ -105,6 +112,8 @@ def asks_inside(handler: Handler) -> bool:
         if source.own_function(function) is None:
             continue
         for each in ast.walk(node):
+            if isinstance(each, ast.Call) and (_looks_up_callers(each) or _asks_elsewhere(each, function)):
+                return True
             if isinstance(each, ast.If | ast.IfExp | ast.While | ast.Assert | ast.BoolOp | ast.Compare) and (
                 source.words(each.test if hasattr(each, "test") else each) & _TESTED
             ):
@@ -117,8 +126,45 @@ def asks_inside(handler: Handler) -> bool:
     return False
 
 
+def _looks_up_callers(call: ast.Call) -> bool:
+    """Whether a query is narrowed by the user: who is none finds nothing."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return name in _LOOKUPS and any({"user", "request"} <= source.words(each) for each in given)
+
+
+def _asks_elsewhere(call: ast.Call, function: FunctionType) -> bool:
+    """Whether a function of the project that is given the request refuses callers, or may do so."""
+    if not isinstance(call.func, ast.Name) or "request" not in {
+        getattr(each, "id", "") for each in call.args
+    }:
+        return False
+    target = source.own_function(function.__globals__.get(call.func.id))
+    node = source.tree(target) if target is not None else None
+    return node is not None and bool(source.words(node) & (_TESTED | _DECIDES))
+
+
 def _number(node: ast.AST) -> Any:
     return node.value if isinstance(node, ast.Constant) else None
+
+
+def asked_before() -> bool:
+    """Whether a middleware of the project may turn away who is not signed in: nothing is sure to be open then."""
+    from django.conf import settings
+    from django.utils.module_loading import import_string
+
+    for name in settings.MIDDLEWARE:
+        if name.startswith((*source.KNOWN, "stockade.", "allauth.", "corsheaders.", "django_tenants.")):
+            continue
+        try:
+            made = import_string(name)
+        except ImportError:
+            continue
+        methods = vars(made).values() if isinstance(made, type) else [made]
+        trees = [source.tree(each) for each in methods]
+        if any(node is not None and source.words(node) & _ADMITTING for node in trees):
+            return True
+    return False
 
 
 def plain_view_asks(handler: Handler) -> bool:
@@ -147,47 +193,6 @@ def body_asks(cls: type[Any], name: str) -> bool:
         for function, node in source.reached(cls, getattr(cls, name, None))
         if not function.__module__.startswith(source.KNOWN)
     )
-
-
-# --- which methods a plain view answers ----------------------------------------------------------------------------
-
-
-def answers(handler: Handler) -> bool:
-    """Whether a plain view answers a method: a class by having it, a function unless `require_*` forbids it."""
-    if handler.view.cls is not None:
-        return True
-    allowed = restricted(handler)
-    return allowed is None or handler.method in allowed
-
-
-def restricted(handler: Handler) -> set[str] | None:
-    """The methods that `require_http_methods` and its kin leave; None where there is none."""
-    found: set[str] | None = None
-    for wrapper in source.wrappers(handler.route.callback):
-        if wrapper.__globals__.get("__name__") != "django.views.decorators.http":
-            continue
-        cell = _cells(wrapper).get("request_method_list")
-        if cell is not None:
-            methods = {str(method).upper() for method in cell.cell_contents}
-            found = methods if found is None else found & methods
-    return found
-
-
-def writes(handler: Handler) -> bool:
-    """Whether a plain view means to take an unsafe method: it says so, or reads what only those send."""
-    if handler.safe or not answers(handler):
-        return False
-    if handler.view.cls is not None:
-        return True
-    if restricted(handler) is not None:
-        return True
-    node = source.tree(handler.route.callback)
-    if node is None:
-        return False
-    said = source.words(node)
-    if {"POST", "FILES", "body"} & said:
-        return handler.method == "POST" or handler.method in source.literals(node)
-    return handler.method in source.literals(node)
 
 
 def judges_the_url(handler: Handler) -> bool:

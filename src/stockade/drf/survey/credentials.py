@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils.module_loading import import_string
+from rest_framework.authentication import BaseAuthentication
+
+from stockade import conf
 from stockade.drf.survey import probe, source
 from stockade.drf.survey.asked import dotted, lineage
 from stockade.drf.survey.byhand import applied, decorated, written_in
@@ -22,6 +26,8 @@ _LOGINS = {
 }
 _BASIC = "rest_framework.authentication.BasicAuthentication"
 _TOKEN = "rest_framework.authentication.TokenAuthentication"  # noqa: S105 - a class
+_SCHEMES = 'STOCKADE["SCHEMES"]'
+_IN_QUERY = "{} reads a credential from the query string, which stands in logs, histories and referrers."
 _LIMITERS = ("axes", "defender")
 _LOGIN_LIMITS = "stockade.schemes.backend.LoginLimits"
 
@@ -34,14 +40,22 @@ def authenticators(handler: Handler) -> list[type[Any]]:
     return [] if found is probe.UNKNOWN else [type(each) for each in found]
 
 
-def used(views: list[View]) -> dict[type[Any], View]:
-    """Every authenticator of the project, with the first view that has it."""
-    found: dict[type[Any], View] = {}
+def used(views: list[View]) -> list[type[Any]]:
+    """Every authenticator of the project: of its views, and in SCHEMES."""
+    found: dict[type[Any], None] = {}
     for view in views:
         for handler in view.handlers if view.rest else ():
-            for cls in authenticators(handler):
-                found.setdefault(cls, view)
-    return found
+            found.update(dict.fromkeys(authenticators(handler)))
+    return list(dict.fromkeys([*found, *named()]))
+
+
+def named() -> list[type[Any]]:
+    """The DRF authenticators that SCHEMES names: every view is asked for them, whatever it lists itself."""
+    if not ours_decide():
+        return []
+    paths = [path for path in conf.raw().get("SCHEMES") or () if isinstance(path, str) and "." in path]
+    found = [probe.ask(lambda path=path: import_string(path)) for path in paths]
+    return [cls for cls in found if isinstance(cls, type) and issubclass(cls, BaseAuthentication)]
 
 
 def login_unlimited(view: View) -> Iterator[Fact]:
@@ -65,8 +79,6 @@ def login_unlimited(view: View) -> Iterator[Fact]:
 def limited_elsewhere() -> bool:
     """Whether something outside of the view counts failed logins."""
     from django.conf import settings
-
-    from stockade import conf
 
     if conf.configured() and _LOGIN_LIMITS in settings.AUTHENTICATION_BACKENDS:
         return True
@@ -115,11 +127,43 @@ def in_query(view: View) -> Iterator[Fact]:
             "credential-in-query",
             view.name,
             source.place_of_class(cls),
-            f"{dotted(cls)} reads a credential from the query string, which stands in logs, histories and referrers.",
+            _IN_QUERY.format(dotted(cls)),
             "# Let clients send it in a header: Authorization: Bearer ...\n"
             "from rest_framework.authentication import SessionAuthentication\n\n"
             "authentication_classes = [SessionAuthentication]  # in the view, instead",
         )
+
+
+def in_schemes(views: list[View]) -> Iterator[Fact]:
+    """The same of SCHEMES, where no view lists them itself any more."""
+    listed = {
+        cls
+        for view in views
+        for handler in (view.handlers if view.rest else ())
+        for cls in authenticators(handler)
+    }
+    left = [cls for cls in named() if cls not in listed]
+    for cls in left:
+        if _BASIC in lineage(cls):
+            yield Fact(
+                "basic-auth",
+                SETTINGS,
+                _SCHEMES,
+                "BasicAuthentication is among SCHEMES: the password itself comes with every request, and is verified "
+                "anew each time. Wrong ones count for failed_auth.",
+                "# Give machines a token or a key, and take it out of SCHEMES.",
+            )
+            break
+    for cls in left:
+        if _reads_query(cls):
+            yield Fact(
+                "credential-in-query",
+                SETTINGS,
+                source.place_of_class(cls),
+                _IN_QUERY.format(dotted(cls)),
+                "# Let clients send it in a header, and take it out of SCHEMES.",
+            )
+            break
 
 
 def _reads_query(cls: type[Any]) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -11,10 +13,9 @@ from django.db.models import Manager, Model
 
 from stockade.drf.survey import source
 from stockade.drf.survey.narrowing import filters_narrow
+from stockade.drf.survey.statements import NONE, Statements, Taint, self_name
 from stockade.drf.survey.views import Handler
 
-Taint = frozenset[str]
-NONE: Taint = frozenset()
 URL, USER, OBJECT, ROWS, PICKED = "url", "user", "object", "rows", "picked"
 _SHORTCUTS = {"get_object_or_404", "aget_object_or_404", "get_object_or_none"}
 _GETS = {"get", "aget"}
@@ -74,8 +75,9 @@ def follow(handler: Handler) -> Found:
     names = names[1 if names[:1] == ["self"] else 0 :]
     arguments = {*names[1:], *(arg.arg for arg in node.args.kwonlyargs)} - {"format"}
     captured = handler.route.arguments
+    unnamed = any(name.isdigit() for name in captured)
     for name in arguments:
-        if name in captured or (node.args.kwarg is None and captured):
+        if name in captured or unnamed:
             env[name] = frozenset({URL})
     for extra in (node.args.kwarg, node.args.vararg):
         if extra is not None and captured:
@@ -104,90 +106,26 @@ class _Walk:
             self.running.pop()
 
 
-class _Frame:
-    """One function under way: what its names hold."""
+class _Frame(Statements):
+    """One function under way: what comes from the URL, from the caller, or from the database."""
 
     def __init__(self, walk: _Walk, function: FunctionType, env: dict[str, Taint], depth: int) -> None:
-        self.walk, self.function, self.env, self.depth = walk, function, env, depth
-        self.returned: Taint = NONE
-
-    # --- statements ---
-
-    def body(self, statements: list[ast.stmt]) -> None:
-        for statement in statements:
-            self.statement(statement)
-
-    def statement(self, node: ast.stmt) -> None:
-        if isinstance(node, ast.Assign):
-            taint = self.value(node.value)
-            for target in node.targets:
-                self.bind(target, taint)
-        elif isinstance(node, ast.AnnAssign):
-            if node.value is not None:
-                self.bind(node.target, self.value(node.value))
-        elif isinstance(node, ast.AugAssign):
-            self.bind(node.target, self.value(node.value) | self.value(node.target))
-        elif isinstance(node, ast.Return):
-            if node.value is not None:
-                self.returned |= self.value(node.value)
-        elif isinstance(node, ast.If | ast.While):
-            test = self.value(node.test)
-            self.judged(test)
-            # What differs by who calls may be right for each of them: staff see all, others their own.
-            by_caller = USER in test and not source.words(node.test) & _SIGNED_IN
-            self.walk.by_caller += by_caller
-            self.body(node.body)
-            self.body(node.orelse)
-            self.walk.by_caller -= by_caller
-        elif isinstance(node, ast.Assert):
-            self.judged(self.value(node.test))
-        elif isinstance(node, ast.For | ast.AsyncFor):
-            self.bind(node.target, self.value(node.iter))
-            self.body(node.body)
-            self.body(node.orelse)
-        elif isinstance(node, ast.With | ast.AsyncWith):
-            for item in node.items:
-                taint = self.value(item.context_expr)
-                if item.optional_vars is not None:
-                    self.bind(item.optional_vars, taint)
-            self.body(node.body)
-        elif isinstance(node, ast.Try | ast.TryStar):
-            self.body(node.body)
-            for handler in node.handlers:
-                self.body(handler.body)
-            self.body(node.orelse)
-            self.body(node.finalbody)
-        elif isinstance(node, ast.Match):
-            self.judged(self.value(node.subject))
-            for case in node.cases:
-                self.body(case.body)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            inner = _Frame(self.walk, self.function, self.env, self.depth)
-            inner.body(node.body)
-            self.env[node.name] = inner.returned
-        elif isinstance(node, ast.Expr):
-            self.value(node.value)
-        elif isinstance(node, ast.Raise) and node.exc is not None:
-            self.value(node.exc)
-
-    def bind(self, target: ast.AST, taint: Taint) -> None:
-        if isinstance(target, ast.Name):
-            self.env[target.id] = taint
-        elif isinstance(target, ast.Attribute):
-            name = _self_name(target)
-            if name:
-                self.env[name] = taint
-        elif isinstance(target, ast.Tuple | ast.List):
-            for each in target.elts:
-                self.bind(each, taint)
-        elif isinstance(target, ast.Starred):
-            self.bind(target.value, taint)
+        super().__init__(env)
+        self.walk, self.function, self.depth = walk, function, depth
 
     def judged(self, taint: Taint) -> None:
         if USER in taint and OBJECT in taint:
             self.walk.found.asked = True
 
-    # --- expressions ---
+    @contextmanager
+    def tested(self, test: ast.expr) -> Iterator[None]:
+        taint = self.value(test)
+        self.judged(taint)
+        # What differs by who calls may be right for each of them: staff see all, others their own.
+        by_caller = USER in taint and not source.words(test) & _SIGNED_IN
+        self.walk.by_caller += by_caller
+        yield
+        self.walk.by_caller -= by_caller
 
     def value(self, node: ast.AST | None) -> Taint:
         if node is None or isinstance(node, ast.Constant):
@@ -224,7 +162,7 @@ class _Frame:
         return found
 
     def attribute(self, node: ast.Attribute) -> Taint:
-        name = _self_name(node)
+        name = self_name(node)
         if name and name in self.env:
             return self.env[name]
         if name == "self.kwargs":
@@ -363,10 +301,6 @@ def _bound(
 
 def _is_secret(named: dict[str, Taint]) -> bool:
     return any(any(word in key.lower() for word in _SECRETS) for key, taint in named.items() if URL in taint)
-
-
-def _self_name(node: ast.Attribute) -> str:
-    return f"self.{node.attr}" if isinstance(node.value, ast.Name) and node.value.id == "self" else ""
 
 
 def _is_request(node: ast.AST) -> bool:

@@ -123,7 +123,7 @@ def view_of(handler: Handler, user: Any) -> Any:
     request.user, request.auth = user, None
     view = handler.view.cls(**handler.initkwargs)
     view.request, view.args, view.format_kwarg = request, (), None
-    view.kwargs = dict.fromkeys(handler.route.arguments, "1")
+    view.kwargs = {name: "1" for name in handler.route.arguments if not name.isdigit()}
     view.headers = {}
     if handler.actions:
         view.action, view.action_map = handler.action, handler.actions

@@ -20,7 +20,7 @@ class Route:
         path: as Django shows it, with a slash before.
         name: by which it is reversed, with its namespaces; "" without a name.
         callback: the view.
-        arguments: the names of what the path captures.
+        arguments: the names of what the path captures; numbers where it has none.
         apps: the app names and namespaces on the way.
     """
 
@@ -67,7 +67,8 @@ def _captured(pattern: Any) -> frozenset[str]:
     if converters:
         return frozenset(converters)
     regex = getattr(pattern, "regex", None)
-    return frozenset(getattr(regex, "groupindex", ()))
+    named = frozenset(getattr(regex, "groupindex", ()))
+    return named or frozenset(str(at) for at in range(getattr(regex, "groups", 0)))
 
 
 def behind(callback: Any) -> Any:

@@ -8,6 +8,7 @@ import linecache
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from types import FunctionType
@@ -18,6 +19,8 @@ _STANDARD = sysconfig.get_paths()["stdlib"]
 # Packages whose views hand out or take credentials: part of how a project authenticates, so they are judged.
 CREDENTIALS = ("rest_framework_simplejwt", "rest_framework.authtoken", "knox", "dj_rest_auth")
 KNOWN = ("django.", "rest_framework.", "django_filters.", *(f"{package}." for package in CREDENTIALS))
+_MOST = 40  # decorators around one view
+_WRAPPED = {"view_func", "view", "func", "function", "fn", "f", "inner", "wrapped"}  # as decorators call it
 _BELOW = 5  # how many calls deep a question follows
 
 
@@ -38,15 +41,33 @@ def plain(function: Any) -> FunctionType | None:
 
 
 def wrappers(function: Any) -> Iterator[FunctionType]:
-    """What stands around a function, outermost first: every decorator that used `functools.wraps`."""
-    for _ in range(20):
-        function = getattr(function, "__func__", function)
-        inner = getattr(function, "__wrapped__", None)
-        if inner is None:
-            return
-        if isinstance(function, FunctionType):
-            yield function
-        function = inner
+    """What stands around a function, outermost first: every decorator that used `functools.wraps`.
+
+    What such a decorator calls counts too, where that is not what it says to wrap: the admin's wrapper says so of two
+    others around itself.
+    """
+    innermost = plain(function)
+    seen: set[FunctionType] = set()
+    todo = [function]
+    while todo and len(seen) < _MOST:
+        each = todo.pop(0)
+        each = getattr(each, "__func__", each)
+        inner = getattr(each, "__wrapped__", None)
+        if isinstance(each, FunctionType):
+            if each is innermost or each in seen:
+                continue
+            seen.add(each)
+            yield each
+            todo.extend(_called(each))
+        if inner is not None:
+            todo.append(inner)
+
+
+def _called(wrapper: FunctionType) -> Iterator[Any]:
+    for name, cell in zip(wrapper.__code__.co_freevars, wrapper.__closure__ or (), strict=False):
+        if name in _WRAPPED:
+            with suppress(ValueError):  # a cell that was not filled yet
+                yield cell.cell_contents
 
 
 @lru_cache(maxsize=2_000)

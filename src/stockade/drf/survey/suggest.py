@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
-from stockade.drf.survey import byhand, probe, source
+from stockade.drf.survey import answering, byhand, probe, source
 from stockade.drf.survey.expressions import EVERYONE, SIGNED_IN, Expression, both, rule
 from stockade.drf.survey.translate import model_of, translate
 from stockade.drf.survey.views import Handler, View
@@ -43,7 +43,7 @@ def suggest(view: View, *, owned: bool = False) -> Suggestion:
 
 
 def _answers(handler: Handler) -> bool:
-    return byhand.answers(handler) if handler.safe else byhand.writes(handler)
+    return answering.answers(handler) if handler.safe else answering.writes(handler)
 
 
 def _expression(handler: Handler, *, owned: bool) -> Expression:
