@@ -121,4 +121,10 @@ def map_parsers(stock: Any, auto_schema: Any) -> Any:
 
 
 def _judged(auto_schema: Any) -> Judged | None:
-    return judged(auto_schema.view, auto_schema.method, auto_schema.path_regex)
+    view = auto_schema.view
+    try:
+        return judged(view, auto_schema.method, auto_schema.path_regex)
+    finally:
+        # What compiles a viewset's policy asks DRF for its actions, which touches all that the class has: `schema` too,
+        # and that forgets its view then.
+        auto_schema.view = view
