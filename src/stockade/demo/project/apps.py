@@ -10,7 +10,3 @@ class ProjectConfig(AppConfig):
 
     name = "stockade.demo.project"
     label = "stockade_demo_project"
-
-    def ready(self) -> None:
-        """Register what the OpenAPI document needs to know."""
-        from stockade.demo.project import schema as _  # noqa: F401 - importing it registers its extensions

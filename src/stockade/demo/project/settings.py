@@ -92,7 +92,6 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/",
-    "POSTPROCESSING_HOOKS": ["stockade.demo.project.schema.refusals"],
 }
 LOGGING = {
     "version": 1,

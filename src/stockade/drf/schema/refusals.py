@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework.authentication import SessionAuthentication
+from rest_framework.authentication import BasicAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import AllowAny
 
-from stockade.drf.foreign.api_keys import is_key_permission
+from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.permissions import PolicyPermission
 from stockade.drf.schema import limits, rules, security
 from stockade.drf.schema.components import HEADER, SCHEMA, register, schema_names
 from stockade.drf.schema.judged import Judged
 from stockade.drf.schema.own import own_of
+from stockade.drf.views.sessions import SessionView
 from stockade.web.problem import PROBLEM
+
+_USERS = (StockadeAuthentication, SessionAuthentication, BasicAuthentication, TokenAuthentication)
+_USERS_TOO = (
+    "rest_framework_simplejwt.authentication.JWTAuthentication",
+    "dj_rest_auth.jwt_auth.JWTCookieAuthentication",
+    "knox.auth.TokenAuthentication",
+    "allauth.headless.contrib.rest_framework.authentication.XSessionTokenAuthentication",
+)
 
 # Names that the document has no say in yet: a project may have a Problem of its own, see `settle`.
 _PENDING = "#/components/schemas/stockade:"
@@ -100,11 +109,12 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
         return "This endpoint is open to nobody."
     found = []
     schemes = [] if leaf.ignores_credentials else security.authenticators()
-    services = any(is_key_permission(type(one)) or not hasattr(one, "authenticate") for one in schemes)
+    services = not all(_of_users(one) for one in schemes)
     permissions = [
         one for one in auto_schema.view.get_permissions() if not isinstance(one, (PolicyPermission, AllowAny))
     ]
-    if rules.may_forbid(leaf, services) or permissions:
+    of_users = services and isinstance(leaf.cls, type) and issubclass(leaf.cls, SessionView)
+    if rules.may_forbid(leaf, services) or permissions or of_users:
         found.append("The caller may not do this.")
     own = own_of(leaf.cls)
     by_cookie = not leaf.safe and any(isinstance(one, SessionAuthentication) for one in schemes)
@@ -113,6 +123,12 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
     if judged.declared.allowed is not None:
         found.append("The address is not among those that this is open to.")
     return " ".join(found)
+
+
+def _of_users(authenticator: Any) -> bool:
+    """Whether it gives rows of the user model and nothing else, as keys and clients of OAuth are not."""
+    cls = type(authenticator)
+    return isinstance(authenticator, _USERS) or f"{cls.__module__}.{cls.__qualname__}" in _USERS_TOO
 
 
 def _response(
