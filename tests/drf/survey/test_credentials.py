@@ -439,6 +439,7 @@ def test_what_schemes_lets_in_is_told_when_the_views_name_no_authenticators_any_
     installed("rest_framework.authtoken")
     settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
     settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+    settings.SIMPLE_JWT = {}
     assert kind not in facts(settings, listed(Declared))
     settings.STOCKADE = {**settings.STOCKADE, "SCHEMES": [scheme]}
     assert facts(settings, listed(Declared))[kind].view == "settings"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -54,7 +55,7 @@ def named() -> list[type[Any]]:
     if not ours_decide():
         return []
     paths = [path for path in conf.raw().get("SCHEMES") or () if isinstance(path, str) and "." in path]
-    found = [probe.ask(lambda path=path: import_string(path)) for path in paths]
+    found = [probe.ask(partial(import_string, path)) for path in paths]
     return [cls for cls in found if isinstance(cls, type) and issubclass(cls, BaseAuthentication)]
 
 
