@@ -11,10 +11,10 @@ from rest_framework_simplejwt.views import (
 )
 
 # DRF's own parsers, by name: which defaults its views froze depends on who imported DRF first.
-PARSERS = [JSONParser, FormParser, MultiPartParser]
+PLAIN = {"parser_classes": [JSONParser, FormParser, MultiPartParser], "throttle_classes": []}
 
 urlpatterns = [
-    path("api/token/", TokenObtainPairView.as_view(parser_classes=PARSERS), name="token_obtain_pair"),
-    path("api/token/refresh/", TokenRefreshView.as_view(parser_classes=PARSERS), name="token_refresh"),
-    path("api/token/verify/", TokenVerifyView.as_view(parser_classes=PARSERS), name="token_verify"),
+    path("api/token/", TokenObtainPairView.as_view(**PLAIN), name="token_obtain_pair"),
+    path("api/token/refresh/", TokenRefreshView.as_view(**PLAIN), name="token_refresh"),
+    path("api/token/verify/", TokenVerifyView.as_view(**PLAIN), name="token_verify"),
 ]

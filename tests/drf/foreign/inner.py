@@ -19,10 +19,10 @@ SETTINGS = "tests.drf.foreign.cases.settings"
 SECONDS = 240
 
 
-def names() -> list[str]:
-    """Every case as ``file::test``, without its parameters."""
+def names(cases: Path = CASES) -> list[str]:
+    """Every case of a folder as ``file::test``, without its parameters."""
     found = []
-    for path in sorted(CASES.glob("*.py")):
+    for path in sorted(cases.glob("*.py")):
         found.extend(
             f"{path.stem}::{node.name}"
             for node in ast.parse(path.read_text()).body
@@ -32,22 +32,26 @@ def names() -> list[str]:
 
 
 @cache
-def run(selected: tuple[str, ...]) -> tuple[dict[str, list[str]], str]:
+def run(
+    selected: tuple[str, ...], cases: Path = CASES, settings: str = SETTINGS
+) -> tuple[dict[str, list[str]], str]:
     """The failures of each case by name (none: it has passed), and what pytest printed.
 
     Args:
         selected: cases of one file, all run at once.
+        cases: the folder of that file.
+        settings: the module of the process's settings.
     """
-    nodes = [f"{CASES.relative_to(ROOT)}/{case.replace('::', '.py::', 1)}" for case in selected]
+    nodes = [f"{cases.relative_to(ROOT)}/{case.replace('::', '.py::', 1)}" for case in selected]
     with tempfile.TemporaryDirectory(prefix="stockade-foreign-") as folder:
         report = Path(folder) / "report.xml"
         command = [
-            sys.executable, "-m", "pytest", "-q", f"--ds={SETTINGS}", "--nomigrations", "--tb=short",
+            sys.executable, "-m", "pytest", "-q", f"--ds={settings}", "--nomigrations", "--tb=short",
             "-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={report}", *nodes,
         ]  # fmt: skip
         hidden = ("PYTEST_XDIST_", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
-        environment["DJANGO_SETTINGS_MODULE"] = SETTINGS
+        environment["DJANGO_SETTINGS_MODULE"] = settings
         environment["STOCKADE_TEST_FOREIGN"] = folder
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS

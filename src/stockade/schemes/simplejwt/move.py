@@ -99,10 +99,9 @@ def run(*, dry: bool = False, progress: Progress | None = None) -> Counts:
     for states in _users(tell):
         _keep_users(states, found, dry)
     if found.by_rows:
-        last = None
         for rows in _outstanding(tell):
-            last = max([last, *_keep_tokens(rows, found, now, dry)], key=lambda one: one or now)
-        found.refresh_until = last or now
+            # Simplejwt still serves: what it issues today lives for its lifetime, or longer by a setting of before.
+            found.refresh_until = max([found.refresh_until, *_keep_tokens(rows, found, now, dry)])
     if not dry:
         _open(found, now)
     return found
