@@ -192,6 +192,7 @@ def authenticated_by(*classes: Any) -> Any:
                 "GET": authenticated_by(FromGet),
                 "inherited": authenticated_by(FromQueryBelow),
                 "beside others": authenticated_by(SessionAuthentication, FromQuery),
+                "two of them": authenticated_by(FromGet, FromQuery),
             },
             missed={
                 "a header": authenticated_by(FromHeader),

@@ -123,12 +123,12 @@ def in_query(view: View) -> Iterator[Fact]:
     if not view.rest:
         return
     found = {cls: None for handler in view.handlers for cls in authenticators(handler) if _reads_query(cls)}
-    for cls in found:
+    if found:
         yield Fact(
             "credential-in-query",
             view.name,
-            source.place_of_class(cls),
-            _IN_QUERY.format(dotted(cls)),
+            source.place_of_class(next(iter(found))),
+            _IN_QUERY.format(" and ".join(map(dotted, found))),
             "# Let clients send it in a header: Authorization: Bearer ...\n"
             "from rest_framework.authentication import SessionAuthentication\n\n"
             "authentication_classes = [SessionAuthentication]  # in the view, instead",
