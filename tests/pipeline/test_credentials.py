@@ -49,6 +49,19 @@ def test_a_bad_token_is_refused_on_a_public_view_too(anonymous: Client) -> None:
     assert views.reached == []
 
 
+def test_a_view_for_anyone_that_lists_no_authenticators_looks_at_nobody(
+    alice: User, client_of: Callable[..., Client], anonymous: Client
+) -> None:
+    """A login or refresh of another package, to which a client sends its expired access token along."""
+    stale = {"authorization": "Bearer nonsense"}
+    assert anonymous.post("/renewal/", headers=stale).json() == {"user": "AnonymousUser"}
+    assert client_of(alice).post("/renewal/").json() == {"user": "AnonymousUser"}
+    # Where its policy asks who is calling, it is found out, whatever the view lists.
+    assert anonymous.get("/renewal/", headers=stale).status_code == 401
+    assert anonymous.get("/renewal/").status_code == 401
+    assert client_of(alice).get("/renewal/").json() == {"user": "alice"}
+
+
 def test_two_credentials_are_refused(alice: User, anonymous: Client) -> None:
     access = stockade.issue(alice).access
     joined = anonymous.get("/private/", headers={"authorization": f"Bearer {access},Bearer {access}"})

@@ -25,6 +25,7 @@ urlpatterns = [
     path("private_async/", views.private_async),
     path("private_api_view/", views.private_api_view),
     path("me/", views.Me.as_view()),
+    path("renewal/", views.Renewal.as_view()),
     path("editors/", views.EditorsOnly.as_view()),
     path("scope/", views.NeedsScope.as_view()),
     path("three/", views.three),

@@ -106,6 +106,18 @@ class Me(APIView):
         return Response({"user": request.user.get_username(), "scheme": request.auth.scheme})
 
 
+class Renewal(APIView):
+    """As logins and refreshes of other packages are: what counts stands in the body."""
+
+    policy = {"POST": Public(), "GET": Authenticated()}
+    authentication_classes = ()
+
+    def post(self, request: Request) -> Response:
+        return Response({"user": str(request.user)})
+
+    get = post
+
+
 class EditorsOnly(APIView):
     policy = Role("Editors")
 

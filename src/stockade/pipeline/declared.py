@@ -12,7 +12,7 @@ from stockade.core.mode import ENFORCE, Mode, parse as parse_mode
 from stockade.gate.lists import Entry, Lists
 from stockade.gate.protocol import Limit
 from stockade.gate.rates import parse as parse_rate
-from stockade.policy import Policy, PolicyTable, Visibility
+from stockade.policy import Policy, PolicyTable, Public, Visibility
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
@@ -34,7 +34,8 @@ class Leaf:
         view: the view's dotted name; keeps the counts of two views' limits of one name apart.
         limited: whether LIMITS apply; not to probes and to views that count their own failures.
         ignores_credentials: the body is the credential, and a client that sends its expired access token along must
-            still be able to renew it: the header is not read.
+            still be able to renew it: the header is not read. So it is where anyone may and the view lists no
+            authenticators.
         probe: asked by load balancers: bans and address lists do not apply.
         cls: the view's class; None of a function.
         mode: what is refused here, and what only recorded.
@@ -176,6 +177,8 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
 
     probe = own("probe") is True
     own_authenticators = _own_authenticators(cls, initkwargs)
+    ignoring = probe or bool(getattr(cls, "ignores_credentials", False))
+    looks_at_nobody = own_authenticators == frozenset()  # as the logins of simplejwt, knox and others do
     leaves: dict[str, Leaf] = {}
     answered = {*by_method, "OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
     if cls is None and isinstance(declared, Mapping) and "*" not in (keys := _names(declared)):
@@ -186,10 +189,11 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
             continue
         action = by_method.get("GET" if method == "HEAD" and "HEAD" not in by_method else method, "")
         key_method = "GET" if method == "HEAD" else method
+        rule = table.lookup(method, action or None) if table is not None else None
         leaves[method] = Leaf(
             method,
             action,
-            table.lookup(method, action or None) if table is not None else None,
+            rule,
             table.visible if table is not None else None,
             limits=tuple(extra(key_method, action)),
             cost=_cost(costs, key_method, action),
@@ -197,7 +201,7 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
             detail=_is_detail(cls, initkwargs),
             view=name,
             limited=own("limited") is not False and not probe,
-            ignores_credentials=probe or bool(getattr(cls, "ignores_credentials", False)),
+            ignores_credentials=ignoring or (looks_at_nobody and _for_anyone(rule)),
             probe=probe,
             cls=cls,
             mode=mode,
@@ -205,6 +209,11 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
             authenticators=own_authenticators,
         )
     return Declared(name, leaves, probe, _allowed(own("allowed_addresses"), name), mode)
+
+
+def _for_anyone(rule: Policy | None) -> bool:
+    """Whether a rule asks nothing of the caller, so that it does not matter who that is."""
+    return isinstance(rule, Public) and not rule.about_objects
 
 
 def _own_authenticators(cls: Any, initkwargs: Mapping[str, Any]) -> frozenset[Any] | None:
