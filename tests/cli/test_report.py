@@ -216,6 +216,18 @@ def test_with_a_setting_the_next_step_is_another(project: Any) -> None:
     assert '"UNDECLARED": "refuse"' in document()["next"]
 
 
+def test_the_ten_lines_name_only_what_there_is(project: Any) -> None:
+    del project.REST_FRAMEWORK
+    show(project, [])
+    lines = json.loads(run("--format", "json").stdout)["next"]
+    names: dict[str, Any] = {"MIDDLEWARE": ["other"]}
+    exec(lines, names)
+    assert names["MIDDLEWARE"] == ["stockade.web.Middleware", "other"]
+    assert set(names["STOCKADE"]) == {"MODE", "UNDECLARED", "STATE", "ERRORS"}
+    assert names["STOCKADE"]["MODE"]["limits"] == "report", "there are none to take over"
+    assert "DEFAULT_PERMISSION_CLASSES" in names["REST_FRAMEWORK"]
+
+
 def test_what_is_exempt_is_not_judged(project: Any) -> None:
     project.STOCKADE = {
         "STATE": "memory://",

@@ -38,6 +38,9 @@ def next_step(views: list[View], others: list[tuple[str, Route]]) -> str:
 
 
 def _ten_lines(views: list[View], others: list[tuple[str, Route]]) -> list[str]:
+    from django.conf import settings
+
+    has = hasattr(settings, "REST_FRAMEWORK")
     limits = _limits()
     mode = "enforce" if limits else "report"  # a project without limits sees first what ours would refuse
     return [
@@ -52,11 +55,13 @@ def _ten_lines(views: list[View], others: list[tuple[str, Route]]) -> list[str]:
         *limits,
         '    "ERRORS": "drf",  # bodies as clients know them',
         "}",
-        "REST_FRAMEWORK = {**REST_FRAMEWORK, **stockade.drf.defaults()}",
+        f"REST_FRAMEWORK = {'{**REST_FRAMEWORK, **stockade.drf.defaults()}' if has else 'stockade.drf.defaults()'}",
     ]
 
 
-def _listed(name: str, values: Iterable[str]) -> list[str]:
+def _listed(name: str, values: list[str]) -> list[str]:
+    if not values:
+        return []
     quoted = [f'"{value}"' for value in values]
     line = f'    "{name}": [{", ".join(quoted)}],'
     if len(line) <= 88:

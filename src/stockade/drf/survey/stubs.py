@@ -18,6 +18,18 @@ class Staff:
     def filter(self, principal):
         return Q()
 '''
+_KEYED: Final = '''\
+class {name}:
+    """Whoever shows a key that {cls} takes; name it in SCHEMES too."""
+
+    about_objects = False
+
+    def check(self, principal, obj):
+        return principal.credential is not None and principal.credential.scheme == "{cls}"
+
+    def filter(self, principal):
+        return Q()
+'''
 _CALLER: Final = '''\
 class {name}:
     """What {cls} asks of the caller."""
@@ -58,6 +70,14 @@ _ANONYMOUS: Final = "from django.contrib.auth.models import AnonymousUser"
 def staff() -> Expression:
     """Whoever has `is_staff`: none of our rules asks that."""
     return Expression("as_policy(Staff())", user=True, stubs={"Staff": _STAFF}, imports=frozenset({_Q}))
+
+
+def keyed(permission: Any) -> Expression:
+    """Whoever shows an API key: the permission class reads it from the request, which SCHEMES does in its place."""
+    cls = type(permission).__name__
+    name = f"{cls}Rule"
+    code = _KEYED.format(name=name, cls=cls)
+    return Expression(f"as_policy({name}())", stubs={name: code}, imports=frozenset({_Q}))
 
 
 def stub(permission: Any, *, objects: bool) -> Expression:

@@ -57,7 +57,7 @@ def _expression(handler: Handler, *, owned: bool) -> Expression:
     whole = EVERYONE
     for permission in permissions:
         whole = both(whole, translate(permission, handler, model, objects=objects))
-    if owned and objects and not whole.objects and model is not None:
+    if owned and objects and not whole.objects and model is not None and whole != EVERYONE:
         path = _owner_of(model)
         if path:
             whole = both(whole, rule("Owner", path, objects=True))

@@ -8,7 +8,7 @@ from django.db.models import Model
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 from stockade.drf.survey import probe, source
-from stockade.drf.survey.asked import composed, dotted
+from stockade.drf.survey.asked import composed, dotted, lineage
 from stockade.drf.survey.expressions import (
     EVERYONE,
     SIGNED_IN,
@@ -19,10 +19,11 @@ from stockade.drf.survey.expressions import (
     rule,
 )
 from stockade.drf.survey.reading import Reader, Unreadable
-from stockade.drf.survey.stubs import staff, stub
+from stockade.drf.survey.stubs import keyed, staff, stub
 from stockade.drf.survey.views import Handler
 
 _DRF = "rest_framework.permissions."
+_API_KEY = "rest_framework_api_key.permissions.BaseHasAPIKey"
 _OAUTH = "oauth2_provider.contrib.rest_framework.permissions."
 
 
@@ -64,6 +65,8 @@ def _known(
         return both(caller, _granted(permission, handler, model)) if objects else caller
     if name.startswith(_OAUTH):
         return _scoped(name, handler)
+    if _API_KEY in lineage(type(permission)):
+        return keyed(permission)
     return None
 
 
