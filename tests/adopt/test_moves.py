@@ -1,4 +1,4 @@
-"""Living projects move to declared policies by the diffs in moves/: their suites pass, and every planted hole is closed."""
+"""Living projects move to declared policies by the diffs in moves/: their suites pass, every planted hole is closed."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from rest_framework.permissions import (
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.drf.survey import KINDS, Fact, survey
 from stockade.drf.survey.expressions import EVERYONE, NOBODY, SIGNED_IN, both, either, negated, rule
@@ -28,7 +29,7 @@ from stockade.policy import PolicyTable, as_policy
 from tests.drf.survey import test_access, test_credentials, test_data, test_lists, test_objects
 from tests.drf.survey.asking import at, facts, listed, project, routed
 from tests.drf.survey.common import Docs, IsEditor, IsMemberOfTheUrl, IsOwner, IsOwnerOrReadOnly, Rest
-from tests.policy_app.models import Doc
+from tests.policy_app.models import Doc, Org
 
 ACTIONS = (
     "list",
@@ -324,6 +325,34 @@ def test_a_generic_view_is_told_of_the_mixin_and_others_are_not(settings: Any) -
 def test_an_object_without_a_rule_is_given_to_its_owner_where_there_is_one(settings: Any) -> None:
     found = facts(settings, at(test_objects.One))["object-unchecked"]
     assert "Authenticated()" in found.write, "Doc has several relations to users: which of them is meant?"
+
+
+class Orgs(Docs):
+    queryset = Org.objects.all()  # type: ignore[assignment]
+    permission_classes = [IsAuthenticatedOrReadOnly]
+
+
+def test_what_everybody_reads_stays_everybodys_where_an_owner_is_named(settings: Any) -> None:
+    fact = facts(settings, routed(Orgs))["object-unchecked"]
+    policy = PolicyTable(wrote(fact)["policy"], view="Orgs", actions=ACTIONS)
+    rules = {action: repr(policy.lookup("", action)) for action in ("list", "retrieve", "create", "destroy")}
+    assert rules == {
+        "list": "Public()",
+        "retrieve": "Public()",
+        "create": "Authenticated()",
+        "destroy": "Owner('owner')",
+    }
+
+
+def test_a_key_of_drf_api_key_is_known_by_its_scheme(settings: Any) -> None:
+    base = type("BaseHasAPIKey", (BasePermission,), {"__module__": "rest_framework_api_key.permissions"})
+    keyed = type("HasAPIKey", (base,), {"__module__": "rest_framework_api_key.permissions"})
+    keyed.has_permission = lambda self, request, view: bool(request.META.get("HTTP_X_KEY"))  # type: ignore[attr-defined]
+    fact = facts(settings, routed(type("Here", (Docs,), {"permission_classes": [keyed]})))["undeclared"]
+    written = as_policy(wrote(fact)["HasAPIKeyRule"]())
+    shown = Principal(Kind.SERVICE, "HasAPIKey:abc", credential=Credential("HasAPIKey", "abc", "abc"))
+    other = Principal(Kind.USER, "7", User(pk=7), credential=Credential("TokenAuthentication", "t", "7"))
+    assert [written.check(who) for who in (shown, other, ANONYMOUS)] == [True, False, False]
 
 
 def test_without_views_there_is_nothing_to_say(settings: Any) -> None:
