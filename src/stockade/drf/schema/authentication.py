@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -10,14 +10,41 @@ from drf_spectacular.plumbing import build_bearer_security_scheme_object
 
 from stockade.pipeline import registry as registries
 
-DEFINITIONS: dict[str, dict[str, Any]] = {
-    "jwt": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "An access token (RFC 9068) in the Authorization header.",
-    },
+
+class Scheme(NamedTuple):
+    """One of ours.
+
+    Args:
+        name: in the document.
+        definition: the security scheme object.
+        scoped: whether its credentials may be bounded by scopes.
+    """
+
+    name: str
+    definition: dict[str, Any]
+    scoped: bool
+
+
+SCHEMES = {
+    "jwt": Scheme(
+        "jwt",
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "An access token (RFC 9068) in the Authorization header.",
+        },
+        scoped=True,
+    ),
+    # Tokens that simplejwt made: what its clients know by this name goes on having it.
+    "simplejwt": Scheme("jwtAuth", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}, scoped=False),
 }
+
+
+def enabled() -> list[Scheme]:
+    """Those that SCHEMES names."""
+    registry = registries.current()
+    return [] if registry is None else [SCHEMES[scheme.name] for scheme in registry.engine.schemes]
 
 
 class OurSchemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -30,8 +57,7 @@ class OurSchemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
     @property
     def name(self) -> list[str]:  # type: ignore[override]
         """The names of those that are enabled."""
-        registry = registries.current()
-        return [] if registry is None else [scheme.name for scheme in registry.engine.schemes]
+        return [scheme.name for scheme in enabled()]
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
         """One of them is enough."""
@@ -39,7 +65,7 @@ class OurSchemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """One for each."""
-        return [DEFINITIONS[name] for name in self.name]
+        return [scheme.definition for scheme in enabled()]
 
 
 class APIKeys(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.drainage import set_override
 from drf_spectacular.plumbing import ResolvedComponent
 
 SCHEMA: str = ResolvedComponent.SCHEMA
@@ -11,7 +12,15 @@ HEADER: str = ResolvedComponent.HEADER
 SECURITY: str = ResolvedComponent.SECURITY_SCHEMA
 
 
-def register(registry: Any, name: str, kind: str, schema: dict[str, Any], of: Any) -> str:
+class _Ours:
+    """What our components are made of: drf-spectacular tells two of one name apart by that."""
+
+
+# Where a package's extension describes the same scheme under the same name, that is meant.
+set_override(_Ours, "suppress_collision_warning", True)
+
+
+def register(registry: Any, name: str, kind: str, schema: dict[str, Any]) -> str:
     """Register a component if there is none of its name, and give the address that refers to it.
 
     Args:
@@ -19,9 +28,8 @@ def register(registry: Any, name: str, kind: str, schema: dict[str, Any], of: An
         name: of the component.
         kind: one of those above.
         schema: what it says.
-        of: what it was made of, by which drf-spectacular tells two of one name apart.
     """
-    component = ResolvedComponent(name=name, type=kind, schema=schema, object=of)  # type: ignore[no-untyped-call]
+    component = ResolvedComponent(name=name, type=kind, schema=schema, object=_Ours)  # type: ignore[no-untyped-call]
     registry.register_on_missing(component)
     return str(component.ref["$ref"])
 

@@ -151,7 +151,7 @@ def _response(
 
 def _add_headers(auto_schema: Any, response: dict[str, Any], names: list[str]) -> None:
     for name in names:
-        ref = register(auto_schema.registry, name, HEADER, limits.HEADERS[name], limits.HEADERS)
+        ref = register(auto_schema.registry, name, HEADER, limits.HEADERS[name])
         response.setdefault("headers", {}).setdefault(name, {"$ref": ref})
 
 
@@ -169,7 +169,7 @@ def settle(registry: Any, paths: dict[str, Any], taken: set[str]) -> None:
         name = schema["$ref"].removeprefix(_PENDING)
         if name not in names:
             final = name if name not in taken else f"Stockade{name}"
-            names[name] = register(registry, final, SCHEMA, SCHEMAS[name], SCHEMAS)
+            names[name] = register(registry, final, SCHEMA, SCHEMAS[name])
         schema["$ref"] = names[name]
 
 

@@ -15,6 +15,7 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from stockade import conf
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.schema import rules
+from stockade.drf.schema.authentication import enabled
 from stockade.drf.schema.components import SECURITY, register
 from stockade.drf.schema.judged import Judged
 from stockade.drf.schema.own import REFRESH_COOKIE, cookie_definition, own_of
@@ -45,7 +46,7 @@ def requirements(auto_schema: Any, judged: Judged) -> list[Requirement]:
     found: list[Requirement] = []
     own = own_of(leaf.cls)
     if own is not None and own.cookie:
-        register(auto_schema.registry, REFRESH_COOKIE, SECURITY, cookie_definition(), type(own))
+        register(auto_schema.registry, REFRESH_COOKIE, SECURITY, cookie_definition())
         return [{REFRESH_COOKIE: []}]
     if not leaf.ignores_credentials:
         ways = rules.scopes(leaf)
@@ -81,19 +82,22 @@ def _of(auto_schema: Any, authenticator: Any, ways: list[tuple[str, ...]]) -> It
         names, definitions = [names], [definitions]  # type: ignore[list-item]
     types: dict[str, str] = {}
     for name, definition in zip(names, definitions, strict=True):
-        register(auto_schema.registry, name, SECURITY, definition, type(authenticator))  # type: ignore[arg-type]
+        register(auto_schema.registry, name, SECURITY, definition)  # type: ignore[arg-type]
         types[name] = str(definition["type"])  # type: ignore[index]
     # OAuth toolkit's says None where a view has no permission of the package: here the policy asks.
     asked: Any = extension.get_security_requirement(auto_schema) or {name: [] for name in names}
     for one in [asked] if isinstance(asked, dict) else asked:
         for way in ways:
             yield {
-                name: sorted({*kept, *way}) if _takes(types.get(name, ""), authenticator) else kept
+                name: sorted({*kept, *way}) if _takes(authenticator, name, types.get(name, "")) else kept
                 for name, kept in one.items()
             }
 
 
-def _takes(kind: str, authenticator: Any) -> bool:
+def _takes(authenticator: Any, name: str, kind: str) -> bool:
+    """Whether scopes may be named with a scheme: it may carry some, and the document may say so."""
+    if isinstance(authenticator, StockadeAuthentication):
+        return _any_type() and any(scheme.name == name and scheme.scoped for scheme in enabled())
     return kind in _SCOPED or (_any_type() and not isinstance(authenticator, _WHOLE_USER))
 
 
