@@ -15,7 +15,7 @@ from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.core.mode import ENFORCE, REPORT, Mode, parse, parse_all
 from stockade.demo.articles.models import Article
 from stockade.models import ListEntry
-from stockade.pipeline import registry, reporting
+from stockade.pipeline import registry, reporting, start
 from tests.pipeline import views
 
 Configure = Callable[..., None]
@@ -279,3 +279,14 @@ async def test_it_is_the_same_under_asgi(configure: Configure, counted: Counted)
     bad = await client.get("/private_async/", headers={"authorization": "Bearer x.y.z"})
     assert bad.status_code == 200
     assert counted()[("GET", "policies", "undeclared")] == 1
+
+
+def test_a_check_names_views_without_a_policy_only_where_they_are_refused(configure: Configure) -> None:
+    def ids() -> set[str]:
+        return {finding.id for finding in start.view_findings()}
+
+    assert "stockade.W010" in ids()
+    configure(UNDECLARED="legacy")
+    assert "stockade.W010" not in ids()
+    configure(UNDECLARED="refuse", MODE={"policies": "report"})
+    assert "stockade.W010" not in ids()

@@ -298,7 +298,7 @@ def _judge(route: str, declared: Declared) -> Iterator[Finding]:
     bare = [
         m
         for m, leaf in declared.leaves.items()
-        if leaf.rule is None and m not in ("HEAD", "OPTIONS", "TRACE")
+        if leaf.rule is None and not leaf.open and m not in ("HEAD", "OPTIONS", "TRACE")
     ]
     if bare:
         yield Finding(

@@ -13,12 +13,13 @@ from stockade.drf.survey.routes import Route
 from stockade.drf.survey.stood import refused_anyway
 from stockade.drf.survey.views import View
 from stockade.gate.rates import parse as parse_rate
+from stockade.pipeline.registry import PRESETS
 from stockade.pipeline.start import MIDDLEWARE
 from stockade.schemes.registry import KNOWN
 
 _SESSION = "rest_framework.authentication.SessionAuthentication"
 _API_KEY = "rest_framework_api_key.permissions.BaseHasAPIKey"
-_PRESETS = {"django.contrib.admin": "admin", "allauth": "allauth", "drf_spectacular": "spectacular"}
+_PRESETS = {prefix.rstrip("."): name for name, prefixes in PRESETS.items() for prefix in prefixes}
 _PERIODS = {"s": "s", "m": "min", "h": "hour", "d": "day"}
 
 
