@@ -56,29 +56,28 @@ def _undo() -> None:
     found = move.undo()
     if found is None:
         fail("There is no import from simplejwt.")
+    were, stay = ("was", "stays") if found.used == 1 else ("were", "stay")
     typer.echo(
-        f"Undone: {found.tokens} refresh tokens that were not used yet are not taken any more, nor is any access "
-        f"token. {found.used} that were exchanged or revoked stay so; their sessions go on."
+        f"Undone: {_count(found.tokens, 'refresh token')} that {'was' if found.tokens == 1 else 'were'} not used yet "
+        f"{'is' if found.tokens == 1 else 'are'} not taken any more, nor is any access token."
     )
+    typer.echo(f"{found.used} {were} exchanged or revoked and {stay} so; sessions go on.")
 
 
 def _tell(found: Counts, dry: bool) -> None:
-    would = "Would take" if dry else "Takes"
-    typer.echo(
-        f"{would} tokens of {found.users} users ({found.new_users} new; {found.inactive} are inactive)."
-    )
+    would, until = "Would take" if dry else "Takes", _when(found.refresh_until)
+    users, tokens = _count(found.users, "user"), _count(found.tokens, "refresh token")
+    typer.echo(f"{would} tokens of {users} ({found.new_users} new; {found.inactive} inactive).")
     if found.by_rows:
-        typer.echo(
-            f"{would} {found.tokens} refresh tokens ({found.new_tokens} new), until {_when(found.refresh_until)}."
-        )
+        typer.echo(f"{would} {tokens} ({found.new_tokens} new), until {until}.")
         typer.echo(
             f"Not taken: {found.blacklisted} blacklisted, {found.expired} expired, {found.nobodys} of no active "
             f"user, {found.used} used already."
         )
     else:
         typer.echo(
-            f"{would} every refresh token with a good signature, until {_when(found.refresh_until)}: without "
-            "simplejwt's app token_blacklist nobody knows which ones were issued, and none was ever taken back."
+            f"{would} every refresh token with a good signature, until {until}: without simplejwt's app "
+            "token_blacklist nobody knows which ones were issued, and none was ever taken back."
         )
     typer.echo(f"{would} access tokens until {_when(found.access_until)}.")
 
@@ -111,6 +110,10 @@ def _advise(found: Counts) -> None:
         "A refresh token that has leaked, or whose user has logged out, is as good as any other until then.",
         err=True,
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _when(moment: datetime.datetime | None) -> str:

@@ -1,0 +1,218 @@
+"""`stockade import simplejwt`: what it counts, says and leaves, interrupted, again, and taken back."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from rest_framework_simplejwt.tokens import RefreshToken
+from typer.testing import CliRunner, Result
+
+from stockade.cli.root import app
+from stockade.core import clock
+from stockade.models import ImportedToken, ImportedUser, TokenImport
+from stockade.schemes.simplejwt import exchange, move, standing
+from tests.schemes.imported.cases.conftest import Browser, refused
+from tests.servers import ROOT, child_environment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["import", "simplejwt", *arguments])
+
+
+@pytest.fixture
+def project_of_many(alice: User) -> dict[str, RefreshToken]:
+    """Of each kind that is told apart."""
+    found = {"good": RefreshToken.for_user(alice), "another": RefreshToken.for_user(alice)}
+    gone = User.objects.create_user("gone")
+    found["inactive"] = RefreshToken.for_user(gone)
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    found["blacklisted"] = RefreshToken.for_user(alice)
+    found["blacklisted"].blacklist()
+    deleted = User.objects.create_user("deleted")
+    found["deleted"] = RefreshToken.for_user(deleted)
+    deleted.delete()
+    found["expired"] = RefreshToken.for_user(alice)
+    from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+    old = clock.now_datetime() - timedelta(seconds=1)
+    OutstandingToken.objects.filter(jti=found["expired"]["jti"]).update(expires_at=old)
+    return found
+
+
+def test_a_dry_run_counts_and_changes_nothing(project_of_many: Any, browser: Browser) -> None:
+    result = run("--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "Would take tokens of 1 user (1 new; 1 inactive)." in result.stdout
+    assert "Would take 2 refresh tokens (2 new), until " in result.stdout
+    assert "1 blacklisted, 1 expired, 2 of no active user, 0 used already." in result.stdout
+    assert [model.objects.count() for model in (TokenImport, ImportedUser, ImportedToken)] == [0, 0, 0]
+    assert browser.refresh(project_of_many["good"])[0] == 401
+
+
+def test_an_import_takes_what_the_dry_run_said(project_of_many: dict[str, RefreshToken]) -> None:
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "Takes tokens of 1 user (1 new; 1 inactive)." in result.stdout
+    assert "Takes 2 refresh tokens (2 new), until " in result.stdout
+    assert result.stderr == ""
+    assert exchange.redeem(str(project_of_many["good"])).session
+    assert exchange.redeem(str(project_of_many["another"])).session
+    reasons = {name: refused(project_of_many[name]) for name in ("blacklisted", "inactive", "deleted")}
+    assert reasons == {"blacklisted": "blacklisted", "inactive": "not_imported", "deleted": "not_imported"}
+
+
+def test_a_second_run_adds_what_was_issued_meanwhile_and_keeps_what_was_used(
+    project_of_many: dict[str, RefreshToken], alice: User
+) -> None:
+    run()
+    exchange.redeem(str(project_of_many["good"]))
+    RefreshToken.for_user(alice)
+    User.objects.create_user("new")
+    result = run()
+    assert "Takes tokens of 2 users (1 new; 1 inactive)." in result.stdout
+    assert "Takes 2 refresh tokens (1 new), until " in result.stdout
+    # What was exchanged is on simplejwt's blacklist by now.
+    assert "2 blacklisted, 1 expired, 2 of no active user, 0 used already." in result.stdout
+    assert ImportedToken.objects.filter(used_at=None).count() == 2
+    assert ImportedToken.objects.exclude(used_at=None).count() == 1
+
+
+def test_an_import_that_was_interrupted_takes_nothing_until_it_has_gone_through(
+    alice: User, monkeypatch: pytest.MonkeyPatch, browser: Browser
+) -> None:
+    tokens = [RefreshToken.for_user(alice) for _ in range(5)]
+    monkeypatch.setattr(move, "CHUNK", 2)
+    seen = []
+
+    def stop(what: str, done: int, of: int) -> None:
+        seen.append((what, done, of))
+        if what == "refresh tokens" and done >= 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        move.run(progress=stop)
+    assert seen == [("users", 1, 1), ("refresh tokens", 2, 5)]
+    assert ImportedToken.objects.count() == 2
+    assert browser.refresh(tokens[0])[0] == 401
+    seen.clear()
+    found = move.run(progress=lambda *told: seen.append(told))
+    assert (found.tokens, found.new_tokens, found.new_users) == (5, 3, 0)
+    assert seen[1:] == [("refresh tokens", done, 5) for done in (2, 4, 5)]
+    assert [browser.refresh(token)[0] for token in tokens] == [200] * 5
+
+
+def test_undoing_says_what_it_leaves(project_of_many: dict[str, RefreshToken]) -> None:
+    run()
+    exchange.redeem(str(project_of_many["good"]))
+    result = run("--undo")
+    assert result.exit_code == 0
+    assert (
+        "1 refresh token that was not used yet is not taken any more, nor is any access token."
+        in result.stdout
+    )
+    assert "1 was exchanged or revoked and stays so" in result.stdout
+    assert refused(project_of_many["another"]) == "not_imported"
+    assert not ImportedToken.objects.filter(used_at=None).exists()
+
+
+def test_undoing_what_is_long_over_leaves_nothing(project_of_many: dict[str, RefreshToken]) -> None:
+    run()
+    exchange.redeem(str(project_of_many["good"]))
+    clock.shift(15 * 86400)
+    assert run("--undo").exit_code == 0
+    assert [model.objects.count() for model in (TokenImport, ImportedUser, ImportedToken)] == [0, 0, 0]
+
+
+def test_wrong_use_and_nothing_to_undo_have_their_exit_statuses(db: None) -> None:
+    assert run("--dry-run", "--undo").exit_code == 2
+    result = run("--undo")
+    assert (result.exit_code, result.stderr) == (1, "There is no import from simplejwt.\n")
+
+
+def test_without_tables_it_says_what_that_means(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stockade.schemes.simplejwt.move.has_tables", lambda: False)
+    result = run("--dry-run")
+    assert result.exit_code == 0
+    assert "every refresh token with a good signature" in result.stdout
+    assert "A refresh token that has leaked, or whose user has logged out" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"STOCKADE": {"SCHEMES": ["jwt"]}}, 'begin STOCKADE["SCHEMES"] with "simplejwt", "jwt"'),
+        (
+            {"STOCKADE": {"SCHEMES": ["jwt", "simplejwt"]}},
+            'begin STOCKADE["SCHEMES"] with "simplejwt", "jwt"',
+        ),
+        ({"SIMPLE_JWT": {"ROTATE_REFRESH_TOKENS": False}}, "ROTATE_REFRESH_TOKENS is off"),
+        ({"SIMPLE_JWT": {"USER_ID_FIELD": "username"}}, "access tokens are refused"),
+    ],
+)
+def test_settings_that_log_somebody_out_are_said(
+    changes: dict[str, dict[str, Any]], words: str, alice: User, project: Any
+) -> None:
+    for name, value in changes.items():
+        setattr(project, name, {**getattr(project, name), **value})
+    result = run("--dry-run")
+    assert result.exit_code == 0
+    assert words in result.stderr
+
+
+def test_users_are_found_by_the_field_that_simplejwt_names_them_by(
+    alice: User, project: Any, browser: Browser
+) -> None:
+    project.SIMPLE_JWT = {**project.SIMPLE_JWT, "USER_ID_FIELD": "username"}
+    token = RefreshToken.for_user(alice)
+    token["user_id"] = "alice"
+    move.run()
+    assert browser.get(token.access_token)[0] == 401
+    assert browser.refresh(token)[0] == 200
+    token.set_jti()
+    token["user_id"] = "nobody"
+    assert refused(token) == "gone"
+
+
+def test_progress_is_for_a_terminal_and_a_pipe_stays_quiet(alice: User) -> None:
+    RefreshToken.for_user(alice)
+    connection.close()
+    command = [sys.executable, "-m", "stockade", "import", "simplejwt", "--dry-run"]
+    environment = child_environment({"TERM": "xterm", "COLUMNS": "120"})
+    piped = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert (piped.returncode, piped.stderr) == (0, "")
+    assert piped.stdout.startswith("Would take")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        assert process.stdout.read().startswith(b"Would take")
+        shown = b""
+        try:
+            while part := os.read(ours, 65536):
+                shown += part
+        except OSError:  # Linux says so when the other end has closed
+            pass
+        assert process.wait(60) == 0
+    os.close(ours)
+    assert b"refresh tokens" in shown
+    assert b"1/1" in shown
+
+
+def test_the_tables_are_simplejwts_own(alice: User) -> None:
+    """Else what is patched elsewhere would prove nothing."""
+    assert standing.has_tables()
+    assert [model.__module__ for model in standing.tables()] == [
+        "rest_framework_simplejwt.token_blacklist.models"
+    ] * 2
