@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import Q
+from django.http import Http404
 from django.urls import include, path
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from drf_spectacular.views import SpectacularAPIView
@@ -87,6 +88,16 @@ class Either(Said):
         "GET": Scope("a") & Scope("b") | Scope("c") & Role("Editors"),
         "POST": Role("Editors") | Scope("a"),
     }
+
+
+class Numbered(APIView):
+    serializer_class = Word
+    policy = Authenticated()
+
+    def get(self, request: Request, pk: int) -> Response:
+        if pk != 7:
+            raise Http404
+        return Response({"word": "seven"})
 
 
 class Undeclared(Said):
@@ -196,7 +207,7 @@ urlpatterns = [
     path("", include(router.urls)),
     path("open/", Open.as_view()),
     path("known/", Known.as_view()),
-    path("numbered/<int:pk>/", Known.as_view(), name="detail"),
+    path("numbered/<int:pk>/", Numbered.as_view(), name="detail"),
     path("initial/", Said.as_view(policy=Role("Editors")), name="initial"),
     path("either/", Either.as_view()),
     path("undeclared/", Undeclared.as_view()),

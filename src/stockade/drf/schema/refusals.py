@@ -144,7 +144,7 @@ def _response(
         _add_headers(auto_schema, response, ["Retry-After"])
     if code == "401":
         _add_headers(auto_schema, response, ["WWW-Authenticate"])
-    if code in ("403", "404", "429"):
+    if code.startswith("4"):
         _add_headers(auto_schema, response, told)
     return response
 

@@ -81,10 +81,14 @@ def may_forbid(leaf: Leaf, services: bool) -> bool:
     """
     rule = leaf.rule
     assert rule is not None  # noqa: S101 - a view that is shut is described without
-    if any(VERDICT[bits] is False for bits in _outcomes(rule, services)):
+    seen = leaf.visible
+    # Whoever may not do it to any object is told so only of one that he sees (`Engine.decide`).
+    unseen = seen is rule and rule.about_objects and leaf.guarded and leaf.detail
+    if not unseen and any(VERDICT[bits] is False for bits in _outcomes(rule, services)):
         return True
-    apart = leaf.visible is not None and leaf.visible is not rule
-    return rule.about_objects and (not leaf.safe or (apart and leaf.detail))
+    apart = seen is not None and seen is not rule and leaf.detail
+    leaves_another_state = not leaf.safe and leaf.method != "DELETE"
+    return rule.about_objects and (apart or leaves_another_state)
 
 
 def _outcomes(rule: Policy, services: bool) -> frozenset[Bits]:
