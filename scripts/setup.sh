@@ -76,5 +76,10 @@ echo "setup: installing $(grep -c '^[a-z0-9].*==' "$lock") locked packages"
 # The project itself cannot carry a hash; its build backend is in the lock, so nothing is fetched here.
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e . ||
     fail "the project itself could not be installed." "read the lines above"
+# One test runs a client from npm. A machine without npm, or without its registry, is fine: that test says what it lacks.
+if command -v npm >/dev/null; then
+    npm ci --silent --prefix tests/npm ||
+        echo "setup: tests/npm could not be installed; the test of an npm client will be missing" >&2
+fi
 printf '%s' "$place" >"$stamp"
 echo "setup: $venv is ready"
