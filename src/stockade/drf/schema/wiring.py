@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.settings import spectacular_settings
@@ -59,7 +60,8 @@ def create_view(stock: Any, generator: Any, callback: Any, *args: Any, **kwargs:
 
 def parse(stock: Any, generator: Any, input_request: Any, public: bool) -> Any:
     """The paths, with names for the shapes of refusals."""
-    vars(generator)[_CALLER] = input_request
+    if not public and input_request is not None:
+        vars(generator)[_CALLER] = _principal(input_request)
     paths = stock(input_request, public)
     appended = spectacular_settings.APPEND_COMPONENTS or {}
     settle(generator.registry, paths, set(appended.get("schemas", {})))
@@ -69,25 +71,23 @@ def parse(stock: Any, generator: Any, input_request: Any, public: bool) -> Any:
 def has_view_permissions(stock: Any, generator: Any, path: str, method: str, view: Any) -> bool:
     """Whether a document for one caller (SERVE_PUBLIC = False) shows this: what the policy refuses it does not."""
     found = judged(view, method)
-    request = vars(generator).get(_CALLER)
-    if found is None or request is None:
+    principal: Principal | None = vars(generator).get(_CALLER)
+    if found is None or principal is None:
         return bool(stock(path, method, view))
-    with without_ours(view):
-        allowed = bool(stock(path, method, view))
     rule = found.leaf.rule
-    return allowed and not found.shut and rule is not None and rule.admits(_principal(request)) is not False
+    if found.shut or rule is None or rule.admits(principal) is False:
+        return False
+    with without_ours(view):
+        return bool(stock(path, method, view))
 
 
 def _principal(request: Any) -> Principal:
     """Who asks for the document: as the pipeline found, or where EXEMPT leaves its view alone as DRF did."""
-    http = request._request
-    exchange = http.__dict__.get("stockade")
+    exchange = request._request.__dict__.get("stockade")
     if exchange is not None and exchange.principal.is_authenticated:
         return exchange.principal  # type: ignore[no-any-return]
-    user = request.user
-    if user is None or not user.is_authenticated:
-        return ANONYMOUS
-    facts = read_user(type(user), user.pk)
+    user, model = request.user, get_user_model()
+    facts = read_user(model, user.pk) if isinstance(user, model) and user.is_authenticated else None
     if facts is None:
         return ANONYMOUS
     return Principal(
