@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from stockade.core.address import UNKNOWN
+from stockade.core.mode import Mode
 
 
 class RequestContext:
@@ -18,13 +19,14 @@ class RequestContext:
         address: the client's address, when already known; see `core.address.TrustedProxies.client`.
     """
 
-    __slots__ = ("address", "id", "meta", "principal", "route", "untold")
+    __slots__ = ("address", "id", "meta", "mode", "principal", "route", "untold")
 
     def __init__(self, id: str, meta: Mapping[str, Any], address: str = "") -> None:
         self.id = id
         self.meta = meta
         self.address = address or UNKNOWN
         self.route = ""  # the URL pattern's name or path, never the path itself: it may hold what is private
+        self.mode: Mode | None = None  # of its view, once that is known
         self.principal: Any = None  # core.principal.Principal once known
         self.untold = (
             False  # whether a change was committed and the state could not be told: then it is no success

@@ -78,7 +78,7 @@ class StockadeAuthentication(BaseAuthentication):
                 return given.user, given.auth
             principal: Principal = exchange.principal
             return principal.user, principal.credential
-        if before.open_to(exchange):
+        if before.open_to(request, exchange):
             for authenticator in self._before():
                 found = authenticator.authenticate(request)
                 if found is not None:
@@ -94,6 +94,6 @@ class StockadeAuthentication(BaseAuthentication):
         """The challenges of the enabled schemes (RFC 9110 section 11.6.1), or of the first authenticator of before."""
         registry = registries.current()
         exchange = request._request.__dict__.get("stockade")  # noqa: SLF001
-        if before.open_to(exchange) and (known := self._before()):
+        if before.open_to(request, exchange) and (known := self._before()):
             return known[0].authenticate_header(request) or ""
         return ", ".join(registry.challenges) if registry is not None else "Bearer"

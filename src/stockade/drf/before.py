@@ -5,16 +5,32 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from rest_framework.request import Request
 from rest_framework.settings import DEFAULTS, import_from_string
 
 from stockade.conf import on_change
 from stockade.drf import BEFORE
+from stockade.pipeline import registry as registries
 from stockade.pipeline.exchange import Exchange
 
 
-def open_to(exchange: Exchange | None) -> bool:
-    """Whether a DRF view is judged by its own classes: without us, exempt, legacy, or where policies only report."""
-    return exchange is None or exchange.open
+def open_to(request: Request, exchange: Exchange | None, view: object = None) -> bool:
+    """Whether a DRF view is judged by its own classes: without us, exempt, legacy, or where policies only report.
+
+    Args:
+        request: to the view.
+        exchange: of the request; None also of a view that is merely asked and does not run, as schemas are made.
+        view: where it is at hand.
+    """
+    if exchange is not None:
+        return exchange.open
+    registry = registries.current()
+    if registry is None:
+        return True
+    match = request._request.resolver_match  # noqa: SLF001 - DRF's only handle on the HttpRequest
+    if match is not None:
+        return registry.exempt(match)
+    return registry.legacy and view is not None and getattr(view, "policy", None) is None
 
 
 @cache

@@ -42,7 +42,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     request = context.get("request")
     exchange = getattr(getattr(request, "_request", None), "stockade", None)
     record(exchange, refusal)
-    if registry.silent or (registry.settings.errors == "drf" and _theirs(exc)):
+    if registry.silent(getattr(getattr(request, "_request", None), "stockade_context", None)) or (
+        registry.settings.errors == "drf" and _theirs(exc)
+    ):
         return before.handler()(exc, context)  # type: ignore[no-any-return]
     set_rollback()
     response = Response(body(registry, refusal), status=refusal.status, headers=headers(registry, refusal))

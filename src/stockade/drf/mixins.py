@@ -61,14 +61,14 @@ class PolicyMixin(Base):
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """First what the caller may see, then the view's own filters, which thus never meet the rest."""
         exchange = exchange_of(self.request)
-        if exchange is not None:
+        if exchange is not None and not exchange.legacy:
             queryset = exchange.visible(queryset, leaf_of(self.request, exchange))
         return super().filter_queryset(queryset)
 
     def check_object_permissions(self, request: Request, obj: Any) -> None:
         """The view's own permission_classes, and the policy: 404 before 403."""
         exchange = exchange_of(request)
-        if exchange is not None:
+        if exchange is not None and not exchange.legacy:
             authorize(request, exchange, obj)
         super().check_object_permissions(request, obj)
 
@@ -102,7 +102,8 @@ class PolicyMixin(Base):
         exchange: Exchange | None = state.get("stockade")
         if exchange is not None and exchange.leaf is not None and exchange.leaf.cls is not type(self):
             enter(exchange, self, request.method or "")
-        settled = exchange is not None and exchange.mediator is None  # nothing to decide about
+        # Nothing to decide about, or a missing decision is only recorded.
+        settled = exchange is not None and (exchange.mediator is None or exchange.open)
         if request.method in SAFE or settled or registries.current() is None:
             response: Any = super().dispatch(request, *args, **kwargs)
             if exchange is None:  # there is no middleware that would look at the answer

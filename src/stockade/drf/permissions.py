@@ -12,7 +12,7 @@ from stockade.drf import before
 from stockade.drf.authentication import exchange_of
 from stockade.drf.refused import Refused
 from stockade.pipeline import registry as registries
-from stockade.pipeline.declared import Leaf
+from stockade.pipeline.declared import OTHER, Leaf
 from stockade.pipeline.delegated import enter
 from stockade.pipeline.exchange import Exchange
 
@@ -25,7 +25,7 @@ def leaf_of(request: Request, exchange: Exchange) -> Leaf | None:
     leaf = exchange.leaf
     # A clone carries its method itself. To ask DRF's request for another's attribute costs a microsecond.
     method = request.__dict__.get("method") or request._request.method  # noqa: SLF001
-    if leaf is not None and leaf.method == method:
+    if leaf is not None and leaf.method in (method, OTHER):
         return leaf
     if exchange.delegated is not None:
         return exchange.delegated.leaves.get(method or "")
@@ -48,12 +48,15 @@ class PolicyPermission(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the caller may do this at all."""
         exchange = exchange_of(request)
-        if exchange is None or exchange.open:
+        leaf = leaf_of(request, exchange) if exchange is not None else None
+        running = exchange is not None and leaf is exchange.leaf
+        if exchange is not None and running and leaf is not None and leaf.cls is not type(view):
+            enter(exchange, view, request._request.method or "")  # noqa: SLF001
+        if before.open_to(request, exchange, view):
             return self._before("has_permission", request, view)
-        leaf = leaf_of(request, exchange)
-        if leaf is exchange.leaf:
-            if leaf is not None and leaf.cls is not type(view):
-                enter(exchange, view, leaf.method)
+        if exchange is None:
+            return False
+        if running:
             return True  # decided by the pipeline before the view
         return (
             leaf is not None and leaf.rule is not None and leaf.rule.admits(exchange.principal) is not False
@@ -66,8 +69,10 @@ class PolicyPermission(BasePermission):
             Refused: with the reason that a bare False would lose (404, 401 or 403).
         """
         exchange = exchange_of(request)
-        if exchange is None or exchange.open:
+        if before.open_to(request, exchange, view):
             return self._before("has_object_permission", request, view, obj)
+        if exchange is None:
+            return False
         if not getattr(view, "stockade_guards_objects", False):  # PolicyMixin asks by itself
             authorize(request, exchange, obj)
         return True

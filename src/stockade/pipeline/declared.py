@@ -16,6 +16,7 @@ from stockade.policy import Policy, PolicyTable, Public, Visibility
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+OTHER = ""  # in place of a method that the view does not seem to answer
 MARK = "stockade_declared"  # the attribute that `protect` leaves on a plain view
 
 
@@ -23,7 +24,7 @@ class Leaf:
     """One method of one view.
 
     Args:
-        method: the HTTP method.
+        method: the HTTP method, or OTHER.
         action: the viewset's action, or "".
         rule: who may; None = undeclared, refused.
         visible: what the caller may see at all; None where the rule itself says it.
@@ -102,17 +103,28 @@ class Declared:
 
     probe, mode: as of its leaves.
     allowed: the addresses that it is open to; None for all.
+    other: of methods that have no leaf, where the view itself says what it makes of them; None where we refuse them.
     """
 
-    __slots__ = ("allowed", "leaves", "mode", "name", "probe", "unguarded")
+    __slots__ = ("allowed", "leaves", "mode", "name", "other", "probe", "unguarded")
 
     def __init__(
-        self, name: str, leaves: dict[str, Leaf], probe: bool, allowed: Lists | None, mode: Mode
+        self,
+        name: str,
+        leaves: dict[str, Leaf],
+        probe: bool,
+        allowed: Lists | None,
+        mode: Mode,
+        other: Leaf | None = None,
     ) -> None:
         self.name, self.probe, self.allowed, self.mode = name, probe, allowed, mode
-        self.leaves = leaves
+        self.leaves, self.other = leaves, other
         # An object rule on a view that cannot ask about objects: refused rather than half enforced.
         self.unguarded = any(leaf.mediated and not leaf.guarded for leaf in leaves.values())
+
+    def leaf(self, method: str) -> Leaf | None:
+        """The leaf of a method; None where it is refused."""
+        return self.leaves.get(method, self.other)
 
     def turn_away(self, address: str) -> None:
         """Refuse an address that the view is not open to.
@@ -158,7 +170,7 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
     if actions is not None:
         by_method.setdefault("OPTIONS", "metadata")  # what DRF calls it
     declared, visible = own("policy"), own("visible")
-    legacy = legacy and declared is None
+    legacy = legacy and declared is None and visible is None  # who says what may be seen wants it asked
     mode = _mode(own("mode"), name, mode)
     known = _known_actions(cls, actions) if actions is not None else ()
     _refuse_two_policies(name, initkwargs, getattr(cls, "policy", None), actions or {})
@@ -179,18 +191,16 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
     own_authenticators = _own_authenticators(cls, initkwargs)
     ignoring = probe or bool(getattr(cls, "ignores_credentials", False))
     looks_at_nobody = own_authenticators == frozenset()  # as the logins of simplejwt, knox and others do
-    leaves: dict[str, Leaf] = {}
     answered = {*by_method, "OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
     if cls is None and isinstance(declared, Mapping) and "*" not in (keys := _names(declared)):
         # One function for all methods: what it does for "everything but GET" must not be had by HEAD or OPTIONS.
         answered &= keys
-    for method in METHODS:
-        if method not in answered:
-            continue
+
+    def leaf(method: str) -> Leaf:
         action = by_method.get("GET" if method == "HEAD" and "HEAD" not in by_method else method, "")
         key_method = "GET" if method == "HEAD" else method
-        rule = table.lookup(method, action or None) if table is not None else None
-        leaves[method] = Leaf(
+        rule = table.lookup(method, action or None) if table is not None and method != OTHER else None
+        return Leaf(
             method,
             action,
             rule,
@@ -208,7 +218,10 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
             legacy=legacy,
             authenticators=own_authenticators,
         )
-    return Declared(name, leaves, probe, _allowed(own("allowed_addresses"), name), mode)
+
+    leaves = {method: leaf(method) for method in METHODS if method in answered}
+    other = leaf(OTHER) if legacy or not mode.policies else None
+    return Declared(name, leaves, probe, _allowed(own("allowed_addresses"), name), mode, other)
 
 
 def _for_anyone(rule: Policy | None) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from stockade.core.errors import MethodNotAllowed, Undeclared
+from stockade.core.errors import MethodNotAllowed, Refusal, Undeclared
 from stockade.pipeline import registry as registries
+from stockade.pipeline.declared import OTHER
 from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.reporting import spare
 
 
 class Delegate(NamedTuple):
@@ -47,7 +49,7 @@ def enter(exchange: Exchange, view: Any, method: str) -> None:
         view: the instance that is about to run.
         method: of the request.
 
-    Raises:
+    Raises, but for what the mode only records:
         Undeclared: it has no rule for this, or one about objects without PolicyMixin; or see `Delegate.of`.
         Banned, MethodNotAllowed, Unauthenticated, Forbidden, InsufficientScope, TooMany: as for any view.
     """
@@ -57,13 +59,24 @@ def enter(exchange: Exchange, view: Any, method: str) -> None:
     registry = registries.current()
     if registry is None:
         return
-    declared = registry.declared(Delegate.of(view))
-    inner = declared.leaves.get(method)
-    if inner is None:
-        raise MethodNotAllowed(tuple(declared.leaves))
+    try:
+        # MODE's names are of URLs: whatever runs there is meant.
+        declared = registry.declared(Delegate.of(view), view.request.resolver_match)
+    except Undeclared as refusal:
+        if not exchange.spares(refusal):
+            raise
+        return
     declared.turn_away(exchange.context.address)
-    if declared.unguarded:
-        raise Undeclared(reason="object_policy_without_policy_mixin")
+    inner = declared.leaf(method)
+    refused: Refusal | None = None
+    if inner is None or inner.method == OTHER:
+        refused = MethodNotAllowed(tuple(declared.leaves))
+    elif declared.unguarded:
+        refused = Undeclared(reason="object_policy_without_policy_mixin")
+    if refused is not None and not spare(declared.mode, declared.name, method, refused):
+        raise refused
+    if inner is None:
+        return
     exchange.enter(declared, inner)
     if inner.limits and registry.engine.pass_gate(exchange):
         registry.engine.reload(exchange)

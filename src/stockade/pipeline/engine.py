@@ -25,7 +25,7 @@ from stockade.database import aside, snapshot_is_old, write_database
 from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
 from stockade.pipeline.asking import Asking, NeedsThread, in_event_loop
 from stockade.pipeline.conf import PipelineSettings
-from stockade.pipeline.declared import Leaf
+from stockade.pipeline.declared import OTHER, Leaf
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.find import Finder, Presented
 from stockade.pipeline.foreign import ASK, Others
@@ -194,8 +194,8 @@ class Engine(Asking):
             epochs, charges = entry.keys, plan.charges
         try:
             verdict = await self.gate.ask_async(epochs, charges)
-        except Unavailable:
-            if not self._admits:
+        except Unavailable as error:
+            if not self._admits and not exchange.open_while(error):
                 raise
             return await sync_to_async(self.pass_gate)(exchange)  # SQL is asked instead
         try:
@@ -370,7 +370,7 @@ class Engine(Asking):
         leaf = exchange.leaf
         refusal: Refusal
         if leaf is None or leaf.rule is None:
-            if leaf is not None and leaf.legacy:
+            if leaf is not None and (leaf.legacy or leaf.method == OTHER):
                 return
             refusal = Undeclared()
         else:

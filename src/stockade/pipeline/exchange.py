@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stockade.core.context import RequestContext
-from stockade.core.errors import Forbidden, InvalidCredential, NotVisible, Refusal
-from stockade.core.mode import ENFORCE
+from stockade.core.errors import Forbidden, InvalidCredential, NotVisible, Refusal, Unavailable
+from stockade.core.mode import ENFORCE, spares
 from stockade.core.principal import ANONYMOUS, Principal
 from stockade.pipeline.declared import Declared, Leaf
 from stockade.pipeline.plans import NOTHING
@@ -64,6 +64,11 @@ class Exchange:
         """Whether what we do not know of the caller is left to the view's own classes (legacy, or policies report)."""
         return self.leaf is not None and self.leaf.open
 
+    @property
+    def legacy(self) -> bool:
+        """Whether the view has no policy, and its own classes judge."""
+        return self.leaf is not None and self.leaf.legacy
+
     def spares(self, refusal: Refusal) -> bool:
         """Whether the request goes on in spite of `refusal`, by the view's mode; it is recorded then."""
         leaf = self.leaf
@@ -72,6 +77,10 @@ class Exchange:
         if leaf.legacy and isinstance(refusal, InvalidCredential) and refusal.reason == "unrecognised":
             return True  # of an authenticator of the view's own, that SCHEMES does not name
         return spare(leaf.mode, leaf.view, leaf.method, refusal, self.principal)
+
+    def open_while(self, away: Unavailable) -> bool:
+        """Whether the request goes on while the state is away; nothing is recorded."""
+        return self.leaf is not None and spares(self.leaf.mode, away)
 
     def disown(self) -> None:
         """Be nobody's: what was shown does not count, and the view's own classes find out who is calling."""
@@ -83,9 +92,11 @@ class Exchange:
         if self.mediator is not None and (leaf is None or leaf is self.leaf):
             self.mediator.filtered(queryset.model)
         leaf = leaf or self.leaf
-        if leaf is not None and leaf.open:
+        if leaf is not None and not leaf.mode.policies:
             return queryset
-        if leaf is None or leaf.sight is None:
+        if (
+            leaf is None or leaf.sight is None
+        ):  # also where the view's own classes judge: who asks gets no yes
             return queryset.none()
         sight = leaf.sight
         return queryset.filter(sight.filter(self.principal) if leaf.detail else sight.listing(self.principal))
@@ -100,8 +111,6 @@ class Exchange:
         if leaf is None or leaf is self.leaf:  # not for what DRF's browsable pages merely probe
             self._asked(obj)
         leaf = leaf or self.leaf
-        if leaf is not None and leaf.legacy:
-            return
         if leaf is None or leaf.sight is None:
             refusal: Refusal | None = NotVisible(reason="undeclared")
         else:
@@ -128,8 +137,6 @@ class Exchange:
         """
         self._asked(obj)
         leaf = leaf or self.leaf
-        if leaf is not None and leaf.legacy:
-            return
         if leaf is None or leaf.sight is None:
             refusal: Refusal | None = Forbidden(reason="undeclared")
         else:

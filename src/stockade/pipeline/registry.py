@@ -5,22 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable
 from threading import Lock
+from typing import Any
 
 from django.conf import settings as django_settings
 from django.urls import ResolverMatch
 
 from stockade import conf
+from stockade.core.context import RequestContext
 from stockade.core.errors import ConfigurationError
-from stockade.core.mode import Mode
+from stockade.core.mode import ENFORCE, Mode
 from stockade.edge.headers import HeaderSettings, hsts_value, prepare
 from stockade.events.bus import under_test
 from stockade.gate.registry import claim_serving, get_gate
 from stockade.pipeline.conf import PipelineSettings
-from stockade.pipeline.declared import Declared, read
+from stockade.pipeline.declared import MARK, Declared, read
 from stockade.pipeline.engine import Engine
 from stockade.schemes.registry import enabled_schemes, foreign_schemes
 
 _MAX_VIEWS = 10_000
+_MAX_WRAPPERS = 100
 
 
 class Registry:
@@ -33,7 +36,6 @@ class Registry:
     scheme_by_header: whether a proxy's header says if a request came over HTTPS.
     exempts: whether EXEMPT names anything.
     modes: the modes of single views, by name.
-    silent: whether nothing is refused anywhere: answers are left as they are.
     legacy: whether views without a policy are judged by their own classes.
     started: whether the start's checks have passed for these settings.
     """
@@ -47,7 +49,6 @@ class Registry:
         self.scheme_by_header = bool(django_settings.SECURE_PROXY_SSL_HEADER)
         self.exempts = bool(self.settings.exempt)
         self.modes = self.settings.modes.views
-        self.silent = self.settings.modes.general.silent and not self.modes
         self.legacy = self.settings.undeclared == "legacy"
         self.started = False
         self._declared: dict[Hashable, Declared | ConfigurationError] = {}
@@ -63,10 +64,10 @@ class Registry:
         Raises:
             ConfigurationError: it declares nonsense; a check says so before the first request.
         """
-        key = view if not self.modes or match is None else (view, self._mode(match))
+        key = view if not self.modes or match is None else (view, self.mode(match))
         found = self._declared.get(key)
         if found is None:
-            mode = self.settings.modes.general if key is view else self._mode(match)
+            mode = self.settings.modes.general if key is view else self.mode(match)
             if len(self._declared) >= _MAX_VIEWS:  # views made anew for each request, by some generator
                 self._declared.clear()
             try:
@@ -78,7 +79,14 @@ class Registry:
             raise found
         return found
 
-    def _mode(self, match: ResolverMatch | None) -> Mode:
+    def silent(self, context: RequestContext | None) -> bool:
+        """Whether nothing of a request is refused: its answer is left as it is then."""
+        mode = context.mode if context is not None else None
+        if mode is None:
+            mode = self.settings.modes.general
+        return mode is not ENFORCE and mode.silent
+
+    def mode(self, match: ResolverMatch | None) -> Mode:
         """What MODE says of a view by its name; the url-name goes before its namespace."""
         if match is None:
             return self.settings.modes.general
@@ -108,12 +116,19 @@ PRESETS = {
 
 
 def presets_of(view: object) -> set[str]:
-    """The presets of EXEMPT that `view` belongs to."""
-    inner = getattr(view, "cls", None) or getattr(view, "view_class", None) or view
-    while hasattr(inner, "__wrapped__"):  # the admin wraps its views
+    """The presets of EXEMPT that `view` belongs to; none for one that declares a policy, which is to be asked."""
+    inner: Any = getattr(view, "cls", None) or getattr(view, "view_class", None) or view
+    if hasattr(view, MARK) or getattr(inner, "policy", None) is not None:
+        return set()
+    for _ in range(_MAX_WRAPPERS):  # the admin wraps its views
+        if not hasattr(inner, "__wrapped__"):
+            break
         inner = inner.__wrapped__
-    module = f"{getattr(inner, '__module__', '')}."
-    return {name for name, prefixes in PRESETS.items() if module.startswith(prefixes)}
+    module = str(getattr(inner, "__module__", ""))
+    # One of its decorators may leave its own function in the place of a project's view.
+    if module.endswith(".decorators"):
+        return set()
+    return {name for name, prefixes in PRESETS.items() if f"{module}.".startswith(prefixes)}
 
 
 def django_hsts() -> dict[str, object]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 from stockade.conf import load
 from stockade.core.address import limit_key as address_key
+from stockade.core.context import current
 from stockade.core.errors import Banned, InvalidCredential, TooMany, Unavailable
 from stockade.events import emit
 from stockade.events.catalogue import Event
@@ -98,11 +99,18 @@ def reserve(wanted: Iterable[tuple[str, str]], address: str = "", *, guess: bool
             raise
     if verdict.refused >= 0:
         refusal = TooMany(max(1, math.ceil(verdict.wait / 1_000_000)), charges[verdict.refused].limit.name)
-        if load(AttemptSettings).modes.general.limits:
+        if _enforced():
             raise refusal
         emit(Event.LIMIT_EXCEEDED, reason=refusal.reason, details={**refusal.facts, "mode": "report"})
         return Reservation(None, (), None)
     return Reservation(gate, charges, verdict)
+
+
+def _enforced() -> bool:
+    """Whether the view at hand refuses what is over a limit; without one, the project."""
+    context = current.get()
+    mode = context.mode if context is not None else None
+    return (load(AttemptSettings).modes.general if mode is None else mode).limits
 
 
 def _without(gate: Gate, who: lists.Asked) -> Reservation:

@@ -49,7 +49,7 @@ def finish(
     Works on the store of `django.http.ResponseHeaders` (lower-case name to (name, value)): one merge instead of ten
     assignments, which would check and convert each value again (see `stockade.edge.headers`).
     """
-    if registry.silent:  # nothing is refused, and so nothing is changed
+    if registry.silent(context):  # nothing is refused, and so nothing is changed
         return
     store: Store = response.headers._store  # noqa: SLF001
     content_type = store.get("content-type")

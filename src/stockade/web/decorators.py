@@ -78,7 +78,8 @@ def _mediated(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
         exchange: Exchange | None = getattr(request, "stockade", None)
         if exchange is None and request.resolver_match is None:
             return _alone(inner, request, lambda: view(request, *args, **kwargs))
-        if exchange is None or exchange.leaf is None or not exchange.leaf.mediated or exchange.leaf.safe:
+        leaf = exchange.leaf if exchange is not None else None
+        if exchange is None or leaf is None or leaf.open or not leaf.mediated or leaf.safe:
             return view(request, *args, **kwargs)
         return run_mediated(lambda: exchange, lambda: view(request, *args, **kwargs))
 

@@ -11,10 +11,11 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 from stockade.core.context import RequestContext, current as current_context
-from stockade.core.errors import NotVisible, Refusal, Unavailable, Undecided
+from stockade.core.errors import BadRequest, NotVisible, Refusal, Unavailable, Undecided
 from stockade.core.mode import ENFORCE
 from stockade.pipeline import registry as registries
 from stockade.pipeline.asking import NeedsThread
+from stockade.pipeline.declared import OTHER
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.mediation import undecided
 from stockade.pipeline.record import record, told
@@ -96,13 +97,17 @@ class Middleware:
                 told(exchange, response.status_code)
         elif exchange.mediator is not None and undecided(exchange, response):
             response = self._unless_spared(registry, exchange, Undecided(reason="undecided"), response)
-        elif exchange.leaf is not None and exchange.leaf.method != request.method:
+        elif (
+            exchange.leaf is not None
+            and exchange.leaf.method not in (request.method, OTHER)
+            and not exchange.legacy
+        ):
             # A process_view after ours has made it another request than the one that was decided about.
             response = self._unless_spared(registry, exchange, Undecided(reason="method_changed"), response)
         if context.untold and response.status_code < 500:
             response = self._refuse(registry, None, Unavailable(UNTOLD, reason="untold"))
         if ATTRIBUTE in request.__dict__:
-            settle(request, response)
+            settle(request, None if registry.silent(context) else response)
         finish(registry, request, exchange, context, response)
         return response
 
@@ -125,8 +130,12 @@ class Middleware:
                 registry.engine.pass_lists(context)
                 return response
             registry.engine.turn_away(context)
-            registry.engine.finder.refuse_query(context.meta.get("QUERY_STRING") or "")
+            malformed = self._malformed(registry, context)
+            if malformed is not None and registry.settings.modes.general.input:
+                raise malformed
             registry.engine.pass_gate(exchange := Exchange(context, None))
+            if malformed is not None:
+                raise malformed
         except (Refusal, OperationalError, InterfaceError) as error:
             refusal = meaning(error)
             if spare(registry.settings.modes.general, NO_VIEW, request.method or "", refusal):
@@ -134,6 +143,14 @@ class Middleware:
             return self._refuse(registry, exchange, refusal)
         as_it_is = settings.DEBUG or registry.settings.modes.general is not ENFORCE
         return response if as_it_is else respond(registry, NotVisible())
+
+    @staticmethod
+    def _malformed(registry: Registry, context: RequestContext) -> BadRequest | None:
+        try:
+            registry.engine.finder.refuse_query(context.meta.get("QUERY_STRING") or "")
+        except BadRequest as refusal:
+            return refusal
+        return None
 
     # -- before the view ---------------------------------------------------------------------------------------
 
@@ -258,6 +275,8 @@ class Middleware:
         if exchange is None:  # a view that EXEMPT leaves alone
             refusal = exception if isinstance(exception, Refusal) else None
         elif exchange.mediator is not None and isinstance(exception, Http404):
+            if exchange.open:
+                return None
             # Django's page would tell what is missing from what is hidden.
             refusal = NotVisible(reason="not_found")
         else:

@@ -9,6 +9,7 @@ from random import getrandbits
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 
@@ -17,7 +18,7 @@ from stockade.core.errors import BadRequest, MethodNotAllowed, Refusal, Unavaila
 from stockade.core.principal import Principal
 from stockade.events.bus import state as events
 from stockade.pipeline import forced
-from stockade.pipeline.declared import Declared, Leaf
+from stockade.pipeline.declared import OTHER, Declared, Leaf
 from stockade.pipeline.engine import Engine
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.foreign import ASK
@@ -28,6 +29,7 @@ from stockade.pipeline.reporting import spare
 from stockade.schemes.users import renewed
 from stockade.truth import lists
 from stockade.web.content_type import UNREADABLE
+from stockade.web.translate import refusal_of
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -66,9 +68,11 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
     if match is not None:
         context.route = match.route
         if registry.exempts and registry.exempt(match):
+            context.mode = registry.mode(match)
             registry.engine.pass_lists(context, partial(_session_user, request))
             return None
     declared = registry.declared(view, match)
+    context.mode = declared.mode
     if lists.current().guarded and not declared.probe:
         registry.engine.turn_away(context)
     if declared.allowed is not None:
@@ -79,10 +83,11 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         _refuse(
             declared, request, BadRequest("The path must not contain NUL characters.", code="null_character")
         )
-    leaf = declared.leaves.get(request.method or "")
+    leaf = declared.leaf(request.method or "")
     if leaf is None:
+        raise MethodNotAllowed(tuple(declared.leaves))
+    if leaf.method == OTHER and not leaf.legacy:
         _refuse(declared, request, MethodNotAllowed(tuple(declared.leaves)))
-        return None
     if declared.unguarded:
         _refuse(declared, request, Undeclared(reason="object_policy_without_policy_mixin"))
     exchange = registry.engine.find(context, leaf)
@@ -135,7 +140,15 @@ def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
     Raises:
         Undeclared, Unauthenticated, Forbidden, InsufficientScope: see `Engine.decide`.
     """
-    registry.engine.decide(exchange)
+    try:
+        registry.engine.decide(exchange)
+    except (OperationalError, InterfaceError) as error:  # a rule that asks SQL
+        if not exchange.spares(meaning(error)):
+            raise
+    except ObjectDoesNotExist as error:  # a rule that reads the caller's row, which is gone
+        meant = refusal_of(error)
+        if meant is None or not exchange.spares(meant):
+            raise
     principal = exchange.principal
     exchange.context.principal = principal
     adopt(request, principal, exchange.entry, exchange.leaf)
