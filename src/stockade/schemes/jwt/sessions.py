@@ -17,7 +17,7 @@ from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.gate import keys
-from stockade.models import Session
+from stockade.models import ImportedUser, Session
 from stockade.schemes import banned, client, stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import signing
@@ -140,7 +140,7 @@ def end_others(user: AbstractBaseUser, current: str) -> None:
 
 
 def restamp(user_id: Any, before: str, after: str) -> None:
-    """Let a user's sessions go on after the same password was hashed anew.
+    """Let a user's sessions, and his imported tokens, go on after the same password was hashed anew.
 
     Args:
         user_id: the user's primary key.
@@ -151,6 +151,9 @@ def restamp(user_id: Any, before: str, after: str) -> None:
     # Workers that saw the new hash with the old stamps have refused already; this has them read again.
     with truth.changing([keys.subject_key(subject)], using=database()):
         Session.objects.using(database()).filter(
+            user_id=user_id, ended_at=None, stamp__in=list(stamp.stamps(subject, before))
+        ).update(stamp=stamp.stamp(subject, after))
+        ImportedUser.objects.using(database()).filter(
             user_id=user_id, ended_at=None, stamp__in=list(stamp.stamps(subject, before))
         ).update(stamp=stamp.stamp(subject, after))
 

@@ -7,7 +7,7 @@ import hmac
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
@@ -155,14 +155,18 @@ def _judge(claims: dict[str, Any], kind: str, settings: Config) -> Shown:
         if name in claims and _date(claims, name) > latest:
             refuse("issued_in_future")
     jti, user = claims.get(known.jti), claims.get(known.user_id)
-    if type(jti) is not str or not 0 < len(jti) <= _MAX_TEXT:
+    if not _is_text(jti):
         refuse("claim_jti")
     if type(user) is int:  # before 5.5 it was written as the key's own type
         user = str(user)
-    if type(user) is not str or not 0 < len(user) <= _MAX_TEXT:
+    if not _is_text(user):
         refuse("claim_user_id")
     issued = claims.get("iat", 0)
     return Shown(jti, digest(jti), user, issued, expires, claims)
+
+
+def _is_text(found: object) -> TypeGuard[str]:
+    return type(found) is str and 0 < len(found) <= _MAX_TEXT and found.isprintable()
 
 
 def _is(found: object, wanted: object) -> bool:

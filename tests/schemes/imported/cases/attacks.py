@@ -323,6 +323,19 @@ def test_a_changed_password_ends_imported_tokens(
     assert refused(theirs) == "password_changed"
 
 
+def test_a_password_that_is_only_hashed_anew_logs_nobody_out(
+    theirs: RefreshToken, alice: User, browser: Browser, project: Any, mode: str
+) -> None:
+    """Whoever moves here often changes PASSWORD_HASHERS as well: a login on one device must not end the others."""
+    move.run()
+    old = alice.password
+    project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *project.PASSWORD_HASHERS]
+    assert browser.post("", username="alice", password="correct horse battery staple")[0] == 200
+    assert User.objects.get(pk=alice.pk).password != old
+    assert browser.get(theirs.access_token)[0] == 200
+    assert browser.refresh(theirs)[0] == 200
+
+
 def test_a_banned_user_exchanges_nothing(
     theirs: RefreshToken, alice: User, browser: Browser, mode: str
 ) -> None:
@@ -382,6 +395,8 @@ FORGERIES: dict[str, tuple[Callable[[str], str], str]] = {
     "a type that is a list": (lambda token: forged(token, token_type=["refresh"]), "wrong_type"),
     "no id": (lambda token: forged(token, jti=None), "claim_jti"),
     "an id that is a list": (lambda token: forged(token, jti=["a"]), "claim_jti"),
+    "an id with a NUL": (lambda token: forged(token, jti="a\0"), "claim_jti"),
+    "a user with a NUL": (lambda token: forged(token, user_id="1\0"), "claim_user_id"),
     "no end": (lambda token: forged(token, exp=None), "claim_exp"),
     "an end that is text": (lambda token: forged(token, exp="9999999999"), "claim_exp"),
     "an end that is True": (lambda token: forged(token, exp=True), "claim_exp"),
@@ -504,6 +519,15 @@ def test_guesses_are_counted(theirs: RefreshToken, browser: Browser, project: An
     project.STOCKADE = {**project.STOCKADE, "LIMITS": {**project.STOCKADE["LIMITS"], "failed_auth": "3/min"}}
     statuses = [browser.refresh(forged(theirs, f"guess {number}"))[0] for number in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
+
+
+def test_one_token_is_shown_only_so_often(theirs: RefreshToken, browser: Browser, project: Any) -> None:
+    """Else it could keep the database busy, and be forgiven each time because it once held."""
+    theirs.blacklist()
+    move.run()
+    limits = {**project.STOCKADE["LIMITS"], "session_refresh": "3/min", "failed_auth": None}
+    project.STOCKADE = {**project.STOCKADE, "LIMITS": limits}
+    assert [browser.refresh(theirs)[0] for _ in range(5)] == [401, 401, 401, 429, 429]
 
 
 def test_an_access_token_that_was_never_of_a_pair_is_taken_and_one_of_an_unknown_user_is_not(
