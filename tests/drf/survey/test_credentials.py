@@ -216,6 +216,13 @@ def test_a_login_that_is_limited_elsewhere_is_not_told(name: str, settings: Any)
     assert "login-unlimited" not in facts(settings, listed(Login))
 
 
+def test_the_backends_to_write_stand_without_settings_that_name_any(settings: Any) -> None:
+    named: dict[str, Any] = {}
+    exec(facts(settings, listed(Login))["login-unlimited"].write, named)
+    ours = "stockade.schemes.backend.LoginLimits"
+    assert named["AUTHENTICATION_BACKENDS"] == [ours, *settings.AUTHENTICATION_BACKENDS]
+
+
 def test_a_default_that_ours_took_the_place_of_takes_no_password(settings: Any) -> None:
     settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
     settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]

@@ -308,3 +308,9 @@ def test_it_says_which_handlers_and_fields_are_meant(settings: Any) -> None:
     fact = facts(settings, routed(OwnerByServerOnce))["writable-privilege"]
     assert (fact.methods, " by." in fact.meaning) == (("update", "partial_update"), True)
     assert "by.password" in facts(settings, reading(WithUser))["password-out"].meaning
+
+
+def test_what_is_read_only_by_now_stays_so_in_the_line_to_write(settings: Any) -> None:
+    patterns = updating(of_user(shown=["id", "email", "is_staff"], read_only_fields=["email"]))
+    fact = facts(settings, patterns)["writable-privilege"]
+    assert fact.write.endswith('read_only_fields = ["email", "is_staff"]')

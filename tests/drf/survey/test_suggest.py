@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.shortcuts import get_object_or_404
 from rest_framework.permissions import (
     AllowAny,
     BasePermission,
@@ -109,6 +110,28 @@ class ViewsToo(DjangoObjectPermissions):
         return bool(request.user and request.user.is_authenticated)
 
 
+class Labelled(Rest):
+    permission_classes = [IsAuthenticated, IsOwner]
+
+    def get(self, request: Request, pk: int) -> Response:
+        doc = get_object_or_404(Doc.objects.select_related("author"), pk=pk)
+        self.check_object_permissions(request, doc)
+        return Response({"label": doc.title})
+
+
+class OrgByHand(Rest):
+    def get(self, request: Request, pk: int) -> Response:
+        return Response({"name": Org.objects.get(pk=pk).name})
+
+
+class FromTheBody(Labelled):
+    def post(self, request: Request) -> Response:
+        self.check_object_permissions(request, Doc.objects.get(pk=request.data["doc"]))
+        return Response({})
+
+    get = None  # type: ignore[assignment]
+
+
 def policy_of(settings: Any, *classes: Any) -> str:
     """The policy suggested for a viewset with these permission classes, in one line."""
     fact = facts(settings, routed(type("Here", (Docs,), {"permission_classes": classes})))["undeclared"]
@@ -201,6 +224,31 @@ def every_project() -> Iterator[Any]:
     )
     for cls in classes:
         yield routed(type("Here", (Docs,), {"permission_classes": [IsAuthenticated, cls]}))
+
+
+@pytest.mark.parametrize(
+    ("view", "kind", "owner"),
+    [
+        (
+            test_objects.Detached,
+            "undeclared",
+            "author",
+        ),  # not a rule about the caller alone, without its IsOwner
+        (test_objects.Detached, "object-by-hand", "author"),
+        (Labelled, "undeclared", "author"),
+        (OrgByHand, "object-by-hand", "owner"),
+    ],
+)
+def test_what_a_view_fetches_by_hand_gets_a_policy_about_it(
+    view: Any, kind: str, owner: str, settings: Any
+) -> None:
+    fact = facts(settings, at(view))[kind]
+    assert fact.write.endswith(f'# class {view.__name__}(PolicyMixin, ...):\npolicy = Owner("{owner}")')
+
+
+def test_a_check_of_an_object_that_comes_from_elsewhere_is_not_dropped(settings: Any) -> None:
+    write = facts(settings, listed(FromTheBody))["undeclared"].write
+    assert write.endswith("policy = Authenticated() & as_policy(IsOwnerRule())")
 
 
 def wrote(fact: Fact) -> dict[str, Any]:

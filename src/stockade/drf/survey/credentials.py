@@ -70,11 +70,17 @@ def login_unlimited(view: View) -> Iterator[Fact]:
             view.name,
             view.where,
             "Passwords may be guessed here as fast as the server answers: no throttle counts.",
-            'STOCKADE = {"LIMITS": {"login": "5/min", "login_address": "30/min"}}\n'
-            f'LIMITER = "{_LOGIN_LIMITS}"\n'
-            "AUTHENTICATION_BACKENDS = [LIMITER, *AUTHENTICATION_BACKENDS]",
+            'STOCKADE = {"LIMITS": {"login": "5/min", "login_address": "30/min"}}\n' + _backends(),
             ("POST",),
         )
+
+
+def _backends() -> str:
+    """AUTHENTICATION_BACKENDS with ours first, whole: most settings do not name the list that is Django's default."""
+    from django.conf import settings
+
+    listed = [_LOGIN_LIMITS, *(name for name in settings.AUTHENTICATION_BACKENDS if name != _LOGIN_LIMITS)]
+    return "\n".join(["AUTHENTICATION_BACKENDS = [", *(f'    "{name}",' for name in listed), "]"])
 
 
 def limited_elsewhere() -> bool:

@@ -25,6 +25,7 @@ def writable_privilege(view: View) -> Iterator[Fact]:
     found: list[Handler] = []
     said: dict[tuple[str, str], None] = {}
     where = view.where
+    kept: dict[str, None] = {}  # what is read-only by now stays so
     for handler in view.handlers:
         if handler.safe:
             continue
@@ -34,19 +35,29 @@ def writable_privilege(view: View) -> Iterator[Fact]:
                 found.append(handler)
                 cls = type(serializer)
                 said.update(dict.fromkeys((cls.__name__, name) for name in names))
+                kept.update(dict.fromkeys(getattr(serializer.Meta, "read_only_fields", None) or ()))
                 where = source.place_of_class(cls)
     if found:
         fields = ", ".join(dict.fromkeys(name for _, name in said))
         classes = ", ".join(dict.fromkeys(cls for cls, _ in said))
-        quoted = ", ".join(f'"{name}"' for name in dict.fromkeys(name for _, name in said))
         yield Fact(
             "writable-privilege",
             view.name,
             where,
             f"{classes} lets the client of {', '.join(labels(found))} write {fields}.",
-            f"# in Meta of {classes}:\nread_only_fields = [{quoted}]",
+            f"# in Meta of {classes}:\n{_read_only([*kept, *(name for _, name in said)])}",
             labels(found),
         )
+
+
+def _read_only(names: list[str]) -> str:
+    quoted = [f'"{name}"' for name in dict.fromkeys(names)]
+    line = f"read_only_fields = [{', '.join(quoted)}]"
+    return (
+        line
+        if len(line) <= 88
+        else "\n".join(["read_only_fields = [", *(f"    {one}," for one in quoted), "]"])
+    )
 
 
 def _privileges(serializer: Any, handler: Handler) -> list[str]:

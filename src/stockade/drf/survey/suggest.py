@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
-from stockade.drf.survey import answering, byhand, probe, source
+from stockade.drf.survey import answering, byhand, flow, probe, source
+from stockade.drf.survey.asked import has_own_object_check
 from stockade.drf.survey.expressions import EVERYONE, SIGNED_IN, Expression, both, rule
 from stockade.drf.survey.translate import model_of, translate
 from stockade.drf.survey.views import Handler, View
@@ -52,8 +54,8 @@ def _expression(handler: Handler, *, owned: bool) -> Expression:
     permissions = probe.permissions(handler, probe.ordinary())
     if permissions is probe.UNKNOWN:
         return SIGNED_IN
-    model = model_of(handler) if handler.view.generic else None
-    objects = _about_objects(handler)
+    model = model_of(handler) if handler.view.generic else _fetched(handler)
+    objects = _about_objects(handler, permissions, owned=owned)
     whole = EVERYONE
     for permission in permissions:
         whole = both(whole, translate(permission, handler, model, objects=objects))
@@ -73,10 +75,25 @@ def _required(handler: Handler) -> Expression | None:
     return None
 
 
-def _about_objects(handler: Handler) -> bool:
-    """Whether the rule about objects goes here: where one is taken by DRF, and at the list of the same viewset."""
+def _fetched(handler: Handler) -> type[Model] | None:
+    """The model of what a handler fetches itself by the URL, as the line that does so names it."""
+    for function, node in flow.follow(handler).by_url:
+        for name in ast.walk(node):
+            found = function.__globals__.get(name.id) if isinstance(name, ast.Name) else None
+            if isinstance(found, type) and issubclass(found, Model):
+                return found
+    return None
+
+
+def _about_objects(handler: Handler, permissions: list[Any], *, owned: bool) -> bool:
+    """Whether the rule about objects goes here: where one is taken by DRF, and at the list of the same viewset.
+
+    And where one is fetched by hand that a permission would judge, or that nothing does.
+    """
     if not handler.view.generic:
-        return False
+        if "check_object_permissions" not in handler.calls and not flow.follow(handler).by_url:
+            return False
+        return owned or any(has_own_object_check(permission) for permission in permissions)
     if "check_object_permissions" in handler.calls:
         return True
     return handler.action == "list" and any(
@@ -135,7 +152,7 @@ def _text(view: View, policy: str, whole: Expression) -> str:
     elif function is not None:
         imports.add("from stockade.web import protect")
         last = f"# above the other decorators:\n@protect(policy={policy})\n{signature(function)}: ..."
-    elif whole.objects and view.generic:
+    elif whole.objects and view.rest:
         imports.add("from stockade.drf.mixins import PolicyMixin")
         last = f"# class {view.cls.__name__}(PolicyMixin, ...):\npolicy = {policy}"
     else:
