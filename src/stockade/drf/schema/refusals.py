@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import AllowAny
 
@@ -16,10 +17,11 @@ from stockade.drf.schema.own import own_of
 from stockade.drf.views.sessions import SessionView
 from stockade.web.problem import PROBLEM
 
+_REST_AUTH = "dj_rest_auth.jwt_auth.JWTCookieAuthentication"
 _USERS = (StockadeAuthentication, SessionAuthentication, BasicAuthentication, TokenAuthentication)
 _USERS_TOO = (
     "rest_framework_simplejwt.authentication.JWTAuthentication",
-    "dj_rest_auth.jwt_auth.JWTCookieAuthentication",
+    _REST_AUTH,
     "knox.auth.TokenAuthentication",
     "allauth.headless.contrib.rest_framework.authentication.XSessionTokenAuthentication",
 )
@@ -117,12 +119,19 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
     if rules.may_forbid(leaf, services) or permissions or of_users:
         found.append("The caller may not do this.")
     own = own_of(leaf.cls)
-    by_cookie = not leaf.safe and any(isinstance(one, SessionAuthentication) for one in schemes)
+    by_cookie = not leaf.safe and any(_by_cookie(one) for one in schemes)
     if by_cookie or (own is not None and own.page):
         found.append("A page that may not use the cookie has sent this.")
     if judged.declared.allowed is not None:
         found.append("The address is not among those that this is open to.")
     return " ".join(found)
+
+
+def _by_cookie(authenticator: Any) -> bool:
+    """Whether it reads a cookie that any page may have a browser send, and so asks for a CSRF token."""
+    if f"{type(authenticator).__module__}.{type(authenticator).__qualname__}" == _REST_AUTH:
+        return bool((getattr(settings, "REST_AUTH", None) or {}).get("JWT_AUTH_COOKIE_USE_CSRF"))
+    return isinstance(authenticator, SessionAuthentication)
 
 
 def _of_users(authenticator: Any) -> bool:

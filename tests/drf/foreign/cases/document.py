@@ -66,3 +66,21 @@ def test_a_key_in_a_header_of_the_projects_own_is_described_as_that(
     configure("rest_framework_api_key.permissions.HasAPIKey")
     schemes = document("3.0.3")["components"]["securitySchemes"]
     assert schemes == {"apiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-Machine-Key"}}
+
+
+def test_a_cookie_that_wants_a_csrf_token_may_be_refused_for_want_of_one(
+    settings: Any, configure: Callable[..., None]
+) -> None:
+    configure("dj_rest_auth.jwt_auth.JWTCookieAuthentication")
+    who = document("3.0.3")["paths"]["/who/"]
+    assert "cookie" in who["post"]["responses"]["403"]["description"]
+    assert "403" not in who["get"]["responses"]
+    settings.REST_AUTH = {**settings.REST_AUTH, "JWT_AUTH_COOKIE_USE_CSRF": False}
+    assert "403" not in document("3.0.3")["paths"]["/who/"]["post"]["responses"]
+
+
+def test_a_service_owns_nothing_and_may_be_told_so(configure: Callable[..., None]) -> None:
+    configure("jwt")
+    assert "403" not in document("3.0.3")["paths"]["/api/sessions/"]["get"]["responses"]
+    configure("jwt", "rest_framework_api_key.permissions.HasAPIKey")
+    assert "403" in document("3.0.3")["paths"]["/api/sessions/"]["get"]["responses"]
