@@ -34,7 +34,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet, ViewSet
 
-from stockade.policy import Owner
+from stockade.policy import Authenticated, Owner, Permission, Public, Role, Scope
 from tests.drf.survey.asking import at, facts, listed, routed
 from tests.drf.survey.common import (
     Docs,
@@ -681,3 +681,40 @@ def test_a_fetch_by_hand_is_shown_where_it_stands(settings: Any) -> None:
     path, _, line = where.rpartition(":")
     text = (__import__("pathlib").Path.cwd() / path).read_text().splitlines()[int(line) - 1]
     assert "get_object_or_404(Doc, pk=pk)).data" in text
+
+
+# --- what a policy says of it ---
+
+
+class ByHandDetached(ByHand):
+    permission_classes = [IsAuthenticated, IsOwner]
+
+
+@pytest.mark.parametrize("enforced", [False, True])
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (Authenticated(), True),
+        ({"GET": Authenticated(), "*": Owner("author")}, True),
+        (Authenticated() & Scope("docs:read"), True),
+        (Public(), False),
+        (Role("Editors"), False),
+        (Permission("policy_app.view_doc"), False),
+        (Owner("author"), False),
+        ({"GET": Owner("author"), "*": Authenticated()}, False),
+    ],
+)
+def test_that_every_signed_in_caller_gets_in_does_not_say_whose_an_object_is(
+    policy: Any, told: bool, enforced: bool, settings: Any
+) -> None:
+    if enforced:
+        settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+        settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+    found = facts(settings, at(type("Here", (ByHandDetached,), {"policy": policy})))
+    assert [kind in found for kind in ("object-by-hand", "detached-permission")] == [told, told]
+
+
+def test_what_is_refused_to_all_fetches_nothing_by_hand(settings: Any) -> None:
+    settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+    settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+    assert "object-by-hand" not in facts(settings, at(ByHandDetached))

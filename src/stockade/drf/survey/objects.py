@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from types import FunctionType
 
+from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.drf.survey import flow, probe, source
 from stockade.drf.survey.access import answered, labels
 from stockade.drf.survey.asked import (
@@ -19,8 +20,10 @@ from stockade.drf.survey.asked import (
 from stockade.drf.survey.byhand import decorated, judges_the_url
 from stockade.drf.survey.facts import Fact
 from stockade.drf.survey.narrowing import filters_narrow, queryset_overridden
+from stockade.drf.survey.stood import refused_anyway
 from stockade.drf.survey.suggest import suggest
 from stockade.drf.survey.views import Handler, View
+from stockade.policy import as_policy
 
 
 def unchecked(view: View) -> Iterator[Fact]:
@@ -70,7 +73,7 @@ def by_hand(view: View) -> Iterator[Fact]:
     found: list[Handler] = []
     at: tuple[FunctionType, ast.AST] | None = None
     for handler in view.handlers:
-        if not answered(handler) or view.declared(handler) or not handler.route.arguments:
+        if not answered(handler) or _spoken_for(handler) or not handler.route.arguments:
             continue
         seen = flow.follow(handler)
         if not seen.fetches or seen.asked or _judged_before(handler):
@@ -88,6 +91,23 @@ def by_hand(view: View) -> Iterator[Fact]:
             _ask_by_hand(view),
             labels(found),
         )
+
+
+def _spoken_for(handler: Handler) -> bool:
+    """Whether a policy answers whose the objects are: by themselves, to a few callers, or to everyone on purpose.
+
+    That every signed-in caller is let in answers nothing of the kind: it is what one writes first.
+    """
+    policy = handler.view.policy(handler)
+    if policy is None:
+        return refused_anyway()
+    ordinary = Principal(Kind.USER, "0", probe.ordinary())
+
+    def admitted() -> bool:
+        rule = as_policy(policy)
+        return not rule.about_objects and bool(rule.admits(ordinary)) and not rule.admits(ANONYMOUS)
+
+    return probe.ask(admitted) is not True
 
 
 def _place(view: View) -> str:
@@ -172,7 +192,7 @@ def detached(view: View) -> Iterator[Fact]:
     found: list[Handler] = []
     for handler in fetching:
         permissions = probe.permissions(handler, probe.ordinary())
-        if permissions is probe.UNKNOWN or view.declared(handler):
+        if permissions is probe.UNKNOWN or _spoken_for(handler):
             continue
         own = [permission for permission in permissions if has_own_object_check(permission)]
         if own:

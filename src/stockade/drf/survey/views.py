@@ -167,19 +167,22 @@ class View:
 
     def declared(self, handler: Handler) -> bool:
         """Whether a policy is declared for one of its handlers."""
+        return self.policy(handler) is not None
+
+    def policy(self, handler: Handler) -> Any:
+        """The policy that is declared for one of its handlers, as it is written; None if there is none."""
         marked: Mapping[str, Any] = getattr(handler.route.callback, MARK, {})
         for origin in (marked, handler.initkwargs):
             if origin.get("policy") is not None:
-                return _names(origin["policy"], handler)
-        policy = getattr(self.cls, "policy", None)
-        return policy is not None and _names(policy, handler)
+                return _entry(origin["policy"], handler)
+        return _entry(getattr(self.cls, "policy", None), handler)
 
 
-def _names(policy: Any, handler: Handler) -> bool:
+def _entry(policy: Any, handler: Handler) -> Any:
     if not isinstance(policy, Mapping):
-        return True
-    keys = {key.strip() for keys in policy for key in str(keys).split(",")}
-    return not keys.isdisjoint({"*", handler.method, handler.action})
+        return policy
+    entries = {key.strip(): rule for keys, rule in policy.items() for key in str(keys).split(",")}
+    return next((entries[key] for key in (handler.action, handler.method, "*") if key in entries), None)
 
 
 def _wrapped_by_api_view(function: Any) -> Callable[..., Any] | None:
