@@ -22,6 +22,7 @@ from stockade.policy import (
     Role,
     Rule,
     Scope,
+    Staff,
     as_policy,
     missing_scopes,
 )
@@ -174,6 +175,35 @@ def test_a_model_permission_is_asked_of_django_and_costs_nothing_the_second_time
     assert not Permission("policy_app.change_doc").check(user_principal(ann))
 
 
+# --- staff ---
+
+
+def test_staff_are_those_whose_row_says_so_at_the_moment(ann: Any) -> None:
+    policy = Staff()
+    assert not policy.check(user_principal(ann))
+    assert not policy.check(user_principal(ann, superuser=True))
+    type(ann).objects.filter(pk=ann.pk).update(is_staff=True)
+    unread = type(ann).objects.only("pk").get(pk=ann.pk)  # as a request has it
+    principal = user_principal(unread)
+    assert policy.may_query
+    assert policy.check(principal)
+    type(ann).objects.filter(pk=ann.pk).update(is_staff=False)
+    assert not policy.check(user_principal(type(ann).objects.only("pk").get(pk=ann.pk)))
+
+
+def test_nobody_is_staff_but_a_row_of_the_user_model(ann: Any) -> None:
+    class Stateless:
+        pk, is_staff, is_authenticated = ann.pk, True, True
+
+    ann.is_staff = True
+    assert Staff().check(user_principal(ann))
+    assert not Staff().check(ANONYMOUS)
+    assert not Staff().check(Principal(Kind.SERVICE, "s", ann))
+    assert not Staff().check(Principal(Kind.USER, str(ann.pk)))
+    assert not Staff().check(Principal(Kind.USER, str(ann.pk), Stateless()))
+    assert not Staff().check(Principal(Kind.USER, "1", Doc(pk=ann.pk)))
+
+
 # --- rules of one's own ---
 
 
@@ -319,6 +349,7 @@ def test_what_is_no_model_is_not_asked_about(ann: Any) -> None:
         Public(where=Q(a=1, b="x") | ~Q(c=None) & Q(d__in=[1, 2])),
         Public(where=~(Q(a=1) | Q(b=2)) ^ Q(c=3)),
         Permission("a.b") | Granted("a.c"),
+        Staff() & ~Role("A"),
     ],
 )
 def test_a_policy_reads_like_the_code_that_made_it(policy: Policy) -> None:

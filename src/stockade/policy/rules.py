@@ -1,4 +1,4 @@
-"""The rules about the caller: everyone, nobody, roles, scopes, Django's permissions."""
+"""The rules about the caller: everyone, nobody, roles, staff, scopes, Django's permissions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from stockade.core.errors import ConfigurationError
 from stockade.core.principal import Kind, Principal
 from stockade.database import write_database
 from stockade.policy.base import Policy
+from stockade.policy.callers import user_row
 from stockade.policy.logic import FALSE, TRUE, Bits
 
 
@@ -113,6 +114,36 @@ class Role(_Named):
     def describe(self) -> str:
         """A phrase."""
         return "a member of " + " or ".join(self.names)
+
+
+class Staff(Policy):
+    """The caller's user has `is_staff`, as DRF's IsAdminUser asks. A superuser has it if the row says so; no service.
+
+    It is read when it is asked, not remembered: whoever is staff no longer is refused by the next request. That costs
+    one query where the user was not read in this request yet.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        def test(principal: Principal) -> bool:
+            user = user_row(principal)
+            if user is None:
+                return False
+            with write_database():  # a replica may not know that it was taken away
+                return getattr(user, "is_staff", False) is True
+
+        self._about_caller(test, may_query=True)
+
+    def _conceivable(self) -> Bits:
+        return TRUE | FALSE
+
+    def __repr__(self) -> str:
+        return "Staff()"
+
+    def describe(self) -> str:
+        """A phrase."""
+        return "a member of the staff"
 
 
 class Scope(_Named):

@@ -20,7 +20,6 @@ from stockade.drf.survey.expressions import (
     negated,
     rule,
 )
-from stockade.drf.survey.stubs import staff
 from stockade.drf.survey.views import Handler
 from stockade.policy import Owner
 
@@ -108,7 +107,7 @@ class Reader:
             if node.attr == "is_anonymous":
                 return negated(SIGNED_IN)
             if node.attr == "is_staff":
-                return staff()
+                return rule("Staff")
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             return self.compared(node.left, node.ops[0], node.comparators[0])
         group = self.group(node)

@@ -6,18 +6,6 @@ from typing import Any, Final
 
 from stockade.drf.survey.expressions import Expression
 
-_STAFF: Final = '''\
-class Staff:
-    """Whoever has is_staff."""
-
-    about_objects = False
-
-    def check(self, principal, obj):
-        return bool(getattr(principal.user, "is_staff", False))
-
-    def filter(self, principal):
-        return Q()
-'''
 _KEYED: Final = '''\
 class {name}:
     """Whoever shows a key that {cls} takes; name it in SCHEMES too."""
@@ -65,11 +53,6 @@ class {name}:
 _Q: Final = "from django.db.models import Q"
 _NAMESPACE: Final = "from types import SimpleNamespace"
 _ANONYMOUS: Final = "from django.contrib.auth.models import AnonymousUser"
-
-
-def staff() -> Expression:
-    """Whoever has `is_staff`: none of our rules asks that."""
-    return Expression("as_policy(Staff())", user=True, stubs={"Staff": _STAFF}, imports=frozenset({_Q}))
 
 
 def keyed(permission: Any) -> Expression:

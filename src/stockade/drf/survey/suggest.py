@@ -16,7 +16,18 @@ from stockade.drf.survey.expressions import EVERYONE, SIGNED_IN, Expression, bot
 from stockade.drf.survey.translate import model_of, translate
 from stockade.drf.survey.views import Handler, View
 
-_RULES = ("Authenticated", "Granted", "Nobody", "Owner", "Permission", "Public", "Role", "Scope", "as_policy")
+_RULES = (
+    "Authenticated",
+    "Granted",
+    "Nobody",
+    "Owner",
+    "Permission",
+    "Public",
+    "Role",
+    "Scope",
+    "Staff",
+    "as_policy",
+)
 
 
 @dataclass(frozen=True)

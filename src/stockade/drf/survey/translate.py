@@ -19,7 +19,7 @@ from stockade.drf.survey.expressions import (
     rule,
 )
 from stockade.drf.survey.reading import Reader, Unreadable
-from stockade.drf.survey.stubs import keyed, staff, stub
+from stockade.drf.survey.stubs import keyed, stub
 from stockade.drf.survey.views import Handler
 
 _DRF = "rest_framework.permissions."
@@ -55,7 +55,7 @@ def _known(
     if name == f"{_DRF}IsAuthenticated":
         return SIGNED_IN
     if name == f"{_DRF}IsAdminUser":
-        return staff()
+        return rule("Staff")
     if name == f"{_DRF}IsAuthenticatedOrReadOnly":
         return EVERYONE if handler.method in SAFE_METHODS else SIGNED_IN
     if name in {f"{_DRF}DjangoModelPermissions", f"{_DRF}DjangoModelPermissionsOrAnonReadOnly"}:
