@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -34,10 +35,20 @@ def test_the_limits_of_an_operation_are_named_with_their_numbers(operation: Oper
         {"name": "anon", "quota": 30, "window": 60, "of": "address"},
         {"name": "user", "quota": 60, "window": 60, "of": "caller"},
         {"name": "credential", "quota": 9, "window": 1, "of": "credential"},
-        {"name": "role:Editors", "quota": 2, "window": 3600, "of": "caller"},
         {"name": "function.POST", "quota": 7, "window": 60, "of": "caller"},
     ]
     assert "function.POST" not in named(operation("get", "/function/"))
+
+
+def test_who_reads_the_document_is_not_told_which_roles_there_are(
+    configure: Callable[..., None], document: Callable[..., Document]
+) -> None:
+    configure(LIMITS={"role:Smugglers": "2/hour"})
+    found = document()
+    assert "Smugglers" not in json.dumps(found, default=str)
+    answers = found["paths"]["/known/"]["get"]["responses"]
+    assert answers["429"]["description"] == "Over a limit."
+    assert "RateLimit" in answers["200"]["headers"]
 
 
 def test_a_cost_and_a_scope_of_drf_are_told(operation: Operation) -> None:

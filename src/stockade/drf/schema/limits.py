@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from stockade.drf.schema.judged import Judged
 from stockade.drf.schema.own import own_of
+from stockade.gate.protocol import Limit
 from stockade.schemes.attempts import FAILED_AUTH
 
 EXTENSION = "x-stockade-limits"
+_ROLE = "role:"
 _BY_NAME = {"anon": "address", "user": "caller", "credential": "credential"}
 
 HEADERS: dict[str, dict[str, Any]] = {
@@ -35,8 +37,28 @@ HEADERS: dict[str, dict[str, Any]] = {
 CHARGED = ("RateLimit", "RateLimit-Policy")
 
 
-def charged(judged: Judged) -> list[dict[str, Any]]:
-    """What a request to it may be charged, as the document says it; nothing where limits are only recorded.
+class Charged(NamedTuple):
+    """One limit that a request may be charged.
+
+    Args:
+        limit: its numbers.
+        of: by what it counts: an address, a caller or a credential.
+        cost: how many places one request takes.
+    """
+
+    limit: Limit
+    of: str
+    cost: int
+
+    def entry(self) -> dict[str, Any]:
+        """As the document says it."""
+        limit = self.limit
+        cost = {} if self.cost == 1 else {"cost": self.cost}
+        return {"name": limit.name, "quota": limit.count, "window": limit.seconds, "of": self.of, **cost}
+
+
+def charged(judged: Judged) -> list[Charged]:
+    """What a request to it may be charged; nothing where limits are only recorded.
 
     Of one who proves nothing `anon` is charged, of one who is known the others; the view's own of both.
     """
@@ -46,15 +68,15 @@ def charged(judged: Judged) -> list[dict[str, Any]]:
     found = []
     if leaf.limited:
         for name, limit in judged.registry.engine.plans.named.items():
-            whom = _BY_NAME.get(name) or ("caller" if name.partition(":")[0] in ("scheme", "role") else "")
-            if whom and (whom == "address" or not leaf.ignores_credentials):
-                found.append((limit, whom))
-    found.extend((limit, "caller") for limit in leaf.limits)
-    cost = {} if leaf.cost == 1 else {"cost": leaf.cost}
-    return [
-        {"name": limit.name, "quota": limit.count, "window": limit.seconds, "of": whom, **cost}
-        for limit, whom in found
-    ]
+            of = _BY_NAME.get(name) or ("caller" if name.startswith(("scheme:", _ROLE)) else "")
+            if of and (of == "address" or not leaf.ignores_credentials):
+                found.append(Charged(limit, of, leaf.cost))
+    return [*found, *(Charged(limit, "caller", leaf.cost) for limit in leaf.limits)]
+
+
+def told(found: list[Charged]) -> list[Charged]:
+    """Those that everybody may read of: whoever is in a role is told so by the headers, others need not know of it."""
+    return [one for one in found if not one.limit.name.startswith(_ROLE)]
 
 
 def counted(judged: Judged) -> list[str]:

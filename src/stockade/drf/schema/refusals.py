@@ -67,15 +67,15 @@ def describe(auto_schema: Any, judged: Judged, operation: dict[str, Any]) -> Non
     responses: dict[str, Any] = operation["responses"]
     charged = limits.charged(judged)
     said = {str(code).upper() for code in responses}
-    told = list(limits.CHARGED) if charged else []
+    headers = list(limits.CHARGED) if charged else []
     for code, response in responses.items():
         if str(code).startswith("2") and "$ref" not in response:
-            _add_headers(auto_schema, response, told)
+            _add_headers(auto_schema, response, headers)
     for code, description in codes(auto_schema, judged).items():
         if said.isdisjoint({code, f"{code[0]}XX", "DEFAULT"}):
-            responses[code] = _response(auto_schema, judged, code, description, told)
-    if charged:
-        operation.setdefault(limits.EXTENSION, charged)
+            responses[code] = _response(auto_schema, judged, code, description, headers)
+    if told := limits.told(charged):
+        operation.setdefault(limits.EXTENSION, [one.entry() for one in told])
     if scopes := security.unsaid(auto_schema, judged):
         operation.setdefault(security.EXTENSION, scopes)
 
@@ -97,9 +97,10 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
         found["403"] = forbidden
     if "{" in auto_schema.path and not judged.shut:
         found["404"] = "It does not exist, or not for this caller."
-    over = [*(one["name"] for one in limits.charged(judged)), *limits.counted(judged)]
-    if over:
-        found["429"] = f"Over a limit ({', '.join(dict.fromkeys(over))})."
+    charged, counted = limits.charged(judged), limits.counted(judged)
+    if charged or counted:
+        names = dict.fromkeys([*(one.limit.name for one in limits.told(charged)), *counted])
+        found["429"] = f"Over a limit ({', '.join(names)})." if names else "Over a limit."
     if not leaf.probe:
         found["503"] = "Nothing can be decided just now, and nobody is let in."
     return found
@@ -141,7 +142,7 @@ def _of_users(authenticator: Any) -> bool:
 
 
 def _response(
-    auto_schema: Any, judged: Judged, code: str, description: str, told: list[str]
+    auto_schema: Any, judged: Judged, code: str, description: str, charged: list[str]
 ) -> dict[str, Any]:
     drf = judged.registry.settings.errors == "drf"
     name = ("FieldErrors" if code == "400" else "ErrorDetail") if drf else "Problem"
@@ -154,7 +155,7 @@ def _response(
     if code == "401":
         _add_headers(auto_schema, response, ["WWW-Authenticate"])
     if code.startswith("4"):
-        _add_headers(auto_schema, response, told)
+        _add_headers(auto_schema, response, charged)
     return response
 
 
