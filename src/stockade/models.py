@@ -107,10 +107,15 @@ class Session(models.Model):
 class TokenImport(models.Model):
     """The move from another package's tokens: from when and until when they are taken beside our own."""
 
+    class Judge(models.TextChoices):
+        """What says which refresh tokens are good, beside their signature."""
+
+        TABLES = "tables", "the package's rows of tokens that were issued and not taken back"
+        BLACKLIST = "blacklist", "the package's rows of tokens that were taken back"
+        SIGNATURES = "signatures", "nothing: the package kept no rows"
+
     source = models.CharField(max_length=32, primary_key=True, help_text="The package, such as simplejwt.")
-    by_rows = models.BooleanField(
-        help_text="Whether the package kept rows of its refresh tokens; else only signatures can be judged."
-    )
+    judged_by = models.CharField(max_length=16, choices=Judge.choices)
     opened_at = models.DateTimeField()
     access_until = models.DateTimeField(help_text="When no access token of the package is taken any more.")
     refresh_until = models.DateTimeField(help_text="When no refresh token of it is exchanged any more.")

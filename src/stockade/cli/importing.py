@@ -29,6 +29,12 @@ def root() -> None:
 @app.command("simplejwt")
 def simplejwt(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
+    unlisted: Annotated[
+        bool,
+        typer.Option(
+            "--unlisted", help="Also refresh tokens that simplejwt's tables lack: before 5.5 it kept not all."
+        ),
+    ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take the import back.")] = False,
 ) -> None:
     """Take simplejwt's access tokens until they expire, and each refresh token once, for a session.
@@ -36,8 +42,8 @@ def simplejwt(
     Run it while simplejwt still serves, then serve with "simplejwt" in SCHEMES, then run it once more. It may be
     interrupted and run again.
     """
-    if dry_run and undo:
-        fail("Write --dry-run or --undo, not both.", WRONG_USE)
+    if undo and (dry_run or unlisted):
+        fail("--undo takes no other option.", WRONG_USE)
     load_project()
     if undo:
         _undo()
@@ -45,9 +51,11 @@ def simplejwt(
     from stockade.schemes.simplejwt import move
 
     with _progress() as progress:
-        found = move.run(dry=dry_run, progress=progress)
+        found = move.run(dry=dry_run, unlisted=unlisted, progress=progress)
     _tell(found, dry_run)
     _advise(found)
+    if not dry_run:
+        _say_when()
 
 
 def _undo() -> None:
@@ -62,18 +70,32 @@ def _undo() -> None:
         f"{'is' if found.tokens == 1 else 'are'} not taken any more, nor is any access token."
     )
     typer.echo(f"{found.used} {were} exchanged or revoked and {stay} so; sessions go on.")
+    _say_when()
+
+
+def _say_when() -> None:
+    """With ``memory://`` this process's state is not the one that serves: do not let an operator believe it is."""
+    from stockade import conf
+    from stockade.gate.registry import get_gate
+    from stockade.pipeline.conf import PipelineSettings
+
+    if get_gate().url == "memory://":
+        seconds = conf.load(PipelineSettings).principal_max_age
+        typer.echo(f'"STATE" is "memory://": the process that serves notices within {seconds:g} s.', err=True)
 
 
 def _tell(found: Counts, dry: bool) -> None:
     would, until = "Would take" if dry else "Takes", _when(found.refresh_until)
     users, tokens = _count(found.users, "user"), _count(found.tokens, "refresh token")
     typer.echo(f"{would} tokens of {users} ({found.new_users} new; {found.inactive} inactive).")
-    if found.by_rows:
+    if found.judged_by != "signatures":
         typer.echo(f"{would} {tokens} ({found.new_tokens} new), until {until}.")
         typer.echo(
             f"Not taken: {found.blacklisted} blacklisted, {found.expired} expired, {found.nobodys} of no active "
             f"user, {found.used} used already."
         )
+        if found.judged_by == "blacklist":
+            typer.echo(f"{would} every other refresh token with a good signature, until {until}.")
     else:
         typer.echo(
             f"{would} every refresh token with a good signature, until {until}: without simplejwt's app "
@@ -104,12 +126,28 @@ def _advise(found: Counts) -> None:
             "answer, is logged out at its second refresh.",
             err=True,
         )
-    if found.by_rows:
-        return
-    typer.echo(
-        "A refresh token that has leaked, or whose user has logged out, is as good as any other until then.",
-        err=True,
-    )
+    if found.judged_by == "signatures":
+        typer.echo(
+            "A refresh token that has leaked, or whose user has logged out, is as good as any other until then.",
+            err=True,
+        )
+    elif found.judged_by == "tables" and settings.rotates and _keeps_not_all():
+        typer.echo(
+            "Before 5.5 simplejwt kept no rows of the refresh tokens that it gave at a refresh. Whoever holds one is "
+            "logged out; add --unlisted to take them, too.",
+            err=True,
+        )
+
+
+def _keeps_not_all() -> bool:
+    """Whether the simplejwt that is installed lacks its pull request 866."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        numbers = version("djangorestframework-simplejwt").split(".")[:2]
+    except PackageNotFoundError:
+        return True
+    return [int(number) if number.isdigit() else 0 for number in numbers] < [5, 5]
 
 
 def _count(number: int, what: str) -> str:

@@ -163,9 +163,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "by_rows",
-                    models.BooleanField(
-                        help_text="Whether the package kept rows of its refresh tokens; else only signatures can be judged."
+                    "judged_by",
+                    models.CharField(
+                        choices=[
+                            ("tables", "the package's rows of tokens that were issued and not taken back"),
+                            ("blacklist", "the package's rows of tokens that were taken back"),
+                            ("signatures", "nothing: the package kept no rows"),
+                        ],
+                        max_length=16,
                     ),
                 ),
                 ("opened_at", models.DateTimeField()),

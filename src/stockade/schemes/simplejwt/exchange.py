@@ -14,7 +14,7 @@ from stockade.core import clock
 from stockade.core.errors import InvalidCredential
 from stockade.events import emit
 from stockade.events.catalogue import Event
-from stockade.models import ImportedToken, ImportedUser, Session
+from stockade.models import ImportedToken, ImportedUser, Session, TokenImport
 from stockade.schemes import attempts, banned, client, stamp
 from stockade.schemes.conf import JWTSettings, SchemeSettings
 from stockade.schemes.jwt import redemption, signing
@@ -24,6 +24,7 @@ from stockade.schemes.simplejwt import standing, tokens
 from stockade.schemes.simplejwt.conf import config
 from stockade.schemes.simplejwt.tokens import Shown
 
+_TABLES = TokenImport.Judge.TABLES
 # The password was proven at some time that the token does not tell: whoever asks how long ago gets the longest answer.
 _UNKNOWN = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
@@ -119,7 +120,7 @@ def _claim(shown: Shown, session: uuid.UUID | None) -> bool:
         standing.opened(tokens.REFRESH)
         return False
     found = standing.opened(tokens.REFRESH)
-    if found.by_rows and standing.listed(shown.id).outstanding is None:
+    if found.judged_by == _TABLES and standing.listed(shown.id).outstanding is None:
         refuse("not_outstanding")
     expires = datetime.datetime.fromtimestamp(shown.expires, datetime.UTC)
     rows.bulk_create([ImportedToken(digest=shown.digest, expires_at=expires)], ignore_conflicts=True)
@@ -148,7 +149,7 @@ def _row(shown: Shown, *, unused: bool = False) -> ImportedToken:
     found = standing.opened(tokens.REFRESH)
     row = ImportedToken.objects.using(database()).filter(pk=shown.digest).first()
     if row is None:
-        if found.by_rows and standing.listed(shown.id).outstanding is None:
+        if found.judged_by == _TABLES and standing.listed(shown.id).outstanding is None:
             refuse("not_outstanding")
         return ImportedToken(digest=shown.digest)
     if unused and row.used_at is not None:

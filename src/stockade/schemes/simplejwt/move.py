@@ -13,6 +13,7 @@ from django.db import router, transaction
 from stockade import truth
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
+from stockade.events import Event, emit
 from stockade.gate.protocol import WORLD
 from stockade.models import ImportedToken, ImportedUser, TokenImport
 from stockade.schemes import stamp
@@ -21,6 +22,7 @@ from stockade.schemes.simplejwt.conf import APP, config
 from stockade.schemes.simplejwt.standing import SOURCE, database, has_tables, tables
 from stockade.schemes.simplejwt.tokens import digest
 
+Judge = TokenImport.Judge
 CHUNK = 500  # rows in one transaction: SQLite takes 999 parameters
 
 Progress = Callable[[str, int, int], None]
@@ -31,7 +33,7 @@ class Counts:
     """What an import finds, or would.
 
     Args:
-        by_rows: whether simplejwt's tables say which refresh tokens there are.
+        judged_by: what says which refresh tokens are good, of `TokenImport.Judge`.
         users: active users whose tokens are taken, `new_users` of them for the first time.
         inactive: users whose tokens are not, because they are inactive.
         tokens: refresh tokens that can be exchanged, `new_tokens` of them for the first time.
@@ -40,7 +42,7 @@ class Counts:
         access_until, refresh_until: the bounds.
     """
 
-    by_rows: bool = False
+    judged_by: str = Judge.SIGNATURES.value
     users: int = 0
     new_users: int = 0
     inactive: int = 0
@@ -67,7 +69,7 @@ class Undone:
     used: int
 
 
-def run(*, dry: bool = False, progress: Progress | None = None) -> Counts:
+def run(*, dry: bool = False, unlisted: bool = False, progress: Progress | None = None) -> Counts:
     """Import: from now on until the bounds, simplejwt's tokens are taken where SCHEMES names `simplejwt`.
 
     It may be interrupted and run again at any time: what is there stays, what was issued meanwhile is added. Nothing is
@@ -75,6 +77,8 @@ def run(*, dry: bool = False, progress: Progress | None = None) -> Counts:
 
     Args:
         dry: only count.
+        unlisted: take refresh tokens, too, of which simplejwt's tables know nothing. Before 5.5 it kept no rows of
+            those that it gave at a refresh (its pull request 866).
         progress: called with what is gone through, how many are done, and how many there are.
 
     Raises:
@@ -84,9 +88,10 @@ def run(*, dry: bool = False, progress: Progress | None = None) -> Counts:
     """
     settings = config()
     now = clock.now_datetime()
-    found = Counts(by_rows=has_tables())
+    judge = (Judge.BLACKLIST if unlisted else Judge.TABLES) if has_tables() else Judge.SIGNATURES
+    found = Counts(judged_by=judge.value)
     known = TokenImport.objects.using(database()).filter(pk=SOURCE).first()
-    if known is not None and known.by_rows and not found.by_rows:
+    if known is not None and known.judged_by != Judge.SIGNATURES and judge == Judge.SIGNATURES:
         # By their signatures alone, tokens that the blacklist has taken back would be good again.
         raise ConfigurationError(
             "stockade.E106",
@@ -98,7 +103,7 @@ def run(*, dry: bool = False, progress: Progress | None = None) -> Counts:
     tell = progress or _silent
     for states in _users(tell):
         _keep_users(states, found, dry)
-    if found.by_rows:
+    if judge != Judge.SIGNATURES:
         for rows in _outstanding(tell):
             # Simplejwt still serves: what it issues today lives for its lifetime, or longer by a setting of before.
             found.refresh_until = max([found.refresh_until, *_keep_tokens(rows, found, now, dry)])
@@ -127,6 +132,8 @@ def undo() -> Undone | None:
         left = unused.filter(expires_at__gt=now).count() if known.undone_at is None else 0
         unused.delete()
         used = ImportedToken.objects.using(alias).count()
+        if known.undone_at is None:
+            emit(Event.AUTHZ_CHANGE, reason="import_undone", details={"source": SOURCE}, using=alias)
         mine.filter(undone_at=None).update(undone_at=now)
         if max(known.refresh_until, known.access_until) <= now:
             ImportedToken.objects.using(alias).all().delete()
@@ -190,13 +197,13 @@ def _keep_tokens(
     kept = ImportedToken.objects.using(database())
     active = _active({user for _, _, user, _, _ in rows if user is not None})
     good: dict[str, datetime.datetime] = {}
-    dead: list[str] = []
+    dead: dict[str, datetime.datetime] = {}
     for _, jti, user, expires, blacklisted in rows:
         if expires <= now:
             found.expired += 1
         elif blacklisted is not None:
             found.blacklisted += 1
-            dead.append(digest(jti))
+            dead[digest(jti)] = expires
         elif user not in active:
             found.nobodys += 1
         else:
@@ -205,13 +212,24 @@ def _keep_tokens(
     new = [ImportedToken(digest=key, expires_at=end) for key, end in good.items() if key not in known]
     if not dry:
         with transaction.atomic(using=database()):
-            kept.filter(pk__in=dead, used_at=None).delete()
+            _bury(dead, found.judged_by, now)
             kept.bulk_create(new, ignore_conflicts=True)
     used = sum(1 for used_at in known.values() if used_at is not None)
     found.used += used
     found.tokens += len(good) - used
     found.new_tokens += len(new)
     return good.values()
+
+
+def _bury(dead: dict[str, datetime.datetime], judge: str, now: datetime.datetime) -> None:
+    """Take back what the blacklist has, also for when simplejwt's tables are gone."""
+    kept = ImportedToken.objects.using(database())
+    if judge == Judge.TABLES:  # what has no row is refused
+        kept.filter(pk__in=list(dead), used_at=None).delete()
+        return
+    rows = [ImportedToken(digest=key, expires_at=end, used_at=now) for key, end in dead.items()]
+    kept.bulk_create(rows, ignore_conflicts=True)
+    kept.filter(pk__in=list(dead), used_at=None).update(used_at=now)
 
 
 def _active(users: set[Any]) -> set[Any]:
@@ -227,6 +245,13 @@ def _open(found: Counts, now: datetime.datetime) -> None:
     alias = database()
     with truth.changing([WORLD], using=alias):
         known = TokenImport.objects.using(alias).filter(pk=SOURCE).first()
+        counts: dict[str, str | int] = {
+            "source": SOURCE,
+            "judged_by": found.judged_by,
+            "users": found.users,
+            "tokens": found.tokens,
+        }
+        emit(Event.AUTHZ_CHANGE, reason="import_opened", details=counts, using=alias)
         running = known is not None and known.undone_at is None
         access, refresh = found.access_until or now, found.refresh_until or now
         if known is not None and running:
@@ -234,7 +259,7 @@ def _open(found: Counts, now: datetime.datetime) -> None:
         TokenImport.objects.using(alias).update_or_create(
             pk=SOURCE,
             defaults={
-                "by_rows": found.by_rows,
+                "judged_by": found.judged_by,
                 "opened_at": now,
                 "access_until": access,
                 "refresh_until": refresh,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
 from typer.testing import CliRunner, Result
 
@@ -19,7 +20,7 @@ from stockade.cli.root import app
 from stockade.core import clock
 from stockade.models import ImportedToken, ImportedUser, TokenImport
 from stockade.schemes.simplejwt import exchange, move, standing
-from tests.schemes.imported.cases.conftest import Browser, refused
+from tests.schemes.imported.cases.conftest import Browser, Log, refused
 from tests.servers import ROOT, child_environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,8 +43,6 @@ def project_of_many(alice: User) -> dict[str, RefreshToken]:
     found["deleted"] = RefreshToken.for_user(deleted)
     deleted.delete()
     found["expired"] = RefreshToken.for_user(alice)
-    from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
-
     old = clock.now_datetime() - timedelta(seconds=1)
     OutstandingToken.objects.filter(jti=found["expired"]["jti"]).update(expires_at=old)
     return found
@@ -64,11 +63,47 @@ def test_an_import_takes_what_the_dry_run_said(project_of_many: dict[str, Refres
     assert result.exit_code == 0, result.output
     assert "Takes tokens of 1 user (1 new; 1 inactive)." in result.stdout
     assert "Takes 2 refresh tokens (2 new), until " in result.stdout
-    assert result.stderr == ""
+    assert result.stderr == '"STATE" is "memory://": the process that serves notices within 30 s.\n'
     assert exchange.redeem(str(project_of_many["good"])).session
     assert exchange.redeem(str(project_of_many["another"])).session
     reasons = {name: refused(project_of_many[name]) for name in ("blacklisted", "inactive", "deleted")}
     assert reasons == {"blacklisted": "blacklisted", "inactive": "not_imported", "deleted": "not_imported"}
+
+
+def test_the_security_log_says_who_may_come_in_by_it(alice: User, log: Log) -> None:
+    run()
+    run("--undo")
+    run("--undo")
+    told = [(record.reason, record.details.get("source")) for record in log("AUTHZ_CHANGE")]
+    assert told == [("import_opened", "simplejwt"), ("import_undone", "simplejwt")]
+
+
+def test_tokens_that_an_older_simplejwt_kept_no_rows_of_are_taken_by_an_option(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before 5.5 a refresh token that was given at a refresh had no row; one that was taken back has one ever since."""
+    tokens = [RefreshToken.for_user(alice) for _ in range(3)]
+    tokens[1].blacklist()
+    tokens[2].blacklist()
+    OutstandingToken.objects.filter(jti=tokens[0]["jti"]).delete()
+    move.run()
+    assert refused(tokens[0]) == "not_outstanding"
+    result = run("--unlisted")
+    assert "Takes every other refresh token with a good signature, until" in result.stdout
+    assert exchange.redeem(str(tokens[0])).session
+    assert refused(tokens[1]) == "ended"
+    monkeypatch.setattr(standing, "has_tables", lambda: False)  # the app is gone, and what it knew is not
+    assert refused(tokens[2]) == "ended"
+    move.undo()
+    assert refused(tokens[2]) == "not_imported"
+
+
+def test_an_older_simplejwt_is_told_of_that_option(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "5.4.1")
+    assert "add --unlisted" in run("--dry-run").stderr
+    assert "add --unlisted" not in run("--dry-run", "--unlisted").stderr
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "5.10")
+    assert "add --unlisted" not in run("--dry-run").stderr
 
 
 def test_a_second_run_adds_what_was_issued_meanwhile_and_keeps_what_was_used(
@@ -135,6 +170,7 @@ def test_undoing_what_is_long_over_leaves_nothing(project_of_many: dict[str, Ref
 
 def test_wrong_use_and_nothing_to_undo_have_their_exit_statuses(db: None) -> None:
     assert run("--dry-run", "--undo").exit_code == 2
+    assert run("--unlisted", "--undo").exit_code == 2
     result = run("--undo")
     assert (result.exit_code, result.stderr) == (1, "There is no import from simplejwt.\n")
 
