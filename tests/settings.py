@@ -88,7 +88,7 @@ MIDDLEWARE = [
 ]
 # DRF's view classes read these once, when they are imported: one choice for the whole suite.
 REST_FRAMEWORK = {
-    **stockade.drf.defaults(),
+    **stockade.drf.defaults({}),
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 # simplejwt's modules keep the settings that they were imported with, whoever imports them first: so they are here.

@@ -28,6 +28,8 @@ class Mode(NamedTuple):
         return not any(self)
 
 
+# The key of REST_FRAMEWORK under which its former values are kept; None where they were not to be found.
+BEFORE = "STOCKADE_BEFORE"
 ENFORCE = Mode()
 REPORT = Mode(False, False, False)
 CONCERNS = Mode._fields

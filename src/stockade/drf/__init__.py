@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-BEFORE = "STOCKADE_BEFORE"  # the key of REST_FRAMEWORK under which its former values are kept; DRF reads no such key
+from stockade.core.mode import BEFORE
+
 _KEPT = (
     "DEFAULT_AUTHENTICATION_CLASSES",
     "DEFAULT_PERMISSION_CLASSES",
@@ -24,14 +25,18 @@ def defaults(before: Mapping[str, Any] | None = None) -> dict[str, object]:
     Importing DRF here would freeze APIView's class attributes before the settings are read, silently at AllowAny.
 
     Args:
-        before: what REST_FRAMEWORK says so far; by default that of the settings module which calls this. Views without
-            a policy (UNDECLARED = "legacy", EXEMPT, MODE) go on being judged by it.
+        before: what REST_FRAMEWORK says so far, ``{}`` for nothing; by default that of the settings module (or class)
+            which calls this. Views without a policy (UNDECLARED = "legacy", EXEMPT, MODE) go on being judged by it.
+            UNDECLARED = "legacy" stops the start where it was not found: what the project asked would be lost.
     """
     if before is None:
-        before = sys._getframe(1).f_globals.get("REST_FRAMEWORK") or {}  # noqa: SLF001 - the line above is what users type
-    kept: dict[str, Any] = dict(
-        before.get(BEFORE) or {name: before[name] for name in _KEPT if name in before}
-    )
+        frame = sys._getframe(1)  # noqa: SLF001 - the line above is what users type
+        before = frame.f_locals.get("REST_FRAMEWORK", frame.f_globals.get("REST_FRAMEWORK"))
+    kept: dict[str, Any] | None = None
+    if before is not None:
+        kept = (
+            before[BEFORE] if BEFORE in before else {name: before[name] for name in _KEPT if name in before}
+        )
     found: dict[str, object] = {
         "DEFAULT_AUTHENTICATION_CLASSES": ["stockade.drf.authentication.StockadeAuthentication"],
         "DEFAULT_PERMISSION_CLASSES": ["stockade.drf.permissions.PolicyPermission"],

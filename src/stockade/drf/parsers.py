@@ -14,6 +14,7 @@ from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import JSONRenderer
 
 from stockade.core.errors import BadRequest
+from stockade.pipeline import registry as registries
 
 _SURROGATE = "\\ud"
 
@@ -73,7 +74,9 @@ def _spared(parser_context: Mapping[str, Any] | None, detail: str) -> bool:
     """Whether the view's mode has bad input only recorded."""
     request = (parser_context or {}).get("request")
     exchange = getattr(getattr(request, "_request", None), "stockade", None)
-    return exchange is not None and exchange.spares(BadRequest(detail, code="parse_error"))
+    if exchange is None:
+        return registries.current() is None  # without a STOCKADE setting nothing is refused
+    return bool(exchange.spares(BadRequest(detail, code="parse_error")))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class PolicyPermission(BasePermission):
             return self._before("has_permission", request, view)
         if exchange is None:
             return False
-        if running:
-            return True  # decided by the pipeline before the view
+        if running:  # decided by the pipeline before the view
+            return not before.stands_alone(exchange, view) or self._before("has_permission", request, view)
         return (
             leaf is not None and leaf.rule is not None and leaf.rule.admits(exchange.principal) is not False
         )

@@ -44,6 +44,7 @@ class Leaf:
         authenticators: the view's own authentication_classes, where it does not take the project's.
 
     Attributes:
+        own_callers: whether it finds out by itself who calls, so that no credential which it does not read closes it.
         open: whether what we do not know of the caller is left to the view's own classes.
         sight: rule and visibility together; None if undeclared.
         mediated: whether an answer may leave only after the policy was asked (complete mediation).
@@ -53,8 +54,8 @@ class Leaf:
 
     __slots__ = (
         "action", "authenticators", "cls", "cost", "detail", "guarded", "ignores_credentials", "legacy", "limited",
-        "limits", "mediated", "method", "mode", "names_object", "open", "probe", "rule", "safe", "sight", "view",
-        "visible",
+        "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "rule", "safe",
+        "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +91,10 @@ class Leaf:
         self.mode, self.legacy = mode, legacy
         self.open = legacy or not mode.policies
         self.authenticators = authenticators if self.open else None
+        # Asks nobody's authenticators but its own, or as a plain Django view none.
+        self.own_callers = legacy and (
+            authenticators is not None or not hasattr(cls, "authentication_classes")
+        )
         self.names_object = not self.safe or (detail and visible is not None and visible is not rule)
         sees = visible is not None and visible.about_objects
         # What makes something new is asked about what it made, and only if its rule speaks of objects.
@@ -229,12 +234,18 @@ def _for_anyone(rule: Policy | None) -> bool:
     return isinstance(rule, Public) and not rule.about_objects
 
 
+# Of a view that picks its authenticators for each request: no scheme is listed there, because nobody else knows.
+_ITS_OWN: frozenset[Any] = frozenset({"get_authenticators"})
+
+
 def _own_authenticators(cls: Any, initkwargs: Mapping[str, Any]) -> frozenset[Any] | None:
     """A DRF view's authentication_classes, if they are other than the default that its base has frozen."""
     name = "authentication_classes"
     bases = [base for base in getattr(cls, "__mro__", ()) if name in vars(base)]
     if not bases:
         return None
+    if getattr(cls, "get_authenticators", None) is not vars(bases[-1]).get("get_authenticators"):
+        return _ITS_OWN
     listed = initkwargs.get(name, getattr(cls, name))
     return None if listed is vars(bases[-1])[name] else frozenset(listed)
 

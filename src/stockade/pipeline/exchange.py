@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stockade.core.context import RequestContext
-from stockade.core.errors import Forbidden, InvalidCredential, NotVisible, Refusal, Unavailable
+from stockade.core.errors import CsrfFailed, Forbidden, InvalidCredential, NotVisible, Refusal, Unavailable
 from stockade.core.mode import ENFORCE, spares
 from stockade.core.principal import ANONYMOUS, Principal
 from stockade.pipeline.declared import Declared, Leaf
@@ -74,8 +74,10 @@ class Exchange:
         leaf = self.leaf
         if leaf is None or (leaf.mode is ENFORCE and not leaf.legacy):
             return False
-        if leaf.legacy and isinstance(refusal, InvalidCredential) and refusal.reason == "unrecognised":
-            return True  # of an authenticator of the view's own, that SCHEMES does not name
+        if isinstance(refusal, InvalidCredential | CsrfFailed) and (
+            leaf.own_callers or (leaf.legacy and refusal.reason == "unrecognised")
+        ):
+            return True  # what the view reads by itself it refuses by itself
         return spare(leaf.mode, leaf.view, leaf.method, refusal, self.principal)
 
     def open_while(self, away: Unavailable) -> bool:

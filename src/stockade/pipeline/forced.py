@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Model
 from django.http import HttpRequest
 
 from stockade.core.principal import ANONYMOUS, Kind, Principal
@@ -28,10 +29,11 @@ def principal_of(request: HttpRequest) -> Principal | None:
         return None
     if not user.is_authenticated:
         return ANONYMOUS
-    facts = read_user(type(user), user.pk)
+    # A test may put anything that looks like a user in a user's place.
+    facts = read_user(type(user), user.pk) if isinstance(user, Model) else None
     return Principal(
         Kind.USER,
-        str(user.pk),
+        str(getattr(user, "pk", None)),
         user=user,
         roles=facts.groups if facts is not None else frozenset(),
         superuser=bool(facts and facts.is_superuser),

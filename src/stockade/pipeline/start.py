@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from stockade import conf
 from stockade.conf import Section
 from stockade.core.errors import ConfigurationError, Unavailable
+from stockade.core.mode import BEFORE
 from stockade.edge import csrf
 from stockade.edge.headers import HeaderSettings
 from stockade.events.conf import EventSettings
@@ -112,6 +113,21 @@ def middleware_findings() -> Iterator[Finding]:
             "stockade.E011",
             f"{MIDDLEWARE} is not first in MIDDLEWARE.",
             "Move it to the front: what stands before it can answer without asking it.",
+        )
+
+
+def before_findings() -> Iterator[Finding]:
+    """Where views are judged as before, it must be known how: DRF's own default is AllowAny."""
+    from django.conf import settings
+
+    rest = getattr(settings, "REST_FRAMEWORK", None) or {}
+    if conf.load(PipelineSettings).undeclared == "legacy" and BEFORE in rest and rest[BEFORE] is None:
+        yield Finding(
+            "stockade.E217",
+            'UNDECLARED is "legacy", but stockade.drf.defaults() found no REST_FRAMEWORK that it stands after: the '
+            "project's own permission and authentication classes would be lost.",
+            "Write REST_FRAMEWORK = {...} first and then REST_FRAMEWORK = {**REST_FRAMEWORK, "
+            "**stockade.drf.defaults()}; where there was none, stockade.drf.defaults({}).",
         )
 
 
@@ -227,6 +243,7 @@ def findings() -> list[Finding]:
         if not found:
             registries.current()
             found.extend(cookie_findings())
+            found.extend(before_findings())
     except ConfigurationError as error:
         found = [_of(error)]
     found.extend(middleware_findings())

@@ -56,7 +56,7 @@ def _ten_lines(views: list[View], others: list[tuple[str, Route]]) -> list[str]:
         *limits,
         '    "ERRORS": "drf",  # bodies as clients know them',
         "}",
-        f"REST_FRAMEWORK = {'{**REST_FRAMEWORK, **stockade.drf.defaults()}' if has else 'stockade.drf.defaults()'}",
+        f"REST_FRAMEWORK = {'{**REST_FRAMEWORK, **stockade.drf.defaults()}' if has else 'stockade.drf.defaults({})'}",
     ]
 
 
