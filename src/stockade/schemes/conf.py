@@ -33,7 +33,8 @@ class SchemeSettings(Section):
     schemes: tuple[str, ...] = setting(
         "SCHEMES", names, ["jwt"], id="stockade.E100",
         why="The ways to prove identity, in the order in which they are tried: names, or dotted paths of DRF "
-        "authenticators (see the guide on keeping them) and of drf-api-key's permissions. Ours are asked first.",
+        "authenticators (see the guide on keeping them) and of drf-api-key's permissions. Ours are asked first. "
+        '"simplejwt", before "jwt", takes what `stockade import simplejwt` has imported.',
     )  # fmt: skip
 
 

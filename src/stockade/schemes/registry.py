@@ -33,10 +33,18 @@ def enabled_schemes() -> tuple[Scheme, ...]:
     """Our schemes of the setting SCHEMES, in order.
 
     Raises:
-        ConfigurationError: a name that no scheme has.
+        ConfigurationError: a name that no scheme has, or simplejwt's tokens without ours behind them.
     """
-    found = []
-    for name in conf.load(SchemeSettings).schemes:
+    found: list[Scheme] = []
+    listed = conf.load(SchemeSettings).schemes
+    if "simplejwt" in listed and "jwt" not in listed[listed.index("simplejwt") :]:
+        raise ConfigurationError(
+            "stockade.E107",
+            'SCHEMES names "simplejwt" without "jwt" behind it.',
+            'Write "SCHEMES": ["simplejwt", "jwt"]: its refresh tokens are exchanged for sessions of "jwt", which '
+            "would else take its access tokens for forged ones of its own.",
+        )
+    for name in listed:
         if "." in name:
             continue
         make = KNOWN.get(name)

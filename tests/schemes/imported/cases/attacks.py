@@ -508,6 +508,36 @@ def test_settings_under_which_tokens_cannot_be_judged_stop_the_start(
     assert "stockade.E105" in [finding.id for finding in findings()]
 
 
+@pytest.mark.parametrize("schemes", [["simplejwt"], ["jwt", "simplejwt"]])
+def test_the_order_in_which_an_imported_token_would_pass_for_a_forged_one_stops_the_start(
+    schemes: list[str], project: Any, db: None
+) -> None:
+    """With one issuer for both, as most projects have it."""
+    from stockade.pipeline.start import findings
+
+    project.STOCKADE = {**project.STOCKADE, "SCHEMES": schemes}
+    assert "stockade.E107" in [finding.id for finding in findings()]
+
+
+def test_with_one_issuer_for_both_each_takes_its_own(
+    alice: User, project: Any, browser: Browser, mode: str
+) -> None:
+    issuer = "https://api.example.com"
+    project.SIMPLE_JWT = {**project.SIMPLE_JWT, "ISSUER": issuer, "AUDIENCE": issuer}
+    project.STOCKADE = {
+        **project.STOCKADE,
+        "JWT": {"PROFILE": "simplejwt", "ALGORITHM": "HS256", "ISSUER": issuer, "AUDIENCE": issuer},
+    }
+    theirs = RefreshToken.for_user(alice)
+    move.run()
+    access = forged(theirs.access_token, iss=issuer, aud=issuer)
+    assert browser.get(access)[0] == 200
+    pair = browser.refresh(forged(theirs, iss=issuer, aud=issuer))[1]
+    assert browser.get(pair["access"])[0] == 200
+    # Neither key is good under the other one's header.
+    assert browser.get(forged(access, header=jwt.get_unverified_header(pair["access"])))[0] == 401
+
+
 def test_a_token_in_the_address_is_refused(theirs: RefreshToken, browser: Browser) -> None:
     move.run()
     answer = browser._client.get(f"/api/sessions/?token={theirs.access_token}")
