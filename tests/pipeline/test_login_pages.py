@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.decorators import login_not_required, login_required, permission_required
 from django.contrib.auth.mixins import LoginRequiredMixin, PermissionRequiredMixin
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -76,6 +76,7 @@ urlpatterns = [
     path("decorated/", Decorated.as_view()),
     path("raising/", Raising.as_view()),
     path("plain/", authenticated(_ran)),
+    path("spared/", login_not_required(authenticated(_ran))),
     path("api/", API.as_view()),
 ]
 
@@ -114,6 +115,15 @@ async def test_a_visitor_of_an_async_server_too() -> None:
 @pytest.mark.parametrize("where", ["raising", "plain", "api"])
 def test_what_sends_nobody_to_log_in_answers_401(where: str, anonymous: Client) -> None:
     assert anonymous.get(f"/{where}/").status_code == 401
+
+
+def test_a_project_that_asks_for_a_login_everywhere_sends_visitors_there_too(
+    project: Any, anonymous: Client
+) -> None:
+    project.MIDDLEWARE = [*project.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    answer = anonymous.get("/plain/")
+    assert (answer.status_code, answer.headers.get("Location")) == (302, "/log-in/?next=/plain/")
+    assert [anonymous.get(f"/{where}/").status_code for where in ("api", "spared", "raising")] == [401] * 3
 
 
 def test_a_credential_that_does_not_hold_is_refused_and_not_sent_to_log_in(anonymous: Client) -> None:

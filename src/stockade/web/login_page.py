@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponseBase
 
 from stockade.core.errors import Refusal, Unauthenticated
 
+_EVERYWHERE = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+
 
 def login_page(request: HttpRequest, view: Callable[..., Any], refusal: Refusal) -> HttpResponseBase | None:
     """The redirect that Django's `login_required`, `permission_required` or one of its mixins on `view` would give.
@@ -45,7 +47,9 @@ def _asked(view: Callable[..., Any]) -> tuple[str, str | None] | None:
     if isinstance(cls, type) and issubclass(cls, AccessMixin):
         page: Any = cls(**getattr(view, "view_initkwargs", {}))
         return None if page.raise_exception else (page.get_login_url(), page.get_redirect_field_name())
-    if not hasattr(view, "redirect_field_name"):  # the decorators leave it for LoginRequiredMiddleware
+    # The decorators leave both attributes for LoginRequiredMiddleware, from which DRF's views are exempt.
+    everywhere = _EVERYWHERE in settings.MIDDLEWARE and getattr(view, "login_required", True)
+    if not everywhere and not hasattr(view, "redirect_field_name"):
         return None
-    field: str | None = view.redirect_field_name or REDIRECT_FIELD_NAME
+    field: str | None = getattr(view, "redirect_field_name", None) or REDIRECT_FIELD_NAME
     return str(getattr(view, "login_url", None) or settings.LOGIN_URL), field
