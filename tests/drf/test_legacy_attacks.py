@@ -27,6 +27,7 @@ import stockade.drf
 from stockade.core.errors import Unavailable
 from stockade.core.mode import BEFORE
 from stockade.drf import before
+from stockade.models import ListEntry
 from stockade.pipeline import registry
 from stockade.pipeline.start import refuse_to_start
 from stockade.policy import Public
@@ -277,3 +278,34 @@ def test_without_a_stockade_setting_odd_json_is_taken_as_ever(project: Any) -> N
     from stockade.drf.parsers import StrictJSONParser
 
     assert StrictJSONParser().parse(BytesIO(b'{"a": 1, "a": 2}')) == {"a": 2}
+
+
+# -- bans --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schemes", [["jwt", SESSION], ["jwt"]])
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer garbage"}])
+@pytest.mark.parametrize("way", ["/page/", "/default/", "/own_session/"])
+def test_a_banned_user_is_thrown_out_whatever_else_his_browser_sends(
+    project: Any, alice: User, bob: User, schemes: list[str], headers: dict[str, str], way: str
+) -> None:
+    project.STOCKADE = {**project.STOCKADE, "SCHEMES": schemes}
+    client, other = APIClient(), APIClient()
+    client.force_login(alice)
+    other.force_login(bob)
+    ListEntry.objects.create(kind="user", value=str(alice.pk))
+    refused = client.get(way, headers=headers)
+    assert (refused.status_code, refused.json()) == (403, {"detail": "Access is refused."})
+    assert other.get(way, headers=headers).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_so_is_he_under_asgi(project: Any) -> None:
+    from asgiref.sync import sync_to_async
+
+    alice = await sync_to_async(User.objects.create_user)("alice")
+    client = AsyncClient()
+    await client.aforce_login(alice)
+    assert (await client.get("/page/", headers={"authorization": "Bearer garbage"})).status_code == 200
+    await sync_to_async(ListEntry.objects.create)(kind="user", value=str(alice.pk))
+    assert (await client.get("/page/", headers={"authorization": "Bearer garbage"})).status_code == 403

@@ -25,6 +25,7 @@ from stockade.demo.articles.models import Article
 from stockade.drf.mixins import PolicyMixin
 from stockade.drf.permissions import PolicyPermission
 from stockade.models import ListEntry
+from stockade.observe.rows import METHODS, OTHERS
 from stockade.pipeline import registry, reporting
 from stockade.policy import Owner, Public, Role
 from stockade.web import protect
@@ -411,3 +412,17 @@ class Override:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         request.method = request.headers.get("x-http-method-override", request.method)
+
+
+# -- what is recorded --------------------------------------------------------------------------------------------------
+
+
+def test_made_up_methods_do_not_flood_the_log(
+    configure: Configure, anonymous: Client, log: Callable[[], list[Any]]
+) -> None:
+    configure(MODE="report", LIMITS={"anon": "1/min"})
+    for number in range(20):
+        anonymous.generic(f"X{number}", "/nowhere/")
+        anonymous.generic(f"X{number}", "/anything/")
+    assert len(log()) <= 2
+    assert {method for method, _, _ in counts()} <= {*METHODS, OTHERS}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db import InterfaceError, OperationalError
 
 from stockade import keyring, truth
 from stockade.core import clock
@@ -357,6 +358,9 @@ class Engine(Asking):
             self.pass_gate(exchange)
         except Refusal as another:
             if not exchange.spares(another):
+                raise
+        except (OperationalError, InterfaceError):
+            if not exchange.spares(Unavailable(reason="database")):
                 raise
 
     # -- step 4 ------------------------------------------------------------------------------------------------

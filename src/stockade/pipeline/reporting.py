@@ -8,6 +8,7 @@ from stockade.core.errors import Refusal
 from stockade.core.mode import Mode, concern, spares
 from stockade.core.principal import Principal
 from stockade.events import emit
+from stockade.pipeline.declared import METHODS
 from stockade.pipeline.record import event_of
 
 _QUIET = 60.0  # seconds; a view without a policy is told of at each request else
@@ -28,7 +29,7 @@ def spare(mode: Mode, view: str, method: str, refusal: Refusal, principal: Princ
     if not spares(mode, refusal):
         return False
     observe.note(view, method, concern(refusal), refusal.reason)
-    key = (view, method, refusal.reason)
+    key = (view, method if method in METHODS else "", refusal.reason)  # strangers make names up
     now = clock.now()
     if now - _told.get(key, 0.0) >= _QUIET:
         if len(_told) >= _MOST:

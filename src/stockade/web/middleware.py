@@ -30,7 +30,7 @@ from stockade.web.content_type import install
 from stockade.web.login_page import login_page
 from stockade.web.observing import NO_VIEW, answered, look
 from stockade.web.problem import respond
-from stockade.web.run import admit, begin, identify, meaning, open_context
+from stockade.web.run import admit, asks_session, begin, identify, meaning, open_context
 from stockade.web.translate import refusal_of
 
 View = Callable[..., Any]
@@ -221,10 +221,14 @@ class Middleware:
                 hide(error)  # its frames held the credential
                 raise
             leaf = exchange.leaf
-            if leaf is not None and leaf.rule is not None and leaf.rule.may_query:
+            queries = leaf is not None and leaf.rule is not None and leaf.rule.may_query
+            if queries or asks_session(exchange):
                 await sync_to_async(admit)(registry, request, exchange)
             else:
-                admit(registry, request, exchange)
+                try:
+                    admit(registry, request, exchange)
+                except NeedsThread:  # another thread has read the first ban of a user just now
+                    await sync_to_async(admit)(registry, request, exchange)
         except Refusal as refusal:
             return self._turn_away(registry, request, view, exchange, refusal)
         except ObjectDoesNotExist as error:  # a rule that reads the caller's row, which is gone

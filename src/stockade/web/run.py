@@ -134,12 +134,23 @@ def _session_user(request: HttpRequest) -> str:
     return str(user.pk) if user is not None and user.is_authenticated else ""
 
 
+def asks_session(exchange: Exchange) -> bool:
+    """Whether the ban list must be asked about the user of Django's own session: SQL, so not in an event loop.
+
+    A view that finds out by itself who calls may find him there, whatever else was shown to us.
+    """
+    return exchange.open and not exchange.principal.is_authenticated and bool(lists.current().callers)
+
+
 def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
     """Step 4, then tell Django and DRF who is calling.
 
     Raises:
-        Undeclared, Unauthenticated, Forbidden, InsufficientScope: see `Engine.decide`.
+        Undeclared, Unauthenticated, Forbidden, InsufficientScope: see `Engine.decide`. Banned: the browser's user is,
+            where the view finds out by itself who calls.
     """
+    if asks_session(exchange):
+        registry.engine.pass_lists(exchange.context, partial(_session_user, request))
     try:
         registry.engine.decide(exchange)
     except (OperationalError, InterfaceError) as error:  # a rule that asks SQL
