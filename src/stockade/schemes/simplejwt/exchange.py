@@ -65,10 +65,12 @@ def revoke(token: object) -> None:
     """
     shown = _read(token)
 
+    pk = standing.find_pk(shown.user)
+
     def end() -> None:
-        if _claim(shown, None):
+        if _claim(shown, pk, None):
             return
-        session = _row(shown).session
+        session = _row(shown, pk).session
         if session is not None and truth.end_sessions(ids=[session], reason="revoked"):
             emit(Event.TOKEN_REVOKED, reason="by_holder", session=str(session), using=database())
 
@@ -87,23 +89,24 @@ def check(token: str) -> None:
         if error.reason != "wrong_type":
             raise
         shown = _read(token)
-        _row(shown, unused=True)
-        if standing.listed(shown.id).blacklisted:
+        pk = standing.find_pk(shown.user)
+        _row(shown, pk, unused=True)
+        if standing.listed(shown.id, pk).blacklisted:
             refuse("blacklisted")
     else:
         standing.opened(tokens.ACCESS)
-    pk = standing.find_pk(shown.user)
+        pk = standing.find_pk(shown.user)
     standing.holder(pk, shown)
     banned.refuse(str(pk), shown.id)
 
 
 def _read(token: object) -> Shown:
     shown = tokens.read(token, tokens.REFRESH)
-    attempts.of_session(shown.digest)
+    attempts.of_session(tokens.digest(shown.id))
     return shown
 
 
-def _claim(shown: Shown, session: uuid.UUID | None) -> bool:
+def _claim(shown: Shown, pk: Any, session: uuid.UUID | None) -> bool:
     """Use the token up, for `session` or for nothing; False where it was used before.
 
     Call it first of all in a transaction: whoever comes at the same time waits here, and sees what was done.
@@ -111,47 +114,48 @@ def _claim(shown: Shown, session: uuid.UUID | None) -> bool:
     Raises:
         InvalidCredential: it cannot have been issued before the import.
     """
-    rows = ImportedToken.objects.using(database())
+    rows, digest = ImportedToken.objects.using(database()), tokens.digest(shown.id, pk)
     fill = {"used_at": clock.now_datetime(), "session": session}
-    if rows.filter(pk=shown.digest, used_at=None).update(**fill):
-        _judge(shown)
+    if rows.filter(pk=digest, used_at=None).update(**fill):
+        _judge(shown, pk)
         return True
-    if rows.filter(pk=shown.digest).exists():
+    if rows.filter(pk=digest).exists():
         standing.opened(tokens.REFRESH)
         return False
     found = standing.opened(tokens.REFRESH)
-    if found.judged_by == _TABLES and standing.listed(shown.id).outstanding is None:
+    if found.judged_by == _TABLES and standing.listed(shown.id, pk).outstanding is None:
         refuse("not_outstanding")
     expires = datetime.datetime.fromtimestamp(shown.expires, datetime.UTC)
-    rows.bulk_create([ImportedToken(digest=shown.digest, expires_at=expires)], ignore_conflicts=True)
-    if not rows.filter(pk=shown.digest, used_at=None).update(**fill):
+    rows.bulk_create([ImportedToken(digest=digest, expires_at=expires)], ignore_conflicts=True)
+    if not rows.filter(pk=digest, used_at=None).update(**fill):
         return False
-    _judge(shown)
+    _judge(shown, pk)
     return True
 
 
-def _judge(shown: Shown) -> None:
+def _judge(shown: Shown, pk: Any) -> None:
     """What is only known now that the row is ours: the import is open, and nobody has taken the token back."""
     standing.opened(tokens.REFRESH)
-    found = standing.listed(shown.id)
+    found = standing.listed(shown.id, pk)
     if found.blacklisted:
         refuse("blacklisted")
     if found.outstanding is not None:
         standing.blacklist(found.outstanding)
 
 
-def _row(shown: Shown, *, unused: bool = False) -> ImportedToken:
+def _row(shown: Shown, pk: Any, *, unused: bool = False) -> ImportedToken:
     """The row of a token.
 
     Raises:
         InvalidCredential: there is none, or it is not unused.
     """
     found = standing.opened(tokens.REFRESH)
-    row = ImportedToken.objects.using(database()).filter(pk=shown.digest).first()
+    digest = tokens.digest(shown.id, pk)
+    row = ImportedToken.objects.using(database()).filter(pk=digest).first()
     if row is None:
-        if found.judged_by == _TABLES and standing.listed(shown.id).outstanding is None:
+        if found.judged_by == _TABLES and standing.listed(shown.id, pk).outstanding is None:
             refuse("not_outstanding")
-        return ImportedToken(digest=shown.digest)
+        return ImportedToken(digest=digest)
     if unused and row.used_at is not None:
         refuse("refresh_superseded")
     return row
@@ -163,8 +167,8 @@ def _exchange(shown: Shown, pk: Any, signer: str) -> Pair | str:
     # First of all, as whoever ends the user's sessions does: either we see the end, or that sees our session.
     ImportedUser.objects.using(standing.database()).filter(user_id=pk).update(ended_at=F("ended_at"))
     session = Session(id=uuid.uuid4(), user_id=pk)
-    if not _claim(shown, session.id):
-        kept = _row(shown).session
+    if not _claim(shown, pk, session.id):
+        kept = _row(shown, pk).session
         return "ended" if kept is None else redemption.redeem_again(kept, signer)
     found = standing.holder(pk, shown)
     standing.obey_rule(pk)

@@ -203,11 +203,11 @@ def _keep_tokens(
             found.expired += 1
         elif blacklisted is not None:
             found.blacklisted += 1
-            dead[digest(jti)] = expires
+            dead[digest(jti, user)] = expires
         elif user not in active:
             found.nobodys += 1
         else:
-            good[digest(jti)] = expires
+            good[digest(jti, user)] = expires
     known = dict(kept.filter(pk__in=list(good)).values_list("pk", "used_at"))
     new = [ImportedToken(digest=key, expires_at=end) for key, end in good.items() if key not in known]
     if not dry:

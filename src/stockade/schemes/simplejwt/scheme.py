@@ -65,7 +65,6 @@ class SimpleJWTScheme:
         pk = standing.user_pk(credential.subject)
         shown = tokens.Shown(
             credential.id,
-            "",
             credential.subject,
             int(credential.issued),
             int(credential.expires),

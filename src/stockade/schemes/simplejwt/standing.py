@@ -162,14 +162,23 @@ def tables() -> tuple[Any, Any]:
     return models.get_model("OutstandingToken"), models.get_model("BlacklistedToken")
 
 
-def listed(jti: str) -> Listed:
-    """Look a token up in simplejwt's tables, which old processes may still be writing; nothing without them."""
+def listed(jti: str, pk: Any) -> Listed:
+    """Look a token up in simplejwt's tables, which old processes may still be writing; nothing without them.
+
+    Args:
+        jti: its id.
+        pk: the primary key of the user that it names: one that was issued to somebody else is not outstanding.
+    """
     if not has_tables():
         return Listed(None, False)
     outstanding, _ = tables()
     alias = router.db_for_write(outstanding)
-    row = outstanding.objects.using(alias).filter(jti=jti).values_list("pk", "blacklistedtoken__pk").first()
-    return Listed(None, False) if row is None else Listed(row[0], row[1] is not None)
+    rows = outstanding.objects.using(alias).filter(jti=jti)
+    row = rows.values_list("pk", "user_id", "blacklistedtoken__pk").first()
+    if row is None:
+        return Listed(None, False)
+    key, user, blacklisted = row
+    return Listed(key if user == pk else None, blacklisted is not None)
 
 
 def blacklist(row: Any) -> None:

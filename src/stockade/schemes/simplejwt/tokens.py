@@ -36,14 +36,12 @@ class Shown:
 
     Args:
         id: its jti; safe to log.
-        digest: of the id, as `ImportedToken` keeps it.
         user: the value of the user's claim, as text.
         issued, expires: seconds since the epoch; `issued` is 0 where the token does not say.
         claims: all of them.
     """
 
     id: str
-    digest: str
     user: str
     issued: int
     expires: int
@@ -63,9 +61,14 @@ def looks_mine(value: str) -> bool:
     return names().token_type in compact.peek(rest.partition(".")[0])
 
 
-def digest(jti: str) -> str:
-    """What is kept of a token's id, 64 hex digits."""
-    return hashlib.sha256(b"simplejwt\0" + jti.encode("utf-8", "surrogatepass")).hexdigest()
+def digest(jti: str, pk: object = "") -> str:
+    """What is kept of a token, 64 hex digits.
+
+    Args:
+        jti: its id.
+        pk: the primary key of its user, so that a token that was issued to one is nobody else's.
+    """
+    return hashlib.sha256(f"simplejwt\0{pk}\0{jti}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read(value: object, kind: str) -> Shown:
@@ -162,7 +165,7 @@ def _judge(claims: dict[str, Any], kind: str, settings: Config) -> Shown:
     if not _is_text(user):
         refuse("claim_user_id")
     issued = claims.get("iat", 0)
-    return Shown(jti, digest(jti), user, issued, expires, claims)
+    return Shown(jti, user, issued, expires, claims)
 
 
 def _is_text(found: object) -> TypeGuard[str]:

@@ -125,6 +125,22 @@ def test_a_token_with_a_good_signature_that_nobody_issued_is_refused(theirs: Ref
     assert refused(forged(theirs, jti="0" * 32)) == "not_outstanding"
 
 
+def test_a_token_that_was_issued_to_one_user_is_nobody_elses(
+    theirs: RefreshToken, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has SIGNING_KEY and an account writes another user into his own token."""
+    boss = User.objects.create_user("boss", is_superuser=True)
+    move.run()
+    issued_meanwhile = RefreshToken.for_user(alice)
+    for token in (theirs, issued_meanwhile):
+        assert refused(forged(token, user_id=str(boss.pk))) == "not_outstanding"
+    assert exchange.redeem(str(issued_meanwhile)).session
+    monkeypatch.setattr(standing, "has_tables", lambda: False)
+    assert refused(forged(theirs, user_id=str(boss.pk))) == "not_outstanding"
+    assert exchange.redeem(str(theirs)).session
+    assert set(Session.objects.values_list("user_id", flat=True)) == {alice.pk}
+
+
 # -- used twice --------------------------------------------------------------------------------------------------------
 
 

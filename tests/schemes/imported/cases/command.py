@@ -67,7 +67,7 @@ def test_an_import_takes_what_the_dry_run_said(project_of_many: dict[str, Refres
     assert exchange.redeem(str(project_of_many["good"])).session
     assert exchange.redeem(str(project_of_many["another"])).session
     reasons = {name: refused(project_of_many[name]) for name in ("blacklisted", "inactive", "deleted")}
-    assert reasons == {"blacklisted": "blacklisted", "inactive": "not_imported", "deleted": "not_imported"}
+    assert reasons == {"blacklisted": "blacklisted", "inactive": "not_imported", "deleted": "not_outstanding"}
 
 
 def test_the_security_log_says_who_may_come_in_by_it(alice: User, log: Log) -> None:
