@@ -137,6 +137,11 @@ def enforced(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok")
 
 
+@protect(policy=Public())
+def echo(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.body.decode(request.encoding or "utf-8"))
+
+
 class OwnMode(PolicyMixin, APIView):
     policy = Owner("author")
     mode = "enforce"
@@ -161,6 +166,7 @@ urlpatterns = [
     path("broken_rule/", broken_rule),
     path("audited/", Audited.as_view()),
     path("missing/", missing),
+    path("echo/", echo),
     path("own_mode/", OwnMode.as_view()),
     path("login/", include(("stockade.drf.urls", "login"))),
     path("a/", include(([path("", enforced, name="x")], "a"))),
@@ -426,3 +432,25 @@ def test_made_up_methods_do_not_flood_the_log(
         anonymous.generic(f"X{number}", "/anything/")
     assert len(log()) <= 2
     assert {method for method, _, _ in counts()} <= {*METHODS, OTHERS}
+
+
+def test_what_a_class_refuses_by_itself_is_not_counted(configure: Configure, anonymous: Client) -> None:
+    configure(MODE="report")
+    assert anonymous.put("/editors/").status_code == 405
+    assert counts() == {}
+    assert anonymous.generic("PROPFIND", "/public/").status_code == 200
+    assert list(counts()) == [(OTHERS, "policies", "method_not_allowed")]
+
+
+@pytest.mark.parametrize("path", ["/private_api_view/", "/echo/"])
+def test_a_charset_that_is_only_recorded_is_read_as_ever(
+    configure: Configure, alice: User, client_of: Callable[..., Client], path: str
+) -> None:
+    client = client_of(alice)
+    body = '{"data": "ü"}'.encode("utf-16")
+    assert client.generic("POST", path, body, "application/json; charset=utf-16").status_code == 400
+    configure(MODE={"input": "report"})
+    answer = client.generic("POST", path, body, "application/json; charset=utf-16")
+    assert answer.status_code == 200
+    assert "ü" in answer.content.decode()
+    assert counts()["POST", "input", "content_type"] == 1

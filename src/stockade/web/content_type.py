@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import encodings
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -39,10 +40,20 @@ def _forget_odd_names() -> None:
             _asked.pop(name, None)
 
 
+def restore(request: HttpRequest) -> None:
+    """Have a marked request say what its Content-Type says, as Django reads it, where that is only recorded."""
+    original = getattr(getattr(HttpRequest, _METHOD), UNREADABLE, None)
+    if original is not None:
+        with suppress(
+            ValueError, LookupError, SuspiciousOperation, BadRequest
+        ):  # Django would not have made it
+            original(request, request.META)
+
+
 def install() -> None:
     """Have requests whose Content-Type cannot be read made all the same, without one and marked; once."""
     original = getattr(HttpRequest, _METHOD)
-    if getattr(original, UNREADABLE, False):
+    if hasattr(original, UNREADABLE):
         return
 
     def careful(self: HttpRequest, meta: Mapping[str, Any]) -> None:
@@ -63,5 +74,5 @@ def install() -> None:
         state.pop("GET", None)
         state[UNREADABLE] = True
 
-    setattr(careful, UNREADABLE, True)
+    setattr(careful, UNREADABLE, original)
     setattr(HttpRequest, _METHOD, careful)

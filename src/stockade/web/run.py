@@ -28,7 +28,7 @@ from stockade.pipeline.registry import Registry
 from stockade.pipeline.reporting import spare
 from stockade.schemes.users import renewed
 from stockade.truth import lists
-from stockade.web.content_type import UNREADABLE
+from stockade.web.content_type import UNREADABLE, restore
 from stockade.web.translate import refusal_of
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -79,6 +79,7 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         declared.turn_away(context.address)
     if UNREADABLE in request.__dict__:
         _refuse(declared, request, BadRequest("The Content-Type cannot be read.", code="content_type"))
+        restore(request)
     if "\0" in request.path_info:  # PostgreSQL takes none in text
         _refuse(
             declared, request, BadRequest("The path must not contain NUL characters.", code="null_character")
@@ -86,7 +87,9 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
     leaf = declared.leaf(request.method or "")
     if leaf is None:
         raise MethodNotAllowed(tuple(declared.leaves))
-    if leaf.method == OTHER and not leaf.legacy:
+    if (
+        leaf.method == OTHER and leaf.cls is None and not leaf.legacy
+    ):  # a class refuses what it does not answer
         _refuse(declared, request, MethodNotAllowed(tuple(declared.leaves)))
     if declared.unguarded:
         _refuse(declared, request, Undeclared(reason="object_policy_without_policy_mixin"))
