@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stockade.core.principal import ANONYMOUS
 from stockade.pipeline.declared import Leaf
 from stockade.policy import Owner, Policy, Scope
@@ -38,11 +40,43 @@ def _admits_anonymous(rule: Policy) -> bool:
 
 
 def scopes(leaf: Leaf) -> list[tuple[str, ...]]:
-    """The scopes that a bounded credential must have, one entry for each way in; one empty entry where none matter."""
+    """The scopes that a bounded credential must have, one entry for each way in; one empty entry where none matter.
+
+    Where there are more ways than anybody would read, the one entry is what all of them ask for.
+    """
     ways: set[Scopes] = {frozenset()}
-    for rule in asked(leaf):
-        ways = _both(ways, _ways(rule))
+    try:
+        for rule in asked(leaf):
+            ways = _both(ways, _ways(rule))
+    except _TooManyWays:
+        ways = {frozenset().union(*(_needed(rule) for rule in asked(leaf)))}
     return sorted(tuple(sorted(way)) for way in ways)
+
+
+class _TooManyWays(Exception):
+    pass
+
+
+def _needed(rule: Policy) -> Scopes:
+    """What every way in asks for."""
+    if isinstance(rule, Scope):
+        return frozenset(rule.names)
+    if isinstance(rule, Conceivable):
+        return _needed(rule.part)
+    if isinstance(rule, All):
+        return frozenset().union(*(_needed(part) for part in rule.parts))
+    if isinstance(rule, AnyOf):
+        return _common([_needed(part) for part in _conceivable(rule)])
+    return frozenset()  # the negation of a scope asks for none
+
+
+def _common(several: list[Scopes]) -> Scopes:
+    return frozenset.intersection(*several) if several else frozenset()
+
+
+def _conceivable(rule: AnyOf) -> list[Policy]:
+    """The parts that let anybody in."""
+    return [part for part in rule.parts if part._conceivable() & TRUE]
 
 
 def _ways(rule: Policy) -> set[Scopes]:
@@ -56,20 +90,25 @@ def _ways(rule: Policy) -> set[Scopes]:
             ways = _both(ways, _ways(part))
         return ways
     if isinstance(rule, AnyOf):
-        open_parts = [part for part in rule.parts if part._conceivable() & TRUE]
-        return _least(way for part in open_parts for way in _ways(part)) or {frozenset()}
-    return {frozenset()}  # the negation of a scope asks for none
+        return _least(way for part in _conceivable(rule) for way in _ways(part)) or {frozenset()}
+    return {frozenset()}
 
 
 def _both(left: set[Scopes], right: set[Scopes]) -> set[Scopes]:
     return _least(one | other for one in left for other in right)
 
 
-def _least(ways: object) -> set[Scopes]:
-    """Without those that ask for more than another does; of too many, what all of them ask for."""
-    found: set[Scopes] = set(ways)  # type: ignore[call-overload]
+def _least(ways: Iterable[Scopes]) -> set[Scopes]:
+    """Without those that ask for more than another does.
+
+    Raises:
+        _TooManyWays: there are more than the document would name.
+    """
+    found = set(ways)
     least = {way for way in found if not any(other < way for other in found)}
-    return least if len(least) <= _MOST else {frozenset.intersection(*least)}
+    if len(least) > _MOST:
+        raise _TooManyWays
+    return least
 
 
 def may_forbid(leaf: Leaf, services: bool) -> bool:

@@ -80,6 +80,8 @@ def _of(auto_schema: Any, authenticator: Any, ways: list[tuple[str, ...]]) -> It
     names, definitions = extension.name, extension.get_security_definition(auto_schema)
     if isinstance(names, str):
         names, definitions = [names], [definitions]  # type: ignore[list-item]
+    if not names:  # as a requirement that would be none at all
+        return
     types: dict[str, str] = {}
     for name, definition in zip(names, definitions, strict=True):
         register(auto_schema.registry, name, SECURITY, definition)  # type: ignore[arg-type]
