@@ -16,12 +16,12 @@ from stockade.drf.survey.views import View, collect
 
 # What is refused anyway is not open: these are about views that declare no policy.
 OF_AN_OPEN_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
-    access.anyone, objects.unchecked, objects.list_leaks,
+    access.anyone,
 )  # fmt: skip
 OF_A_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
     access.undeclared, access.csrf_exempt, data.writable_privilege, data.password_out, lists.unbounded,
-    lists.by_anything, credentials.login_unlimited, credentials.basic_auth, credentials.in_query, objects.by_hand,
-    objects.detached,
+    lists.by_anything, credentials.login_unlimited, credentials.basic_auth, credentials.in_query,
+    objects.unchecked, objects.by_hand, objects.list_leaks, objects.detached,
 )  # fmt: skip
 OF_A_PROJECT: tuple[Callable[[list[View]], Iterator[Fact]], ...] = (
     credentials.token_forever, credentials.in_schemes, throttles.per_process, deployment.simplejwt, deployment.cors,

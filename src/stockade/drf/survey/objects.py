@@ -20,7 +20,7 @@ from stockade.drf.survey.asked import (
 from stockade.drf.survey.byhand import decorated, judges_the_url
 from stockade.drf.survey.facts import Fact
 from stockade.drf.survey.narrowing import filters_narrow, queryset_overridden
-from stockade.drf.survey.stood import refused_anyway
+from stockade.drf.survey.stood import ours_decide, refused_anyway
 from stockade.drf.survey.suggest import suggest
 from stockade.drf.survey.views import Handler, View
 from stockade.policy import as_policy
@@ -30,7 +30,7 @@ def unchecked(view: View) -> Iterator[Fact]:
     """Detail routes on which every signed-in caller reaches every object."""
     if not view.generic or queryset_overridden_in(view):
         return
-    found = [handler for handler in view.handlers if not view.declared(handler) and _is_unchecked(handler)]
+    found = [handler for handler in view.handlers if not _spoken_for(handler) and _is_unchecked(handler)]
     if found:
         yield Fact(
             "object-unchecked",
@@ -46,13 +46,26 @@ def unchecked(view: View) -> Iterator[Fact]:
 def _is_unchecked(handler: Handler) -> bool:
     if not handler.detail or not _takes_by_drf(handler) or filters_narrow(handler):
         return False
-    if hooks_of_its_own(handler) or decorated(handler) or not any_signed_in(handler, to_object=True):
+    if hooks_of_its_own(handler) or decorated(handler) or not _lets_any_signed_in(handler):
         return False
     user = probe.ordinary()
     permissions = probe.permissions(handler, user)
     return permissions is not probe.UNKNOWN and not any(
         checks_objects(permission, handler, user) or looks_at_the_url(permission)
         for permission in permissions
+    )
+
+
+def _lets_any_signed_in(handler: Handler) -> bool:
+    """Whether being signed in is enough: by its classes, or by its policy where that is asked and they add nothing."""
+    if any_signed_in(handler, to_object=True):
+        return True
+    if handler.view.policy(handler) is None or not ours_decide():
+        return False
+    user = probe.ordinary()
+    permissions = probe.permissions(handler, user)
+    return permissions is not probe.UNKNOWN and all(
+        probe.one_admits(permission, handler, user) is True for permission in permissions
     )
 
 
@@ -145,7 +158,7 @@ def list_leaks(view: View) -> Iterator[Fact]:
     """Viewsets whose detail route judges by the object, and whose list judges nothing."""
     if not view.generic or queryset_overridden_in(view):
         return
-    lists = [handler for handler in view.handlers if handler.action == "list" and not view.declared(handler)]
+    lists = [handler for handler in view.handlers if handler.action == "list" and not _spoken_for(handler)]
     details = [handler for handler in view.handlers if handler.detail and _takes_by_drf(handler)]
     found = [handler for handler in lists if _leaks(handler, details)]
     if found:

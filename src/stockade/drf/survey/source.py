@@ -137,9 +137,17 @@ def own_function(function: Any) -> FunctionType | None:
     return found if found is not None and is_own(found.__module__ or "") else None
 
 
+_OURS = "stockade.drf."
+
+
 def overridden(cls: type[Any], name: str) -> bool:
     """Whether a method is another than the one of Django, DRF or a package that is known here."""
     found = plain(getattr(cls, name, None))
+    if found is not None and (found.__module__ or "").startswith(
+        _OURS
+    ):  # what the class does else stands behind it
+        bases = (base for base in cls.__mro__ if name in vars(base) and not base.__module__.startswith(_OURS))
+        found = next((plain(vars(base)[name]) for base in bases), None)
     return found is not None and not (found.__module__ or "").startswith(KNOWN)
 
 
