@@ -34,6 +34,7 @@ import stockade.drf
 from stockade.core.mode import BEFORE
 from stockade.demo.articles.models import Article
 from stockade.drf import before
+from stockade.drf.mixins import PolicyMixin
 from stockade.models import ListEntry
 from stockade.pipeline import start
 from tests.pipeline.conftest import *  # noqa: F403 - the same project, users and tokens
@@ -127,6 +128,10 @@ class Filtered(Articles):
     filter_backends = (Mine,)
 
 
+class Mixed(PolicyMixin, Articles):
+    """Prepared for a policy that it has not got yet."""
+
+
 @api_view(["GET"])
 def default_function(request: Request) -> Response:
     return Response({})
@@ -157,6 +162,7 @@ async def plain_async(request: HttpRequest) -> HttpResponse:
 router = SimpleRouter()
 router.register("articles", Articles)
 router.register("filtered", Filtered, basename="filtered")
+router.register("mixed", Mixed, basename="mixed")
 
 drf = [
     path("", include(router.urls)),
@@ -256,6 +262,17 @@ def test_objects_are_asked_about(alice: User, bob: User, client_of: Callable[...
         assert (refused.status_code, refused.json()) == (403, {"detail": "Not yours."})
     assert client_of(bob).get(f"/articles/{article.pk}/").json()["title"] == "a"
     assert client_of(bob).delete(f"/articles/{article.pk}/").status_code == 204
+
+
+def test_policy_mixin_without_a_policy_changes_nothing(
+    alice: User, bob: User, client_of: Callable[..., Client]
+) -> None:
+    article = Article.objects.create(title="a", author=bob)
+    assert [one["title"] for one in client_of(alice).get("/mixed/").json()] == ["a"]
+    change = ({"title": "b"}, "application/json")
+    assert client_of(alice).put(f"/mixed/{article.pk}/", *change).json() == {"detail": "Not yours."}
+    assert client_of(bob).put(f"/mixed/{article.pk}/", *change).json()["title"] == "b"
+    assert Client().get("/mixed/").status_code == 403
 
 
 def test_filter_backends_narrow(alice: User, bob: User, client_of: Callable[..., Client]) -> None:

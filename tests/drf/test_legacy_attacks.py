@@ -91,6 +91,22 @@ class Plain(View):
         return HttpResponse("plain")
 
 
+def calls_login(request: HttpRequest) -> Any:
+    """Or a decorator without functools.wraps: whose view it is cannot be seen from outside."""
+    return Login.as_view()(request)
+
+
+class Renames(Default):
+    def get(self, request: Request) -> Response:
+        found = request.user.username
+        request.user.username = "mallory"
+        return Response({"user": found})
+
+
+def calls_renames(request: HttpRequest) -> Any:
+    return Renames.as_view()(request)
+
+
 @protect(policy=Public())
 def calls_default(request: HttpRequest) -> Any:
     return Default.as_view()(request)
@@ -106,6 +122,9 @@ urlpatterns = [
     path("page/", page),
     path("plain/", Plain.as_view()),
     path("calls/", calls_default),
+    path("calls_login/", calls_login),
+    path("calls_renames/", calls_renames),
+    path("renames/", Renames.as_view()),
 ]
 
 
@@ -177,6 +196,26 @@ def test_a_view_that_picks_its_authenticators_is_given_nobody_else(
     client = client_of(alice)
     assert client.get("/picky/").json() == {"user": "alice"}
     assert client.post("/picky/").json() == {"user": ""}
+
+
+@pytest.mark.parametrize("adopted", [{}, {"UNDECLARED": "refuse", "MODE": {"policies": "report"}}])
+def test_a_view_called_by_a_plain_one_takes_no_caller_whom_it_does_not_read(
+    configure: Callable[..., None], alice: User, client_of: Callable[..., Client], adopted: dict[str, Any]
+) -> None:
+    configure(**adopted)
+    assert client_of(alice).get("/calls_login/").json() == {"user": ""}
+    assert client_of(alice).get("/callback/").content == b"alice"
+
+
+@pytest.mark.parametrize("middleware", [True, False])
+@pytest.mark.parametrize("way", ["/calls_renames/", "/renames/"])
+def test_what_a_view_does_to_its_user_does_not_stay_in_the_worker(
+    project: Any, alice: User, client_of: Callable[..., Client], way: str, middleware: bool
+) -> None:
+    if not middleware:
+        project.MIDDLEWARE = [one for one in project.MIDDLEWARE if not one.startswith("stockade")]
+    client = client_of(alice)
+    assert [client.get(way).json() for _ in range(2)] == [{"user": "alice"}] * 2
 
 
 def test_a_view_called_by_a_declared_one_is_asked_for_the_projects_permissions(anonymous: Client) -> None:

@@ -13,6 +13,7 @@ from stockade.pipeline import registry as registries
 from stockade.pipeline.delegated import Delegate
 from stockade.pipeline.exchange import Exchange
 from stockade.schemes.hiding import hide
+from stockade.schemes.users import renewed
 from stockade.web.decorators import CALLED
 from stockade.web.run import admit, begin, identify, open_context
 
@@ -77,7 +78,8 @@ class StockadeAuthentication(BaseAuthentication):
             if exchange.entry is not None and (given := exchange.entry.given) is not None:
                 return given.user, given.auth
             principal: Principal = exchange.principal
-            return principal.user, principal.credential
+            # A worker keeps the principal: each request gets an instance of its own.
+            return None if principal.user is None else renewed(principal.user), principal.credential
         if before.open_to(request, exchange):
             for authenticator in self._before():
                 found = authenticator.authenticate(request)

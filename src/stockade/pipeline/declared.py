@@ -44,6 +44,8 @@ class Leaf:
         authenticators: the view's own authentication_classes, where it does not take the project's.
 
     Attributes:
+        forces: whether DRF is told who calls whatever its view's authenticators say; not where a plain view, which we
+            do not judge, may call one of DRF's.
         own_callers: whether it finds out by itself who calls, so that no credential which it does not read closes it.
         open: whether what we do not know of the caller is left to the view's own classes.
         sight: rule and visibility together; None if undeclared.
@@ -53,8 +55,8 @@ class Leaf:
     """
 
     __slots__ = (
-        "action", "authenticators", "cls", "cost", "detail", "guarded", "ignores_credentials", "legacy", "limited",
-        "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "rule", "safe",
+        "action", "authenticators", "cls", "cost", "detail", "forces", "guarded", "ignores_credentials", "legacy",
+        "limited", "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "rule", "safe",
         "sight", "view", "visible",
     )  # fmt: skip
 
@@ -91,10 +93,10 @@ class Leaf:
         self.mode, self.legacy = mode, legacy
         self.open = legacy or not mode.policies
         self.authenticators = authenticators if self.open else None
+        plain = not hasattr(cls, "authentication_classes")
         # Asks nobody's authenticators but its own, or as a plain Django view none.
-        self.own_callers = legacy and (
-            authenticators is not None or not hasattr(cls, "authentication_classes")
-        )
+        self.own_callers = legacy and (plain or authenticators is not None)
+        self.forces = not (plain and self.open)
         self.names_object = not self.safe or (detail and visible is not None and visible is not rule)
         sees = visible is not None and visible.about_objects
         # What makes something new is asked about what it made, and only if its rule speaks of objects.

@@ -203,11 +203,13 @@ def adopt(request: HttpRequest, principal: Principal, entry: Entry | None, leaf:
     if principal.is_authenticated:
         # Django's site-wide cache answers before any view is known: what a token opened would stay open after it ended.
         state["_cache_update_cache"] = False
-    state["user"] = state["_force_auth_user"] = state["_cached_user"] = user
-    credential: Any = principal.credential
-    if foreign is not None:  # its own objects: code relies on their types
-        state["_force_auth_user"], credential = foreign.user, foreign.auth
+    state["user"] = state["_cached_user"] = user
+    state["auser"] = partial(_answer, user)
+    # Of a foreign scheme its own objects: code relies on their types.
+    credential: Any = principal.credential if foreign is None else foreign.auth
     if credential is None:
         credential = state.get("_force_auth_token")  # of DRF's force_authenticate(user, token)
-    state["_force_auth_token"] = state["auth"] = credential
-    state["auser"] = partial(_answer, user)
+    state["auth"] = credential
+    if leaf is None or leaf.forces:
+        state["_force_auth_user"] = user if foreign is None else foreign.user
+        state["_force_auth_token"] = credential
