@@ -56,8 +56,8 @@ class Leaf:
 
     __slots__ = (
         "action", "authenticators", "cls", "cost", "detail", "forces", "guarded", "ignores_credentials", "legacy",
-        "limited", "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "rule", "safe",
-        "sight", "view", "visible",
+        "limited", "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "rule",
+        "safe", "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
