@@ -89,6 +89,8 @@ MIDDLEWARE = [
 # DRF's view classes read these once, when they are imported: one choice for the whole suite.
 REST_FRAMEWORK = {
     **stockade.drf.defaults({}),
+    # As in a project that had throttles before; a test says which (DRF freezes the classes of its views at the start).
+    "DEFAULT_THROTTLE_CLASSES": ["stockade.drf.throttling.StockadeThrottle"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 # simplejwt's modules keep the settings that they were imported with, whoever imports them first: so they are here.

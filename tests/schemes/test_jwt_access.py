@@ -55,7 +55,7 @@ def test_its_times_are_whole_seconds_and_as_set(alice: Any, configure: Callable[
     configure(JWT={"ACCESS_LIFETIME": "90s"})
     claims = forge.claims_of(issue(alice).access)
     assert claims["exp"] - claims["iat"] == 90
-    assert claims["auth_time"] == claims["iat"]
+    assert 0 <= claims["iat"] - claims["auth_time"] <= 2  # a second may end between the session and its token
 
 
 def test_it_does_not_outlive_its_session(alice: Any, configure: Callable[..., None]) -> None:

@@ -14,6 +14,7 @@ _KEPT = (
     "DEFAULT_THROTTLE_CLASSES",
     "EXCEPTION_HANDLER",
 )
+_THROTTLE = "stockade.drf.throttling.StockadeThrottle"
 _PARSERS = "DEFAULT_PARSER_CLASSES"
 _JSON = "rest_framework.parsers.JSONParser"
 _STRICT = "stockade.drf.parsers.StrictJSONParser"
@@ -40,7 +41,8 @@ def defaults(before: Mapping[str, Any] | None = None) -> dict[str, object]:
     found: dict[str, object] = {
         "DEFAULT_AUTHENTICATION_CLASSES": ["stockade.drf.authentication.StockadeAuthentication"],
         "DEFAULT_PERMISSION_CLASSES": ["stockade.drf.permissions.PolicyPermission"],
-        "DEFAULT_THROTTLE_CLASSES": ["stockade.drf.throttling.StockadeThrottle"],
+        # Only where there were throttles, which go on counting for some views: DRF asks it at every request.
+        "DEFAULT_THROTTLE_CLASSES": [_THROTTLE] if (kept or {}).get("DEFAULT_THROTTLE_CLASSES") else [],
         "EXCEPTION_HANDLER": "stockade.drf.exceptions.exception_handler",
         _PARSERS: [_STRICT],
         BEFORE: kept,

@@ -50,13 +50,15 @@ class PolicyPermission(BasePermission):
         exchange = exchange_of(request)
         leaf = leaf_of(request, exchange) if exchange is not None else None
         running = exchange is not None and leaf is exchange.leaf
+        if running and leaf is not None and leaf.cls is type(view) and not leaf.open:
+            return True  # decided by the pipeline before the view
         if exchange is not None and running and leaf is not None and leaf.cls is not type(view):
             enter(exchange, view, request._request.method or "")  # noqa: SLF001
         if before.open_to(request, exchange, view):
             return self._before("has_permission", request, view)
         if exchange is None:
             return False
-        if running:  # decided by the pipeline before the view
+        if running:
             return not before.stands_alone(exchange, view) or self._before("has_permission", request, view)
         return (
             leaf is not None and leaf.rule is not None and leaf.rule.admits(exchange.principal) is not False
