@@ -283,7 +283,9 @@ async def test_it_is_the_same_under_asgi(configure: Configure, counted: Counted)
 
 def test_a_check_names_views_without_a_policy_only_where_they_are_refused(configure: Configure) -> None:
     def refused() -> set[str]:
-        found = {finding.message.split()[0] for finding in start.view_findings() if finding.id == "stockade.W010"}
+        found = {
+            finding.message.split()[0] for finding in start.view_findings() if finding.id == "stockade.W010"
+        }
         return {name.rpartition(".")[2] for name in found}
 
     assert {"undeclared_function", "HalfDeclared"} <= refused()
