@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.servers import ROOT
 
 CASES = Path(__file__).parent / "cases"
@@ -29,6 +31,17 @@ def names(cases: Path = CASES) -> list[str]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
         )
     return found
+
+
+def selected(case: str, request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The cases of `case`'s file that this run has selected in the module of the test that asks."""
+    file = case.partition("::")[0]
+    found = (
+        item.callspec.params["case"]
+        for item in request.session.items
+        if item.path == request.path and hasattr(item, "callspec")
+    )
+    return tuple(sorted({one for one in found if one.startswith(f"{file}::")}))
 
 
 @cache
