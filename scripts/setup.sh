@@ -76,10 +76,11 @@ echo "setup: installing $(grep -c '^[a-z0-9].*==' "$lock") locked packages"
 # The project itself cannot carry a hash; its build backend is in the lock, so nothing is fetched here.
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e . ||
     fail "the project itself could not be installed." "read the lines above"
-# One test runs a client from npm. A machine without npm, or without its registry, is fine: that test says what it lacks.
-if command -v npm >/dev/null; then
-    npm ci --silent --prefix tests/npm ||
-        echo "setup: tests/npm could not be installed; the test of an npm client will be missing" >&2
+# A test runs a client from npm, with the node and npm that the lock brings.
+if [[ -x $venv/bin/npm ]]; then
+    PATH="$place/bin:$PATH" "$venv/bin/npm" ci --silent --no-audit --no-fund --prefix tests/npm ||
+        fail "the packages of tests/npm could not be installed." \
+            "read the lines above; without a connection to the npm registry, set npm_config_registry to a mirror"
 fi
 printf '%s' "$place" >"$stamp"
 echo "setup: $venv is ready"
