@@ -1,9 +1,10 @@
-"""The time of a failed login does not tell whether the account exists: as work that is counted, and by statistics."""
+"""The time of a failed login does not tell whether the account exists: as work that is counted.
+
+The same by the clock: `test_login_clock.py`.
+"""
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -188,47 +189,3 @@ def test_every_kind_of_failure_asks_as_many_queries(make_user: Callable[..., Any
             fail(name, password)
         asked[kind] = len(queries)
     assert len(set(asked.values())) == 1, asked
-
-
-@pytest.mark.parametrize("old", [False, True])
-def test_no_kind_of_failure_stands_out_by_its_time(old: bool, make_user: Callable[..., Any]) -> None:
-    """Samples of every kind in random order. For each two kinds: how often is one slower than the other?
-
-    0.5 is no difference, 1.0 tells them apart at once. Without evening out, the kinds differ by a whole hash and this
-    is 0.99 and more; on a quiet or a busy machine, with it, it stays near 0.5: at 40 samples its standard error is
-    0.065, so that 0.85 is crossed by chance once in ten million comparisons.
-    """
-    kinds = users(make_user, old=old)
-    for name, password in kinds.values():
-        fail(name, password)
-    rounds = [kind for kind in kinds for _ in range(40)]
-    random.Random(7).shuffle(rounds)
-    took: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for kind in rounds:
-        name, password = kinds[kind]
-        begun = time.perf_counter()
-        fail(name, password)
-        took[kind].append(time.perf_counter() - begun)
-    for one in kinds:
-        for other in kinds:
-            share = slower(took[one], took[other])
-            assert share < 0.85, f"{one!r} is slower than {other!r} in {share:.0%}"
-
-
-def slower(these: list[float], those: list[float]) -> float:
-    """The share of pairs in which one of `these` took longer than one of `those` (Mann and Whitney's U, divided)."""
-    return sum((a > b) + 0.5 * (a == b) for a in these for b in those) / (len(these) * len(those))
-
-
-def test_the_statistics_see_what_an_attacker_would(make_user: Callable[..., Any], monkeypatch: Any) -> None:
-    """The control of the test above: without evening out, accounts with old hashes stand out."""
-    monkeypatch.setattr(Evener, "even_out", lambda *_: None)
-    kinds = users(make_user, old=True)
-    took: dict[str, list[float]] = {"unknown": [], "hash of another hasher": []}
-    for _ in range(30):
-        for kind, times in took.items():
-            name, password = kinds[kind]
-            begun = time.perf_counter()
-            fail(name, password)
-            times.append(time.perf_counter() - begun)
-    assert slower(took["unknown"], took["hash of another hasher"]) > 0.85
