@@ -171,6 +171,12 @@ def test_a_wrong_setting_is_a_finding_with_its_id_and_hint(project: Any) -> None
     assert (row["level"], "redis://" in row["remedy"]) == ("error", True)
 
 
+def test_a_name_of_no_view_is_told_with_the_nearest(project: Any) -> None:
+    change(project, EXEMPT=["shoop"])
+    (row,) = [row for row in check()[1] if row["id"] == "stockade.W013"]
+    assert 'names "shoop"' in row["what"]
+
+
 def test_a_project_that_protects_nothing_yet_is_told_so(project: Any) -> None:
     del project.STOCKADE
     status, rows = check()

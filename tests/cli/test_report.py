@@ -238,6 +238,14 @@ def test_what_is_exempt_is_not_judged(project: Any) -> None:
     assert "tests.drf.survey.common.Docs" not in {fact["view"] for fact in document()["facts"]}
 
 
+def test_a_typo_in_exempt_is_a_fact_of_the_settings(project: Any) -> None:
+    project.STOCKADE = {"STATE": "memory://", "EXEMPT": ["thing-lists"], "EVENTS": {"SINKS": ["null"]}}
+    conf.forget()
+    (fact,) = [fact for fact in document()["facts"] if fact["kind"] == "names-nothing"]
+    assert (fact["view"], fact["where"]) == ("settings", 'STOCKADE["EXEMPT"]')
+    assert fact["write"] == '# Did you mean "thing-list"?'
+
+
 def test_a_wrong_setting_keeps_no_fact_back(project: Any) -> None:
     project.STOCKADE = {"STATE": "carrier-pigeon://", "UNDECLARED": "legacy"}
     conf.forget()

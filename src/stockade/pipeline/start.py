@@ -24,6 +24,7 @@ from stockade.keyring.conf import KeyringSettings, wrapping_keys
 from stockade.pipeline import registry as registries
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Declared
+from stockade.pipeline.unmatched import matches, unmatched
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
 
 SECTIONS: tuple[type[Section], ...] = (
@@ -248,7 +249,7 @@ def findings() -> list[Finding]:
         found = [_of(error)]
     found.extend(middleware_findings())
     found.extend(backend_findings())
-    return found if any(finding.stops for finding in found) else [*found, *view_findings()]
+    return found if any(finding.stops for finding in found) else [*found, *name_findings(), *view_findings()]
 
 
 def refuse_to_start() -> None:
@@ -273,24 +274,16 @@ def refuse_to_start() -> None:
 
 def views() -> Iterator[tuple[str, Callable[..., Any], bool]]:
     """Every URL pattern of the project as (route, view, whether EXEMPT leaves it alone)."""
-    from django.urls import ResolverMatch, get_resolver
-
     registry = registries.current()
+    for route, match in matches():
+        yield route, match.func, registry is not None and registry.exempt(match)
 
-    def walk(
-        resolver: Any, route: str, apps: list[str | None], spaces: list[str | None]
-    ) -> Iterator[tuple[str, Any, bool]]:
-        for pattern in resolver.url_patterns:
-            here = route + str(pattern.pattern)
-            if hasattr(pattern, "url_patterns"):
-                inner_apps = [*apps, pattern.app_name] if pattern.app_name else apps
-                inner_spaces = [*spaces, pattern.namespace] if pattern.namespace else spaces
-                yield from walk(pattern, here, inner_apps, inner_spaces)
-                continue
-            match = ResolverMatch(pattern.callback, (), {}, pattern.name, apps, spaces, here)
-            yield here, pattern.callback, registry is not None and registry.exempt(match)
 
-    yield from walk(get_resolver(), "", [], [])
+def name_findings() -> Iterator[Finding]:
+    """Names in the settings that are of no view: what was written for it is without effect."""
+    registry = registries.current()
+    for one in unmatched(registry) if registry is not None else ():
+        yield Finding("stockade.W013", one.meaning, one.remedy, stops=False)
 
 
 def view_findings() -> list[Finding]:

@@ -25,7 +25,7 @@ OF_A_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
 )  # fmt: skip
 OF_A_PROJECT: tuple[Callable[[list[View]], Iterator[Fact]], ...] = (
     credentials.token_forever, credentials.in_schemes, throttles.per_process, deployment.simplejwt, deployment.cors,
-    deployment.tenants,
+    deployment.tenants, deployment.names_nothing,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Facts about settings: simplejwt's, CORS's and tenants'."""
+"""Facts about settings: simplejwt's, CORS's, tenants' and our own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.drf.survey.asked import lineage
 from stockade.drf.survey.credentials import used
 from stockade.drf.survey.facts import SETTINGS, Fact
 from stockade.drf.survey.views import View
+from stockade.pipeline import registry as registries
+from stockade.pipeline.unmatched import unmatched
 
 _JWT = "rest_framework_simplejwt"
 _HOUR = timedelta(hours=1)
@@ -141,3 +144,13 @@ def tenants(views: list[View]) -> Iterator[Fact]:
 def _has(listed: list[str], app: str) -> bool:
     """Whether an app is listed, by its name or by its AppConfig."""
     return any(entry == app or entry.startswith(f"{app}.apps.") for entry in listed)
+
+
+def names_nothing(views: list[View]) -> Iterator[Fact]:
+    """Names in EXEMPT and MODE that are of no view; `stockade.W013` says the same."""
+    try:
+        registry = registries.current()
+    except (ConfigurationError, Unavailable):
+        return  # `stockade check` says what is wrong
+    for one in unmatched(registry) if registry is not None else ():
+        yield Fact("names-nothing", SETTINGS, one.setting, one.meaning, f"# {one.remedy}")

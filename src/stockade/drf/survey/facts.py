@@ -52,6 +52,7 @@ KINDS: Final[dict[str, str]] = {
     "unbounded-list": "One request may ask for everything.",
     "order-by-anything": "Rows may be ordered or filtered by fields that are never shown.",
     "anyone-reads": "GET asks nothing of the caller.",
+    "names-nothing": "A name in the settings is of no view, and has no effect.",
     "undeclared": "A view without a policy.",
 }
 """Every kind with a sentence on what it is, in the order in which the report shows them: what costs most first."""
