@@ -17,6 +17,7 @@ from stockade.policy import (
     Nobody,
     Owner,
     Permission,
+    Person,
     Policy,
     Public,
     Role,
@@ -173,6 +174,20 @@ def test_a_model_permission_is_asked_of_django_and_costs_nothing_the_second_time
     assert not policy.check(Principal(Kind.USER, str(ann.pk)))
     ann.is_active = False
     assert not Permission("policy_app.change_doc").check(user_principal(ann))
+
+
+# --- persons ---
+
+
+def test_a_client_or_a_key_without_a_user_does_not_pass_for_a_person(ann: Any) -> None:
+    client = Principal(Kind.SERVICE, "OAuth2Authentication:lab", scopes=frozenset({"read"}))
+    assert Authenticated().check(client)
+    assert not Person().check(client)
+    assert not Person().check(Principal(Kind.SERVICE, "JWTStatelessUserAuthentication:1", ann))
+    assert not Person().check(ANONYMOUS)
+    assert Person().check(user_principal(ann))
+    assert type(Person().refusal(client)) is Forbidden
+    assert type(Person().refusal(ANONYMOUS)) is Unauthenticated
 
 
 # --- staff ---
@@ -350,6 +365,7 @@ def test_what_is_no_model_is_not_asked_about(ann: Any) -> None:
         Public(where=~(Q(a=1) | Q(b=2)) ^ Q(c=3)),
         Permission("a.b") | Granted("a.c"),
         Staff() & ~Role("A"),
+        Person() | Role("A"),
     ],
 )
 def test_a_policy_reads_like_the_code_that_made_it(policy: Policy) -> None:

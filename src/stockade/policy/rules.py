@@ -94,6 +94,29 @@ class Authenticated(Policy):
         return "an authenticated caller"
 
 
+class Person(Policy):
+    """A user: a row of the user model. No service: no client of OAuth's client credentials, no machine's key.
+
+    It is what DRF's IsAuthenticated asks where authenticators give services no user.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        user = Kind.USER
+        self._about_caller(lambda principal: principal.kind is user)
+
+    def _conceivable(self) -> Bits:
+        return TRUE | FALSE
+
+    def __repr__(self) -> str:
+        return "Person()"
+
+    def describe(self) -> str:
+        """A phrase."""
+        return "a user"
+
+
 class Role(_Named):
     """The caller is in one of these groups. A superuser is in no group but its own."""
 
