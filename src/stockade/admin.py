@@ -14,9 +14,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.models import ListEntry, Lockout, SecurityEvent, Session, SigningKey
 from stockade.schemes import client, lockouts
+from stockade.tenant import may_operate
 from stockade.truth import bans, end_sessions
 
 if TYPE_CHECKING:
@@ -25,7 +26,31 @@ else:
     Base = admin.ModelAdmin  # generic for type checkers only
 
 
-class ReadOnly(Base):
+class Operated(Base):
+    """Pages about what is of the whole installation: with tenants, for the staff of one of them alone."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the app is listed."""
+        return may_operate() and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may look."""
+        return may_operate() and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may add."""
+        return may_operate() and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may change."""
+        return may_operate() and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may delete."""
+        return may_operate() and super().has_delete_permission(request, obj)
+
+
+class ReadOnly(Operated):
     """Rows that only Stockade writes: an edited log proves nothing, an edited session is a forged one."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -51,7 +76,7 @@ class SessionAdmin(ReadOnly):
 
     list_display = (
         "id",
-        "user",
+        "whose",
         "created_at",
         "rotated_at",
         "address",
@@ -61,9 +86,19 @@ class SessionAdmin(ReadOnly):
     )
     list_filter = ("ended_at", "scheme")
     search_fields = ("id", "address")
-    list_select_related = ("user",)
-    exclude = ("stamp",)
+    exclude = ("stamp", "user", "tenant")
+    readonly_fields = ("whose",)
     actions = ("end",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        """With their users, where these are in one table."""
+        found = super().get_queryset(request)
+        return found if tenant.exists() else found.select_related("user")
+
+    @admin.display(description="user")
+    def whose(self, session: Session) -> str:
+        """The user; of another tenant's only the key is at hand."""
+        return tenant.of(session.tenant, session.user_id) if session.tenant else str(session.user)
 
     @admin.action(description="End the selected sessions", permissions=("end",))
     def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
@@ -75,11 +110,11 @@ class SessionAdmin(ReadOnly):
         """Not here, but with their user: else nobody who has ever logged in could be deleted in the admin."""
         match = request.resolver_match
         elsewhere = match is not None and not (match.url_name or "").startswith("stockade_session_")
-        return elsewhere and self.has_end_permission(request)
+        return elsewhere and request.user.has_perm("stockade.delete_session")
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Who may delete sessions may end them."""
-        return request.user.has_perm("stockade.delete_session")
+        return may_operate() and request.user.has_perm("stockade.delete_session")
 
 
 class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -121,11 +156,11 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
             return value
         if user.pk == self.request.user.pk:
             self.add_error("value", "That is you.")
-        return str(user.pk)
+        return tenant.subject(user.pk)
 
 
 @admin.register(ListEntry)
-class ListEntryAdmin(Base):
+class ListEntryAdmin(Operated):
     """Bans and allowed addresses; each change is felt on the next request, in every worker."""
 
     form = ListEntryForm
@@ -153,7 +188,7 @@ class ListEntryAdmin(Base):
 
     def save_model(self, request: HttpRequest, obj: ListEntry, form: Any, change: bool) -> None:
         """Save it with the name of who did it."""
-        obj.created_by = str(request.user.pk)
+        obj.created_by = tenant.subject(request.user.pk)
         obj.save(using=bans.database())
 
 
@@ -172,7 +207,7 @@ class LockoutAdmin(ReadOnly):
 
     def has_clear_permission(self, request: HttpRequest) -> bool:
         """Who may delete lockouts may clear them."""
-        return request.user.has_perm("stockade.delete_lockout")
+        return may_operate() and request.user.has_perm("stockade.delete_lockout")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """List them; POST clears the one whose key it names."""

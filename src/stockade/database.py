@@ -119,9 +119,12 @@ def aside(call: Callable[[], T], seconds: float = PATIENCE, reason: str = "datab
         Unavailable: it took longer.
     """
     done: list[tuple[T | None, BaseException | None]] = []
+    schemas = {alias: schema for alias in connections if (schema := _schema_of(alias)) is not None}
 
     def work() -> None:
         try:
+            for alias, name in schemas.items():
+                connections[alias].set_schema(name)  # type: ignore[attr-defined]
             found, error = call(), None
         except BaseException as raised:  # noqa: BLE001 - raised again below
             found, error = None, raised
@@ -138,6 +141,11 @@ def aside(call: Callable[[], T], seconds: float = PATIENCE, reason: str = "datab
     if error is not None:
         raise error
     return found  # type: ignore[return-value]
+
+
+def _schema_of(alias: str) -> str | None:
+    """The schema of django-tenants that this thread's connection is turned to; a new connection's is the public one."""
+    return getattr(connections[alias], "schema_name", None)
 
 
 def is_open(using: str) -> bool:

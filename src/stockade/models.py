@@ -11,17 +11,35 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from stockade import conf
-from stockade.core import address, clock
+from stockade import conf, tenant as tenant_setting
+from stockade.core import address, clock, tenant
 
 
 def with_user(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
     """CASCADE; but without a STOCKADE setting there need be no tables of ours, and a user goes without being asked."""
     if conf.configured():
-        models.CASCADE(collector, field, sub_objs, using)
+        # A table that is one for all tenants also has rows of the others' users of the same key.
+        models.CASCADE(collector, field, sub_objs.filter(tenant=tenant.now()), using)
 
 
 with_user.lazy_sub_objs = True  # type: ignore[attr-defined]  # so that Django does not look for sessions by itself
+
+
+def user_key() -> Any:
+    """A row's user. With tenants it may be in a table of another schema, for which no constraint can stand."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=with_user,
+        related_name="+",
+        db_constraint=not tenant_setting.configured(),
+    )
+
+
+def tenant_name() -> Any:
+    """Whose user a row's user is; beside each `user_key`."""
+    return models.CharField(
+        max_length=63, blank=True, default="", help_text="Empty in a project without tenants."
+    )
 
 
 class SigningKey(models.Model):
@@ -72,7 +90,8 @@ class Session(models.Model):
     """One login: the lineage of its refresh tokens, and what ends it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=with_user, related_name="+")
+    user = user_key()
+    tenant = tenant_name()
     scheme = models.CharField(max_length=32, default="jwt")
     client = models.CharField(max_length=100, blank=True)
     scopes = models.TextField(  # noqa: DJ001 - no scopes and an empty list of scopes are not the same
@@ -130,7 +149,8 @@ class ImportedUser(models.Model):
 
     # Not the primary key itself: a migration would then depend on Django's own user model, whatever the project's is.
     id = models.BigAutoField(primary_key=True)
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=with_user, related_name="+")
+    user = user_key()
+    tenant = tenant_name()
     stamp = models.CharField(max_length=64, help_text="As of a session: a changed password ends them.")
     ended_at = models.DateTimeField(null=True, help_text="When the user's sessions were ended.")
 
@@ -211,6 +231,9 @@ class ListEntry(models.Model):
             ),
         )
 
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "tenant"], name="stockade_importeduser_once"),)
+
     def __str__(self) -> str:
         return f"{self.verb} {self.kind} {self.value}"
 
@@ -248,11 +271,7 @@ class ListEntry(models.Model):
         elif not self.value or not self.value.isprintable() or len(self.value) > 100:
             raise ValueError("Write a primary key or an id: printable, at most 100 characters.")
         elif self.kind == self.Kind.USER:
-            key = get_user_model()._meta.pk
-            try:
-                self.value = str(key.to_python(self.value))  # a UUID may be written in several ways
-            except ValidationError:
-                raise ValueError(f"{self.value!r} is no primary key of a user.") from None
+            self.value = self._subject()
         else:
             with suppress(ValueError):  # so may the id of a session; what is none is an id of another kind
                 self.value = str(uuid.UUID(self.value))
@@ -265,6 +284,17 @@ class Lockout(ListEntry):
         proxy = True
         default_permissions = ("view", "delete")
         verbose_name = "lockout"
+
+    def _subject(self) -> str:
+        key, (whose, slash, pk) = get_user_model()._meta.pk, self.value.partition("/")
+        if not tenant.exists():
+            whose, pk = "", self.value
+        elif not slash:  # a key alone means a user of the tenant at hand
+            whose, pk = tenant.now(), self.value
+        try:
+            return tenant.of(whose, key.to_python(pk))  # a UUID may be written in several ways
+        except ValidationError:
+            raise ValueError(f"{self.value!r} is no primary key of a user.") from None
 
 
 class SecurityEvent(models.Model):

@@ -150,11 +150,18 @@ def _names(keys: list[str]) -> dict[str, str]:
     """The names of users by their primary keys, as text."""
     from django.contrib.auth import get_user_model
 
+    from stockade.core import tenant
+
     model: Any = get_user_model()
     found: dict[str, str] = {}
-    for at in range(0, len(keys), 500):
-        rows = model._default_manager.filter(pk__in=keys[at : at + 500])  # noqa: SLF001
-        found.update((str(pk), str(name)) for pk, name in rows.values_list("pk", model.USERNAME_FIELD))
+    mine = [
+        key for key in keys if tenant.subject(tenant.pk_of(key)) == key
+    ]  # the others' tables are not at hand
+    for at in range(0, len(mine), 500):
+        rows = model._default_manager.filter(pk__in=map(tenant.pk_of, mine[at : at + 500]))  # noqa: SLF001
+        found.update(
+            (tenant.subject(pk), str(name)) for pk, name in rows.values_list("pk", model.USERNAME_FIELD)
+        )
     return found
 
 

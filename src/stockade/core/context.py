@@ -19,13 +19,14 @@ class RequestContext:
         address: the client's address, when already known; see `core.address.TrustedProxies.client`.
     """
 
-    __slots__ = ("address", "id", "meta", "mode", "principal", "route", "untold")
+    __slots__ = ("address", "id", "meta", "mode", "principal", "route", "tenant", "untold")
 
     def __init__(self, id: str, meta: Mapping[str, Any], address: str = "") -> None:
         self.id = id
         self.meta = meta
         self.address = address or UNKNOWN
         self.route = ""  # the URL pattern's name or path, never the path itself: it may hold what is private
+        self.tenant = ""  # whose users are meant, see `core.tenant`; found in step 1
         self.mode: Mode | None = None  # of its view, once that is known
         self.principal: Any = None  # core.principal.Principal once known
         self.untold = (

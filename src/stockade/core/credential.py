@@ -6,6 +6,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from stockade.core import tenant
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -14,7 +16,7 @@ class Credential:
     Args:
         scheme: ``session``, ``jwt``, ``token``, ``api_key``, ``oauth2``, ``mtls`` or a foreign scheme's name.
         id: names the credential in logs (a jti, a fingerprint); safe to show.
-        subject: the subject's stable key, e.g. a user's primary key as text.
+        subject: the subject's stable key, e.g. a user's primary key as text; see `core.tenant`.
         session: the session it belongs to, or "" for none.
         client: the client it was issued to, or "".
         scopes: what it is bounded by; None where the scheme has no scopes (then the whole user is meant).
@@ -38,13 +40,13 @@ class Credential:
     # Code written for simplejwt reads `request.auth["user_id"]` and `.payload`, for OAuth toolkit `.scope`.
 
     def __getitem__(self, claim: str) -> Any:
-        """A verified claim by name; ``user_id`` is the subject.
+        """A verified claim by name; ``user_id`` is the key in the subject.
 
         Raises:
             KeyError: there is no such claim.
         """
         if claim == "user_id" and claim not in self.claims:
-            return self.subject
+            return tenant.pk_of(self.subject)
         found = self.claims[claim]
         return deepcopy(found) if isinstance(found, dict | list) else found
 

@@ -23,7 +23,8 @@ class Principal:
 
     Args:
         kind: anonymous, user or service.
-        subject: stable key within its kind; a user's primary key as text; "" for anonymous.
+        subject: stable key within its kind; a user's primary key as text (with tenants ``north/7``, see `core.tenant`);
+            "" for anonymous.
         user: an instance of the project's user model (or AnonymousUser); what `request.user` becomes.
         roles: names of the groups that it is in.
         scopes: what the credential is bounded by; None means unbounded (a session is the whole user).

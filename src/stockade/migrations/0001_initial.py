@@ -2,6 +2,7 @@
 
 import stockade.core.clock
 import stockade.models
+import stockade.tenant
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -176,11 +177,15 @@ class Migration(migrations.Migration):
                 ("opened_at", models.DateTimeField()),
                 (
                     "access_until",
-                    models.DateTimeField(help_text="When no access token of the package is taken any more."),
+                    models.DateTimeField(
+                        help_text="When no access token of the package is taken any more.", null=True
+                    ),
                 ),
                 (
                     "refresh_until",
-                    models.DateTimeField(help_text="When no refresh token of it is exchanged any more."),
+                    models.DateTimeField(
+                        help_text="When no refresh token of it is exchanged any more.", null=True
+                    ),
                 ),
                 (
                     "undone_at",
@@ -205,12 +210,29 @@ class Migration(migrations.Migration):
                     models.DateTimeField(help_text="When the user's sessions were ended.", null=True),
                 ),
                 (
+                    "tenant",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Empty in a project without tenants.",
+                        max_length=63,
+                    ),
+                ),
+                (
                     "user",
-                    models.OneToOneField(
-                        on_delete=stockade.models.with_user, related_name="+", to=settings.AUTH_USER_MODEL
+                    models.ForeignKey(
+                        db_constraint=not stockade.tenant.configured(),
+                        on_delete=stockade.models.with_user,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "tenant"), name="stockade_importeduser_once")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ListEntry",
@@ -345,9 +367,21 @@ class Migration(migrations.Migration):
                 ("user_agent", models.CharField(blank=True, max_length=200)),
                 ("address", models.CharField(blank=True, max_length=64)),
                 (
+                    "tenant",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Empty in a project without tenants.",
+                        max_length=63,
+                    ),
+                ),
+                (
                     "user",
                     models.ForeignKey(
-                        on_delete=stockade.models.with_user, related_name="+", to=settings.AUTH_USER_MODEL
+                        db_constraint=not stockade.tenant.configured(),
+                        on_delete=stockade.models.with_user,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],

@@ -95,7 +95,7 @@ class Engine(Asking):
         header = meta.get("HTTP_AUTHORIZATION")
         if header is not None and "HTTP_X_API_KEY" not in meta and (self._alone or self._no_other(meta)):
             # Seen before, word for word: what it is was found out then.
-            key, entry = self.memory.recall(header)
+            key, entry = self.memory.recall(header, context.tenant)
             if entry is not None:
                 exchange.key, exchange.entry = key, entry
                 return exchange
@@ -114,7 +114,7 @@ class Engine(Asking):
             exchange.presented = presented
             # One spelling for all: "bearer" and more spaces must not fill the memory with one token.
             keyword = "X-API-Key" if header is None else header.partition(" ")[0].capitalize()
-            exchange.key, exchange.entry = self.memory.recall(f"{keyword} {presented.value}")
+            exchange.key, exchange.entry = self.memory.recall(f"{keyword} {presented.value}", context.tenant)
         elif not self._alone:
             exchange.key = ASK
         return exchange
@@ -123,12 +123,12 @@ class Engine(Asking):
         """Whether no header holds a credential of a foreign scheme beside Authorization."""
         return self.others.headers.isdisjoint(meta)
 
-    def remembers(self, meta: Mapping[str, Any]) -> bool:
+    def remembers(self, context: RequestContext) -> bool:
         """Whether `find` will need no SQL: there is no credential, or this worker has seen it."""
-        header = meta.get("HTTP_AUTHORIZATION")
+        header = context.meta.get("HTTP_AUTHORIZATION")
         if header is None:
-            return "HTTP_X_API_KEY" not in meta
-        return self.memory.recall(header)[1] is not None
+            return "HTTP_X_API_KEY" not in context.meta
+        return self.memory.recall(header, context.tenant)[1] is not None
 
     # -- step 2, only for what this worker has not seen: may do I/O ---------------------------------------------
 

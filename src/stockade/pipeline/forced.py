@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import Model
 from django.http import HttpRequest
 
+from stockade.core import tenant
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.schemes.users import read_user
 
@@ -33,7 +34,7 @@ def principal_of(request: HttpRequest) -> Principal | None:
     facts = read_user(type(user), user.pk) if isinstance(user, Model) else None
     return Principal(
         Kind.USER,
-        str(getattr(user, "pk", None)),
+        tenant.subject(getattr(user, "pk", None)),
         user=user,
         roles=facts.groups if facts is not None else frozenset(),
         superuser=bool(facts and facts.is_superuser),

@@ -116,11 +116,14 @@ class Memory:
         self._lock = Lock()
         self.marker: bytes | None = None  # the gate's birth marker when the entries were read
 
-    def recall(self, header: str) -> tuple[bytes, Entry | None]:
+    def recall(self, header: str, tenant: str = "") -> tuple[bytes, Entry | None]:
         """The key of a header's value, and the entry if this worker has seen the credential.
 
-        The keyword belongs to the key, so that no value is accepted under another's.
+        The keyword belongs to the key, so that no value is accepted under another's. So does the tenant, whose name
+        holds no NUL: what was proven to one is not known to another.
         """
+        if tenant:
+            header = f"{tenant}\0{header}"
         key = sha256(header.encode("utf-8", "surrogatepass")).digest()
         return key, self._entries.get(key)
 

@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 from django.urls import ResolverMatch
 
 from stockade import conf
+from stockade.core import tenant
 from stockade.core.context import RequestContext
 from stockade.core.errors import ConfigurationError
 from stockade.core.mode import ENFORCE, Mode
@@ -37,6 +38,7 @@ class Registry:
     exempts: whether EXEMPT names anything.
     modes: the modes of single views, by name.
     legacy: whether views without a policy are judged by their own classes.
+    tenant: names the tenant of a request; None where there are none.
     started: whether the start's checks have passed for these settings.
     """
 
@@ -50,6 +52,7 @@ class Registry:
         self.exempts = bool(self.settings.exempt)
         self.modes = self.settings.modes.views
         self.legacy = self.settings.undeclared == "legacy"
+        self.tenant = tenant.asking()
         self.started = False
         self._declared: dict[Hashable, Declared | ConfigurationError] = {}
         self._exempt: dict[tuple[str, object], bool] = {}

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from stockade import conf
 from stockade.conf import Section
+from stockade.core import tenant
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.core.mode import BEFORE
 from stockade.edge import csrf
@@ -26,10 +27,11 @@ from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Declared
 from stockade.pipeline.unmatched import matches, unmatched
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
+from stockade.tenant import TenantSettings
 
 SECTIONS: tuple[type[Section], ...] = (
     PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
-    EventSettings, HeaderSettings,
+    EventSettings, HeaderSettings, TenantSettings,
 )  # fmt: skip
 MIDDLEWARE = "stockade.web.Middleware"
 
@@ -114,6 +116,38 @@ def middleware_findings() -> Iterator[Finding]:
             "stockade.E011",
             f"{MIDDLEWARE} is not first in MIDDLEWARE.",
             "Move it to the front: what stands before it can answer without asking it.",
+        )
+
+
+def tenant_findings() -> Iterator[Finding]:
+    """Where each tenant has users of its own, a credential must say which, and what is ours must be there once."""
+    from django.apps import apps
+    from django.conf import settings
+
+    ours = [name for name in conf.load(SchemeSettings).schemes if "." not in name]
+    if not tenant.exists():
+        if apps.is_installed("django_tenants"):
+            yield Finding(
+                "stockade.E228" if ours else "stockade.W228",
+                "django-tenants is installed and STOCKADE names no TENANT: user 7 of one tenant is taken for user 7 of "
+                "another" + (", by tokens too." if ours else " by limits and bans."),
+                'Write "TENANT": "stockade.tenant.django_tenants" (or a callable of your own).',
+                stops=bool(ours),
+            )
+        return
+    if "stockade" in (getattr(settings, "TENANT_APPS", None) or ()):
+        yield Finding(
+            "stockade.E229",
+            'TENANT_APPS has "stockade": each tenant would have keys, bans and epochs of its own, and processes that '
+            "serve several would mix them up.",
+            'Write "stockade" into SHARED_APPS only.',
+        )
+    if "simplejwt" in ours:
+        yield Finding(
+            "stockade.E230",
+            'SCHEMES has "simplejwt" and STOCKADE a TENANT: the tokens of that package name no tenant, so that one of '
+            "user 7 would be good in all of them.",
+            'Take "simplejwt" out of SCHEMES: people log in once more.',
         )
 
 
@@ -243,6 +277,7 @@ def findings() -> list[Finding]:
         found = [*settings_findings(), *address_findings(), *key_findings()]
         if not found:
             registries.current()
+            found.extend(tenant_findings())
             found.extend(cookie_findings())
             found.extend(before_findings())
     except ConfigurationError as error:

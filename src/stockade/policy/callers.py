@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
+from stockade.core import tenant
 from stockade.core.principal import Kind, Principal
 
 
@@ -33,7 +34,7 @@ def user_key(principal: Principal) -> Any:
         return None
     user = principal.user
     if user is None:
-        return principal.subject or None
+        return tenant.pk_of(principal.subject) or None
     if isinstance(user, Model) and user_row(principal) is None:
         return None
     return getattr(user, "pk", None)

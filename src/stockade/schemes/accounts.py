@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.utils.crypto import salted_hmac
 
+from stockade.core import tenant
 from stockade.core.errors import BadRequest
 
 MAX_NAME = 1024
@@ -28,7 +29,7 @@ def normalise(name: str) -> str:
 
 def account_key(name: str) -> str:
     """The key under which limits count an account: a keyed digest, since people type passwords into this field."""
-    return digests(normalise(name))[0][:32]
+    return digests(tenant.subject(normalise(name)))[0][:32]
 
 
 def digests(text: str, salt: str = _SALT) -> list[str]:

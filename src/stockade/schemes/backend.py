@@ -9,6 +9,7 @@ from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import PermissionDenied
 from django.core.signals import request_finished
 
+from stockade.core import tenant
 from stockade.core.errors import LoginFailed
 from stockade.database import pin, unpin
 from stockade.events import emit
@@ -125,13 +126,13 @@ def _succeeded(sender: Any, request: Any, user: Any, **rest: Any) -> None:
         return
     attempt.ban = banned.of_user(user)
     if attempt.ban is not None:  # found by another name than its own, as other backends do
-        attempt.failed(str(user.pk))
+        attempt.failed(tenant.subject(user.pk))
         request.session.flush()
         refusal = LoginFailed()
         refusal.recorded = True
         raise refusal
     attempt.succeeded()
-    emit(Event.LOGIN_SUCCESS, account=attempt.account, subject=str(user.pk))
+    emit(Event.LOGIN_SUCCESS, account=attempt.account, subject=tenant.subject(user.pk))
     devices.remember(attempt.account, client.of(request).address)
     setattr(_plain(request), ATTRIBUTE, _LoggedIn(attempt.account))
 
@@ -144,4 +145,4 @@ def _failed(sender: Any, credentials: Any, request: Any = None, **rest: Any) -> 
             # The signal hides the password; any text costs the same to hash.
             evener().even_out(_DUMMY, getattr(existing, "password", None), spent)
         finally:
-            attempt.failed(str(existing.pk) if existing is not None else "")
+            attempt.failed(tenant.subject(existing.pk) if existing is not None else "")

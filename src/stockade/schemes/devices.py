@@ -14,7 +14,7 @@ from django.db import router
 
 from stockade import keyring
 from stockade.conf import load
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.address import limit_key as address_key
 from stockade.models import KnownAddress
 from stockade.schemes.accounts import account_key, digests
@@ -153,7 +153,7 @@ def _exact(name: str) -> str:
     Failures are counted for all spellings of a name together; what is known is one of them. Else whoever may register
     `ALICE` would be known for `alice`, as often as he logs in.
     """
-    return name.strip()
+    return tenant.subject(name.strip())
 
 
 def cookies_of(request: Any) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from django.db import connections
 from django.views.decorators.debug import sensitive_variables
 
 from stockade.conf import load
+from stockade.core import tenant
 from stockade.core.credential import Credential
 from stockade.core.errors import LoginFailed
 from stockade.database import write_database
@@ -147,7 +148,7 @@ def _verify(name: str, password: str, request: HttpRequest | None) -> AbstractBa
     try:
         evener().even_out(password, before, spent)
     finally:  # charged also if hashing is too busy for this: else a flood would make guessing free
-        attempt.failed(str(existing.pk) if existing is not None else "")
+        attempt.failed(tenant.subject(existing.pk) if existing is not None else "")
     refusal = LoginFailed()
     refusal.recorded = True
     raise refusal
@@ -195,11 +196,13 @@ def obtain(
     user = verify(name, password, request)
     typed = str(name).strip()
 
+    subject = tenant.subject(user.pk)
+
     def open_session() -> Pair:
         pair = issue(user, request, binding=binding)
         emit(
-            Event.LOGIN_SUCCESS, account=typed, subject=str(user.pk), session=pair.session,
-            credential=Credential("jwt", "", str(user.pk), pair.session), using=database(),
+            Event.LOGIN_SUCCESS, account=typed, subject=subject, session=pair.session,
+            credential=Credential("jwt", "", subject, pair.session), using=database(),
         )  # fmt: skip
         devices.remember(typed, client.of(request).address)
         return pair

@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 from django.test import AsyncRequestFactory, RequestFactory
 
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.pipeline.forced import TESTING_KEY
@@ -59,7 +59,7 @@ def make_principal(
         return ANONYMOUS
     if user is not None and user.pk is None:
         raise ValueError("Save the user first: a principal is known by its primary key.")
-    subject = service or str(user.pk)
+    subject = tenant.subject(service or user.pk)
     bounds = None if scopes is None else frozenset(scopes.split() if isinstance(scopes, str) else scopes)
     now = clock.now()
     credential = Credential(

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import router
 
 from stockade.conf import duration
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.context import current
 from stockade.database import again
 from stockade.gate.lists import Entry
@@ -84,7 +84,7 @@ def target(address: str | None, user: Any, session: object) -> tuple[str, str]:
         raise ValueError('Write one of them: an address, user=... or session=..., such as ban("192.0.2.7").')
     kind, one = given[0]
     if kind == "user":
-        one = getattr(one, "pk", one)
+        one = _subject(one)
         if one is None:
             raise ValueError("A user without a primary key has not been saved yet.")
     if kind == "address" and not isinstance(one, str):
@@ -92,6 +92,12 @@ def target(address: str | None, user: Any, session: object) -> tuple[str, str]:
     entry = ListEntry(kind=kind, value=str(one))
     entry.normalise()
     return kind, entry.value
+
+
+def _subject(user: Any) -> Any:
+    """The subject of a user; of a primary key it is made when the entry is spelled, and None is nobody."""
+    pk = getattr(user, "pk", user)
+    return pk if pk is None or pk is user else tenant.subject(pk)
 
 
 def end(expires: Expires) -> datetime.datetime | None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from django.db import connections, router
 from django.db.models import Case, F, Q, Value, When
 
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.gate.keys import SESSION, SUBJECT, session_key, subject_key
 from stockade.gate.protocol import LISTS, WORLD
 from stockade.models import Epoch, Session
@@ -27,8 +27,8 @@ def alias() -> str:
 
 
 def subject(pk: object) -> bytes:
-    """The epoch key of a user, by primary key."""
-    return subject_key(str(pk))
+    """The epoch key of a user of the tenant at hand, by primary key."""
+    return subject_key(tenant.subject(pk))
 
 
 def owner() -> bytes:

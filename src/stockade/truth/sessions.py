@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import router, transaction
 
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.database import durably, is_open
 from stockade.events import Event, emit
 from stockade.gate.keys import session_key
@@ -56,7 +56,7 @@ def end_sessions(
     using = router.db_for_write(Session)
     wanted = Session.objects.using(using).all()
     if user is not None:
-        wanted = wanted.filter(user_id=getattr(user, "pk", user))
+        wanted = wanted.filter(user_id=getattr(user, "pk", user), tenant=tenant.now())
     if except_id is not None and (spared := _uuid(except_id)) is not None:
         wanted = wanted.exclude(pk=spared)
     listed = None if ids is None else [id for id in map(_uuid, ids) if id is not None]
@@ -78,7 +78,7 @@ def _end(
     """What `end_sessions` does in its transaction; how many it ended, and the changes that it began."""
     # Before the sessions are looked for: a token that is being exchanged for one holds this row.
     changes = _end_imported(whose, using)
-    found: dict[uuid.UUID, Any] = {}
+    found: dict[uuid.UUID, str] = {}
     over: set[uuid.UUID] = set()
     since = clock.now_datetime() - datetime.timedelta(seconds=AGAIN)
     for at in range(0, 1 if listed is None else len(listed), epochs.CHUNK):
@@ -93,7 +93,7 @@ def _end(
         some = Session.objects.using(using).filter(pk__in=rows[at : at + epochs.CHUNK], ended_at=None)
         count += some.update(ended_at=now, end_reason=reason[:32])
     for id in rows:
-        emit(Event.SESSION_ENDED, reason=reason, session=str(id), subject=str(found[id]), using=using)
+        emit(Event.SESSION_ENDED, reason=reason, session=str(id), subject=found[id], using=using)
     return count, [*changes, ending([*rows, *over], using).begin()]
 
 
@@ -101,7 +101,7 @@ def _end_imported(user: Any, using: str) -> list[Change]:
     """Take no imported token of a user any more; the change that it began, if he has any."""
     if user is None:
         return []
-    mine = ImportedUser.objects.using(using).filter(user_id=user)
+    mine = ImportedUser.objects.using(using).filter(user_id=user, tenant=tenant.now())
     if mine.filter(ended_at=None).update(ended_at=clock.now_datetime()):
         return [of_epochs([epochs.subject(user)], using).begin()]
     since = clock.now_datetime() - datetime.timedelta(seconds=AGAIN)
@@ -120,10 +120,10 @@ def _ended(keys: Iterable[bytes], using: str) -> list[Pair]:
     return [(key, at) for key in keys]
 
 
-def _lock(wanted: Any) -> dict[uuid.UUID, Any]:
-    """Lock the rows, then read them: begun with a read, the UPDATE would fail on SQLite if anyone wrote between."""
+def _lock(wanted: Any) -> dict[uuid.UUID, str]:
+    """Lock the rows, then read whose they are: begun with a read, the UPDATE may fail on SQLite."""
     wanted.update(end_reason="")
-    return dict(wanted.values_list("pk", "user_id"))
+    return {id: tenant.of(whose, pk) for id, whose, pk in wanted.values_list("pk", "tenant", "user_id")}
 
 
 def _uuid(value: uuid.UUID | str) -> uuid.UUID | None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.hashers import get_hasher, identify_hasher, is_password_usable
 from django.db import models
 
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.context import current
 from stockade.events import Event, emit
 from stockade.models import ListEntry, Session
@@ -121,7 +121,7 @@ def links(link: Link, verb: str, pairs: Iterable[Pair], using: str, total: int =
     """
     by_user: dict[str, list[Any]] = {}
     for user, other in pairs:
-        by_user.setdefault(str(user), []).append(other)
+        by_user.setdefault(tenant.subject(user), []).append(other)
     if not by_user:
         return
     reason = f"{link.label}_{verb}"
@@ -176,7 +176,7 @@ def group_permissions(verb: str, groups: str, permissions: str, using: str) -> N
 def of_session(instance: Session, using: str, reason: str) -> Later:
     """What to tell once a session that `end_sessions` knows nothing of is over."""
     # Now: the instance of a deleted row has no key any more.
-    session, subject = str(instance.pk), str(instance.user_id)
+    session, subject = str(instance.pk), tenant.of(instance.tenant, instance.user_id)
     return lambda: emit(Event.SESSION_ENDED, reason=reason, session=session, subject=subject, using=using)
 
 

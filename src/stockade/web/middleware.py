@@ -30,7 +30,7 @@ from stockade.web.content_type import install
 from stockade.web.login_page import login_page
 from stockade.web.observing import NO_VIEW, answered, look
 from stockade.web.problem import respond
-from stockade.web.run import admit, asks_session, begin, identify, meaning, open_context
+from stockade.web.run import admit, asks_session, begin, identify, meaning, open_context, settle_tenant
 from stockade.web.translate import refusal_of
 
 View = Callable[..., Any]
@@ -196,7 +196,7 @@ class Middleware:
             try:
                 # Only what may ask SQL leaves the event loop; the gate's call is shorter than a thread's switch.
                 try:
-                    if not engine.remembers(request.META):
+                    if not engine.remembers(settle_tenant(registry, request)):
                         raise NeedsThread
                     exchange = begin(registry, request, view)
                 except NeedsThread:

@@ -13,6 +13,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 
+from stockade.core import tenant
 from stockade.core.context import RequestContext, current
 from stockade.core.errors import BadRequest, MethodNotAllowed, Refusal, Unavailable, Undeclared
 from stockade.core.principal import Principal
@@ -55,6 +56,14 @@ def open_context(registry: Registry, request: HttpRequest) -> RequestContext:
     return context
 
 
+def settle_tenant(registry: Registry, request: HttpRequest) -> RequestContext:
+    """Note whose users the request is about, now that every middleware has run; returns the request's context."""
+    context: RequestContext = request.stockade_context  # type: ignore[attr-defined]
+    if registry.tenant is not None and not context.tenant:
+        context.tenant = tenant.of_request(registry.tenant, request)
+    return context
+
+
 def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) -> Exchange | None:
     """Step 1: the exchange, its credential found; None for a view that EXEMPT leaves alone.
 
@@ -63,7 +72,7 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         MethodNotAllowed: the view does not answer this method. Undeclared: its object rule cannot be enforced.
         BadRequest: the Content-Type or the path is malformed. BadRequest, InvalidCredential: see `Engine.find`.
     """
-    context: RequestContext = request.stockade_context  # type: ignore[attr-defined]
+    context = settle_tenant(registry, request)
     match = request.resolver_match
     if match is not None:
         context.route = match.route
@@ -134,7 +143,7 @@ def meaning(error: Refusal | OperationalError | InterfaceError) -> Refusal:
 def _session_user(request: HttpRequest) -> str:
     """The primary key of the user of Django's own session, for views that EXEMPT leaves alone. Asks SQL."""
     user = getattr(request, "user", None)
-    return str(user.pk) if user is not None and user.is_authenticated else ""
+    return tenant.subject(user.pk) if user is not None and user.is_authenticated else ""
 
 
 def asks_session(exchange: Exchange) -> bool:

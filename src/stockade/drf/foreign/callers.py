@@ -15,6 +15,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from rest_framework.authentication import SessionAuthentication
 
+from stockade.core import tenant
 from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.drf.foreign.refusals import ForeignFailed
@@ -51,7 +52,7 @@ def principal_of(name: str, given: Given, http: HttpRequest) -> Principal:
     pk = getattr(user, "pk", None)
     model = get_user_model()
     if not isinstance(user, model) or pk is None:
-        return _service(name, given, http, "" if pk is None else str(pk)[:_MAX])
+        return _service(name, given, http, "" if pk is None else tenant.subject(str(pk)[:_MAX]))
     shape = shape_of(model)
     rows = _query_of(model).rows(pk, router.db_for_write(model))
     if not rows:
@@ -61,8 +62,9 @@ def principal_of(name: str, given: Given, http: HttpRequest) -> Principal:
         raise ForeignFailed(name, reason="inactive")
     # One row for each group, or one with a NULL (an outer join).
     roles = frozenset(row[-1] for row in rows if row[-1]) if shape.group else frozenset()
-    credential = credential_of(name, given, http, str(pk))
-    return Principal(Kind.USER, str(pk), user, roles, credential.scopes, credential, state.superuser)
+    subject = tenant.subject(pk)
+    credential = credential_of(name, given, http, subject)
+    return Principal(Kind.USER, subject, user, roles, credential.scopes, credential, state.superuser)
 
 
 @lru_cache(maxsize=8)
@@ -86,7 +88,9 @@ def _service(name: str, given: Given, http: HttpRequest, subject: str) -> Princi
     credential = credential_of(name, given, http, subject)
     own = subject or credential.client or _text(credential.claims.get("sub")) or credential.id
     user = given.user if subject else None
-    return Principal(Kind.SERVICE, f"{name}:{own}", user, scopes=credential.scopes, credential=credential)
+    return Principal(
+        Kind.SERVICE, tenant.subject(f"{name}:{own}"), user, scopes=credential.scopes, credential=credential
+    )
 
 
 def credential_of(name: str, given: Given, http: HttpRequest, subject: str) -> Credential:

@@ -16,6 +16,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.settings import spectacular_settings
 
+from stockade.core import tenant
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.drf.schema import authentication, own
 from stockade.drf.schema.judged import Judged, judged, remember
@@ -91,7 +92,7 @@ def _principal(request: Any) -> Principal:
     if facts is None:
         return ANONYMOUS
     return Principal(
-        Kind.USER, str(user.pk), user=user, roles=facts.groups, superuser=bool(facts.is_superuser)
+        Kind.USER, tenant.subject(user.pk), user=user, roles=facts.groups, superuser=bool(facts.is_superuser)
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from stockade import keyring
 from stockade.conf import load, on_change
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.credential import Credential
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import algorithms, compact, profile
@@ -91,8 +91,9 @@ def _credential(claims: dict[str, Any], end: float) -> Credential:
     settings = load(JWTSettings)
     if claims.get("iss") != settings.issuer:
         refuse("wrong_iss")
-    audience = claims.get("aud")
-    if audience != settings.audience and not (isinstance(audience, list) and settings.audience in audience):
+    audience, here = claims.get("aud"), tenant.here()
+    wanted = tenant.audience(settings.audience, here)
+    if audience != wanted and not (isinstance(audience, list) and wanted in audience):
         refuse("wrong_aud")
     now = clock.now()
     expires, issued = _date(claims, "exp"), _date(claims, "iat")

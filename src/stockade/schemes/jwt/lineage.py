@@ -13,6 +13,7 @@ from django.db import router
 
 from stockade import keyring
 from stockade.conf import load
+from stockade.core import tenant
 from stockade.core.credential import Credential
 from stockade.core.errors import InvalidCredential, Unavailable
 from stockade.database import durably
@@ -25,8 +26,8 @@ T = TypeVar("T")
 
 _TRIES = 3
 COLUMNS = (
-    "user_id", "generation", "kid", "previous_kid", "stamp", "client", "scopes", "claims", "auth_time", "rotated_at",
-    "idle_expires_at", "expires_at", "ended_at",
+    "tenant", "user_id", "generation", "kid", "previous_kid", "stamp", "client", "scopes", "claims", "auth_time",
+    "rotated_at", "idle_expires_at", "expires_at", "ended_at",
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ class Pair:
 class Row:
     """What the row says, and what the user's row says with it."""
 
+    tenant: str
     user_id: Any
     generation: int
     kid: str
@@ -74,8 +76,8 @@ class Row:
 
     @property
     def subject(self) -> str:
-        """The user's primary key as text."""
-        return str(self.user_id)
+        """The user's, see `core.tenant`."""
+        return tenant.of(self.tenant, self.user_id)
 
 
 def database() -> str:
@@ -84,9 +86,9 @@ def database() -> str:
 
 
 def read_row(session: uuid.UUID) -> tuple[Row, UserState] | tuple[None, None]:
-    """A session's row and its user's state, in one query; (None, None) if there is none."""
+    """A session's row and its user's state, in one query; (None, None) if the tenant at hand has none."""
     shape = shape_of(get_user_model(), "user__")
-    rows = Session.objects.using(database()).filter(pk=session)
+    rows = Session.objects.using(database()).filter(pk=session, tenant=tenant.here())
     values = rows.values_list(*COLUMNS, *shape.columns).first()
     if values is None:
         return None, None
@@ -108,6 +110,7 @@ def next_pair(row: Row, session: uuid.UUID, binding: str) -> tuple[Pair, Credent
     until = min(row.expires_at, row.idle_expires_at).timestamp()
     signed = signing.sign(
         subject=row.subject,
+        tenant=row.tenant,
         session=session,
         client=row.client,
         scopes=row.scopes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stockade.conf import load
+from stockade.core import tenant
 from stockade.core.errors import InvalidCredential, LoginFailed, Refusal
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt.compact import refuse
@@ -23,12 +24,12 @@ def claims(subject: str) -> dict[str, str]:
     """What the profile adds to an access token, under the names that SIMPLE_JWT gives them.
 
     Args:
-        subject: the user's primary key; as text, as simplejwt writes it since 5.5.
+        subject: the user's. The key in it is written as text, as simplejwt does since 5.5.
     """
     if not is_simplejwt():
         return {}
     found = names()
-    return {found.token_type: ACCESS, found.user_id: subject}
+    return {found.token_type: ACCESS, found.user_id: tenant.pk_of(subject)}
 
 
 def judge(found: dict[str, Any]) -> None:
@@ -44,7 +45,7 @@ def judge(found: dict[str, Any]) -> None:
     known = names()
     if found.get(known.token_type, ACCESS) != ACCESS:
         refuse("wrong_type")
-    if known.user_id in found and found[known.user_id] != found.get("sub"):
+    if known.user_id in found and found[known.user_id] != tenant.pk_of(str(found.get("sub"))):
         refuse("claim_user_id")
 
 

@@ -7,7 +7,7 @@ import uuid
 
 from stockade import keyring, truth
 from stockade.conf import load
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.errors import InvalidCredential
 from stockade.events import emit
 from stockade.events.catalogue import Event
@@ -122,7 +122,7 @@ def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
     settings = load(JWTSettings)
     now = clock.now_datetime()
     alias = database()
-    session = Session.objects.using(alias).filter(pk=shown.session)
+    session = Session.objects.using(alias).filter(pk=shown.session, tenant=tenant.here())
     # First of all the UPDATE: a transaction that reads before it writes is refused by SQLite when another wrote first.
     won = session.filter(
         generation=shown.generation, kid=shown.kid, ended_at=None, idle_expires_at__gt=now, expires_at__gt=now

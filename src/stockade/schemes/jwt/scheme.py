@@ -12,7 +12,7 @@ from django.db import models, router
 
 from stockade import keyring
 from stockade.conf import load as settings
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.credential import Credential
 from stockade.core.principal import Kind, Principal
 from stockade.gate import keys
@@ -74,12 +74,12 @@ class JWTScheme:
         rows = _query_of(model).rows(session, router.db_for_write(Session))
         if not rows:
             refuse("gone")
-        ended_at, expires_at, kept, user_id, *columns = rows[0]
+        ended_at, expires_at, kept, whose, user_id, *columns = rows[0]
         if ended_at is not None:
             refuse("ended")
         if expires_at.timestamp() <= clock.now():
             refuse("expired")
-        if str(user_id) != credential.subject:
+        if tenant.of(whose, user_id) != credential.subject:
             refuse("wrong_subject")
         user = shape.read(columns, user_id)
         if not user.active:
@@ -111,7 +111,7 @@ class JWTScheme:
 def _query_of(model: type[models.Model]) -> Prepared:
     """The one query: the session, its user, and one row for each of the user's groups (an outer join)."""
     shape = shape_of(model, "user__")
-    names = ("ended_at", "expires_at", "stamp", "user_id", *shape.columns, *shape.group)
+    names = ("ended_at", "expires_at", "stamp", "tenant", "user_id", *shape.columns, *shape.group)
     return Prepared(
         lambda pk, using: Session.objects.using(using).filter(pk=pk).order_by().values_list(*names)
     )

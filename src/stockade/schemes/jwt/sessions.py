@@ -12,7 +12,7 @@ from django.db import transaction
 
 from stockade import truth
 from stockade.conf import load
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
@@ -72,13 +72,15 @@ def issue(
         raise ValueError("The user is not saved.")
     if not user.is_active:
         raise LoginFailed(reason="inactive")
-    banned.refuse(str(user.pk))
+    whose = tenant.now()
+    subject = tenant.of(whose, user.pk)
+    banned.refuse(subject)
     where = client.of(request)
     settings = load(JWTSettings)
     now = clock.now_datetime()
-    subject = str(user.pk)
     session = Session(
         user_id=user.pk,
+        tenant=whose,
         client=client_id,
         scopes=bound,
         claims=extra,
@@ -147,14 +149,15 @@ def restamp(user_id: Any, before: str, after: str) -> None:
         before: the stored hash that it was.
         after: the stored hash that it is.
     """
-    subject = str(user_id)
+    whose = tenant.now()
+    subject = tenant.of(whose, user_id)
     # Workers that saw the new hash with the old stamps have refused already; this has them read again.
     with truth.changing([keys.subject_key(subject)], using=database()):
         Session.objects.using(database()).filter(
-            user_id=user_id, ended_at=None, stamp__in=list(stamp.stamps(subject, before))
+            user_id=user_id, tenant=whose, ended_at=None, stamp__in=list(stamp.stamps(subject, before))
         ).update(stamp=stamp.stamp(subject, after))
         ImportedUser.objects.using(database()).filter(
-            user_id=user_id, ended_at=None, stamp__in=list(stamp.stamps(subject, before))
+            user_id=user_id, tenant=whose, ended_at=None, stamp__in=list(stamp.stamps(subject, before))
         ).update(stamp=stamp.stamp(subject, after))
 
 
@@ -172,7 +175,7 @@ def prune(keep: float = 30 * 86400) -> int:
 def _live(user_id: Any) -> QuerySet[Session]:
     now = clock.now_datetime()
     return Session.objects.using(database()).filter(
-        user_id=user_id, ended_at=None, expires_at__gt=now, idle_expires_at__gt=now
+        user_id=user_id, tenant=tenant.now(), ended_at=None, expires_at__gt=now, idle_expires_at__gt=now
     )
 
 

@@ -13,6 +13,7 @@ import orjson
 from stockade import keyring
 from stockade.conf import load
 from stockade.core import clock
+from stockade.core.tenant import audience
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import algorithms, compact, profile
 
@@ -77,6 +78,7 @@ def checked(claims: Mapping[str, Any] | None) -> dict[str, Any]:
 def sign(
     *,
     subject: str,
+    tenant: str,
     session: uuid.UUID,
     client: str,
     scopes: str | None,
@@ -87,7 +89,8 @@ def sign(
     """Make an access token.
 
     Args:
-        subject: the user's primary key as text.
+        subject: the user's, see `core.tenant`.
+        tenant: whose user that is; "" where there are none. The token is for it alone.
         session: the session that it belongs to.
         client: the client it is issued to; "" for the setting's.
         scopes: space separated; None where the session has no scopes.
@@ -102,7 +105,7 @@ def sign(
         **claims,
         **profile.claims(subject),
         "iss": settings.issuer,
-        "aud": settings.audience,
+        "aud": audience(settings.audience, tenant),
         "sub": subject,
         "client_id": client or settings.client_id,
         "iat": now,

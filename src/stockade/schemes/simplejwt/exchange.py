@@ -10,7 +10,7 @@ from django.db.models import F
 
 from stockade import truth
 from stockade.conf import load
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.errors import InvalidCredential
 from stockade.events import emit
 from stockade.events.catalogue import Event
@@ -97,7 +97,7 @@ def check(token: str) -> None:
         standing.opened(tokens.ACCESS)
         pk = standing.find_pk(shown.user)
     standing.holder(pk, shown)
-    banned.refuse(str(pk), shown.id)
+    banned.refuse(tenant.subject(pk), shown.id)
 
 
 def _read(token: object) -> Shown:
@@ -165,14 +165,15 @@ def _exchange(shown: Shown, pk: Any, signer: str) -> Pair | str:
     """The first pair, or the reason why not; a reason is returned, not raised, so that what it ended is committed."""
     alias, now, settings = database(), clock.now_datetime(), load(JWTSettings)
     # First of all, as whoever ends the user's sessions does: either we see the end, or that sees our session.
-    ImportedUser.objects.using(standing.database()).filter(user_id=pk).update(ended_at=F("ended_at"))
-    session = Session(id=uuid.uuid4(), user_id=pk)
+    mine = ImportedUser.objects.using(standing.database()).filter(user_id=pk, tenant=tenant.now())
+    mine.update(ended_at=F("ended_at"))
+    session = Session(id=uuid.uuid4(), user_id=pk, tenant=tenant.now())
     if not _claim(shown, pk, session.id):
         kept = _row(shown, pk).session
         return "ended" if kept is None else redemption.redeem_again(kept, signer)
     found = standing.holder(pk, shown)
     standing.obey_rule(pk)
-    subject = str(pk)
+    subject = tenant.subject(pk)
     banned.refuse(subject, shown.id)
     where = client.of()
     session.claims = _further(shown)

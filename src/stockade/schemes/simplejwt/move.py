@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db import router, transaction
 
 from stockade import truth
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.core.errors import ConfigurationError
 from stockade.events import Event, emit
 from stockade.gate.protocol import WORLD
@@ -164,10 +164,15 @@ def _users(tell: Progress) -> Iterator[list[tuple[Any, bool, str]]]:
 
 
 def _keep_users(states: list[tuple[Any, bool, str]], found: Counts, dry: bool) -> None:
-    active = {pk: stamp.stamp(str(pk), password) for pk, is_active, password in states if is_active}
+    active = {
+        pk: stamp.stamp(tenant.subject(pk), password) for pk, is_active, password in states if is_active
+    }
     rows = ImportedUser.objects.using(database())
-    known = set(rows.filter(user_id__in=list(active)).values_list("user_id", flat=True))
-    new = [ImportedUser(user_id=pk, stamp=made) for pk, made in active.items() if pk not in known]
+    whose = tenant.now()
+    known = set(rows.filter(user_id__in=list(active), tenant=whose).values_list("user_id", flat=True))
+    new = [
+        ImportedUser(user_id=pk, tenant=whose, stamp=made) for pk, made in active.items() if pk not in known
+    ]
     if not dry and new:
         rows.bulk_create(new, ignore_conflicts=True)
     found.users += len(active)

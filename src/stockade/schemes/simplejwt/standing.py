@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import router, transaction
 from django.utils.module_loading import import_string
 
-from stockade.core import clock
+from stockade.core import clock, tenant
 from stockade.database import write_database
 from stockade.models import ImportedUser, TokenImport
 from stockade.schemes import stamp
@@ -100,7 +100,7 @@ def holder(pk: Any, shown: Shown) -> Holder:
     shape = shape_of(model, "user__")
     rows = list(
         ImportedUser.objects.using(database())
-        .filter(user_id=pk)
+        .filter(user_id=pk, tenant=tenant.now())
         .order_by()
         .values_list("ended_at", "stamp", *shape.columns, *shape.group)
     )
@@ -112,7 +112,7 @@ def holder(pk: Any, shown: Shown) -> Holder:
     state = shape.read(columns, pk)
     if not state.active:
         refuse("inactive")
-    if not stamp.matches(kept, str(pk), state.password):
+    if not stamp.matches(kept, tenant.subject(pk), state.password):
         refuse("password_changed")
     claim = config().password_claim
     if claim:
