@@ -154,6 +154,9 @@ class ImportedUser(models.Model):
     stamp = models.CharField(max_length=64, help_text="As of a session: a changed password ends them.")
     ended_at = models.DateTimeField(null=True, help_text="When the user's sessions were ended.")
 
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "tenant"], name="stockade_importeduser_once"),)
+
     def __str__(self) -> str:
         return str(self.user_id)
 
@@ -231,9 +234,6 @@ class ListEntry(models.Model):
             ),
         )
 
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=["user", "tenant"], name="stockade_importeduser_once"),)
-
     def __str__(self) -> str:
         return f"{self.verb} {self.kind} {self.value}"
 
@@ -276,15 +276,6 @@ class ListEntry(models.Model):
             with suppress(ValueError):  # so may the id of a session; what is none is an id of another kind
                 self.value = str(uuid.UUID(self.value))
 
-
-class Lockout(ListEntry):
-    """No row: a name and permissions for the admin's page of lockouts, which are in the shared state."""
-
-    class Meta:
-        proxy = True
-        default_permissions = ("view", "delete")
-        verbose_name = "lockout"
-
     def _subject(self) -> str:
         key, (whose, slash, pk) = get_user_model()._meta.pk, self.value.partition("/")
         if not tenant.exists():
@@ -295,6 +286,15 @@ class Lockout(ListEntry):
             return tenant.of(whose, key.to_python(pk))  # a UUID may be written in several ways
         except ValidationError:
             raise ValueError(f"{self.value!r} is no primary key of a user.") from None
+
+
+class Lockout(ListEntry):
+    """No row: a name and permissions for the admin's page of lockouts, which are in the shared state."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view", "delete")
+        verbose_name = "lockout"
 
 
 class SecurityEvent(models.Model):
