@@ -123,6 +123,60 @@ class Session(models.Model):
         return str(self.id)
 
 
+class OpaqueToken(models.Model):
+    """A long-lived secret that a script or an app calls with: by a keyed digest, never itself."""
+
+    class Kind(models.TextChoices):
+        """Which scheme reads it."""
+
+        TOKEN = "token", "token: Authorization: Token"
+
+    class Origin(models.TextChoices):
+        """Where it comes from."""
+
+        MADE = "made", "made by name: by its owner, a command or code"
+        LOGIN = "login", "given for a password"
+        AUTHTOKEN = "authtoken", "imported from rest_framework.authtoken"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.TOKEN)
+    user = user_key()
+    tenant = tenant_name()
+    digest = models.CharField(max_length=64, unique=True, help_text="Keyed digest of the token.")
+    digest_key = models.CharField(max_length=16, help_text="The name of the key of digest and stamp.")
+    visible = models.CharField(
+        max_length=16, help_text="How the token begins: enough to know it, not to use it."
+    )
+    name = models.CharField(max_length=100, blank=True)
+    origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.MADE)
+    linked = models.BooleanField(
+        default=False, help_text="Whether it holds only while the table that it was imported from has it."
+    )
+    scopes = models.TextField(  # noqa: DJ001 - no scopes and an empty list of scopes are not the same
+        null=True, help_text="Space separated; NULL means that the token has no scopes."
+    )
+    stamp = models.CharField(
+        max_length=64, help_text="Keyed digest of the password hash: a changed password ends it."
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(
+        null=True, db_index=True, help_text="When it ends by itself; empty for never."
+    )
+    last_used_at = models.DateTimeField(null=True, help_text="To within LAST_USED_EVERY.")
+    ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    end_reason = models.CharField(max_length=32, blank=True)
+    user_agent = models.CharField(max_length=200, blank=True, help_text="Of the client that it was made for.")
+    address = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = "token"
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=["user", "-created_at"], name="stockade_token_user"),)
+
+    def __str__(self) -> str:
+        return f"{self.visible}... ({self.id})"
+
+
 class TokenImport(models.Model):
     """The move from another package's tokens: from when and until when they are taken beside our own."""
 
@@ -136,8 +190,12 @@ class TokenImport(models.Model):
     source = models.CharField(max_length=32, primary_key=True, help_text="The package, such as simplejwt.")
     judged_by = models.CharField(max_length=16, choices=Judge.choices)
     opened_at = models.DateTimeField()
-    access_until = models.DateTimeField(help_text="When no access token of the package is taken any more.")
-    refresh_until = models.DateTimeField(help_text="When no refresh token of it is exchanged any more.")
+    access_until = models.DateTimeField(
+        null=True, help_text="When no access token of the package is taken any more."
+    )
+    refresh_until = models.DateTimeField(
+        null=True, help_text="When no refresh token of it is exchanged any more."
+    )
     undone_at = models.DateTimeField(null=True, help_text="When it was taken back; nothing is taken since.")
 
     def __str__(self) -> str:

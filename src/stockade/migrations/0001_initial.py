@@ -317,6 +317,105 @@ class Migration(migrations.Migration):
             bases=("stockade.listentry",),
         ),
         migrations.CreateModel(
+            name="OpaqueToken",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("token", "token: Authorization: Token")], default="token", max_length=16
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.CharField(
+                        blank=True, default="", help_text="Empty in a project without tenants.", max_length=63
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(help_text="Keyed digest of the token.", max_length=64, unique=True),
+                ),
+                (
+                    "digest_key",
+                    models.CharField(help_text="The name of the key of digest and stamp.", max_length=16),
+                ),
+                (
+                    "visible",
+                    models.CharField(
+                        help_text="How the token begins: enough to know it, not to use it.", max_length=16
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=100)),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("made", "made by name: by its owner, a command or code"),
+                            ("login", "given for a password"),
+                            ("authtoken", "imported from rest_framework.authtoken"),
+                        ],
+                        default="made",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "linked",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Whether it holds only while the table that it was imported from has it.",
+                    ),
+                ),
+                (
+                    "scopes",
+                    models.TextField(
+                        help_text="Space separated; NULL means that the token has no scopes.", null=True
+                    ),
+                ),
+                (
+                    "stamp",
+                    models.CharField(
+                        help_text="Keyed digest of the password hash: a changed password ends it.",
+                        max_length=64,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "expires_at",
+                    models.DateTimeField(
+                        db_index=True, help_text="When it ends by itself; empty for never.", null=True
+                    ),
+                ),
+                ("last_used_at", models.DateTimeField(help_text="To within LAST_USED_EVERY.", null=True)),
+                ("ended_at", models.DateTimeField(blank=True, db_index=True, null=True)),
+                ("end_reason", models.CharField(blank=True, max_length=32)),
+                (
+                    "user_agent",
+                    models.CharField(
+                        blank=True, help_text="Of the client that it was made for.", max_length=200
+                    ),
+                ),
+                ("address", models.CharField(blank=True, max_length=64)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=not stockade.tenant.configured(),
+                        on_delete=stockade.models.with_user,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "token",
+                "ordering": ("-created_at",),
+                "indexes": [models.Index(fields=["user", "-created_at"], name="stockade_token_user")],
+            },
+        ),
+        migrations.CreateModel(
             name="Session",
             fields=[
                 (

@@ -23,7 +23,13 @@ def _simplejwt() -> Scheme:
     return SimpleJWTScheme()
 
 
-KNOWN: dict[str, Callable[[], Scheme]] = {"jwt": _jwt, "simplejwt": _simplejwt}
+def _token() -> Scheme:
+    from stockade.schemes.opaque import TOKEN, OpaqueScheme
+
+    return OpaqueScheme(TOKEN)
+
+
+KNOWN: dict[str, Callable[[], Scheme]] = {"jwt": _jwt, "simplejwt": _simplejwt, "token": _token}
 
 # Makes a foreign scheme of a dotted path and a name. Set by `stockade.apps`: only `stockade.drf` imports DRF.
 foreign: Callable[[str, str], ForeignScheme] | None = None

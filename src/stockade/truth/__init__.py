@@ -6,6 +6,7 @@ from stockade.truth.loading import ensure_loaded, follow, on_world_change
 from stockade.truth.reconciler import reconcile, reconcile_soon
 from stockade.truth.sessions import end_sessions
 from stockade.truth.signals import connect
+from stockade.truth.tokens import end_tokens
 
 __all__ = [
     "allow",
@@ -14,6 +15,7 @@ __all__ = [
     "connect",
     "disallow",
     "end_sessions",
+    "end_tokens",
     "ensure_loaded",
     "follow",
     "invalidate",

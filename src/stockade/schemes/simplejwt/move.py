@@ -135,7 +135,7 @@ def undo() -> Undone | None:
         if known.undone_at is None:
             emit(Event.AUTHZ_CHANGE, reason="import_undone", details={"source": SOURCE}, using=alias)
         mine.filter(undone_at=None).update(undone_at=now)
-        if max(known.refresh_until, known.access_until) <= now:
+        if all(until is None or until <= now for until in (known.refresh_until, known.access_until)):
             ImportedToken.objects.using(alias).all().delete()
             ImportedUser.objects.using(alias).all().delete()
             mine.delete()
@@ -260,7 +260,8 @@ def _open(found: Counts, now: datetime.datetime) -> None:
         running = known is not None and known.undone_at is None
         access, refresh = found.access_until or now, found.refresh_until or now
         if known is not None and running:
-            access, refresh = max(access, known.access_until), max(refresh, known.refresh_until)
+            access = max(access, known.access_until or access)
+            refresh = max(refresh, known.refresh_until or refresh)
         TokenImport.objects.using(alias).update_or_create(
             pk=SOURCE,
             defaults={

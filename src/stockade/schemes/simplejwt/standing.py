@@ -53,7 +53,7 @@ def opened(kind: str) -> TokenImport:
     if found is None or found.undone_at is not None:
         refuse("not_imported")
     until = found.access_until if kind == ACCESS else found.refresh_until
-    if until <= clock.now_datetime():
+    if until is None or until <= clock.now_datetime():
         refuse("import_over")
     return found
 

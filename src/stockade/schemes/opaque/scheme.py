@@ -1,0 +1,166 @@
+"""The schemes of opaque tokens: a digest finds the row, one query says whether it still holds."""
+
+from __future__ import annotations
+
+import datetime
+import hmac
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db import models
+
+from stockade.conf import load as settings
+from stockade.core import clock, tenant
+from stockade.core.credential import Credential
+from stockade.core.principal import Kind, Principal
+from stockade.gate.keys import subject_key
+from stockade.models import OpaqueToken
+from stockade.schemes.jwt.compact import refuse
+from stockade.schemes.opaque import rows
+from stockade.schemes.opaque.conf import TokenSettings
+from stockade.schemes.opaque.keys import key_named
+from stockade.schemes.opaque.shapes import Shape
+from stockade.schemes.prepared import Prepared
+from stockade.schemes.shape import UserState, shape_of
+from stockade.schemes.users import trusted_user
+from stockade.truth.tokens import token_key
+
+_FOREVER = float("inf")
+
+
+class Token(NamedTuple):
+    """What a row says of a token now."""
+
+    id: uuid.UUID
+    tenant: str
+    user_id: Any
+    ended_at: datetime.datetime | None
+    expires_at: datetime.datetime | None
+    last_used_at: datetime.datetime | None
+    scopes: str | None
+    stamp: str
+    digest: str
+    digest_key: str
+    linked: bool
+
+
+class OpaqueScheme:
+    """Implements `stockade.schemes.protocol.Scheme`.
+
+    Args:
+        shape: of its tokens.
+    """
+
+    dear = True  # one query, for what this worker has not seen
+
+    def __init__(self, shape: Shape) -> None:
+        self.name = shape.kind
+        self.keywords = shape.keywords
+        self._shape = shape
+
+    def looks_mine(self, value: str) -> bool:
+        """Whether `value` begins as one of ours; what is cut short or mistyped is ours to refuse."""
+        return self._shape.looks_mine(value)
+
+    def verify(self, value: str, meta: Mapping[str, Any]) -> Credential:
+        """Find the token's row. Whether it still holds `load` says: its no is remembered, so that replays are cheap.
+
+        Raises:
+            InvalidCredential: there is none.
+        """
+        if not self._shape.is_whole(value):
+            refuse("malformed")  # and no query is spent on it
+        found = self.find(value)
+        if found is None:
+            refuse("unknown")
+        if found.tenant != tenant.here():
+            refuse("wrong_tenant")
+        expires = found.expires_at.timestamp() if found.expires_at is not None else _FOREVER
+        return Credential(
+            self.name,
+            str(found.id),
+            tenant.of(found.tenant, found.user),
+            scopes=None if found.scopes is None else frozenset(found.scopes.split()),
+            issued=found.created_at.timestamp(),
+            # One that is over goes the way of one that was ended, not that of one which was good a moment ago.
+            expires=expires if expires > clock.now() else _FOREVER,
+        )
+
+    def find(self, value: str) -> rows.Found | None:
+        """The row of a token."""
+        return rows.find(value, self._shape.kind, imported=False)
+
+    def load(self, credential: Credential) -> Principal:
+        """Who that is now, in one query on the write database; notes the use, if the last note is old.
+
+        Raises:
+            InvalidCredential: the token has ended or run out, the user is gone or inactive, or the password changed.
+        """
+        model = get_user_model()
+        shape = shape_of(model, "user__")
+        found = _query_of(model).rows(uuid.UUID(credential.id), rows.database())
+        if not found:
+            refuse("gone")
+        token, columns = Token(*found[0][:_WIDTH]), found[0][_WIDTH:]
+        if token.ended_at is not None:
+            refuse("ended")
+        if token.expires_at is not None and token.expires_at.timestamp() <= clock.now():
+            refuse("expired")
+        if tenant.of(token.tenant, token.user_id) != credential.subject:
+            refuse("wrong_subject")
+        user = shape.read(columns, token.user_id)
+        if not user.active:
+            refuse("inactive")
+        self.judge(token, user, credential.subject)
+        scopes = None if token.scopes is None else frozenset(token.scopes.split())
+        if scopes != credential.scopes:
+            credential = replace(credential, scopes=scopes)
+        rows.used(token.id, token.last_used_at, settings(TokenSettings).last_used_every)
+        # One row for each group, or one with a NULL (an outer join).
+        roles = frozenset(row[-1] for row in found if row[-1]) if shape.group else frozenset()
+        return Principal(
+            Kind.USER,
+            credential.subject,
+            trusted_user(model, token.user_id, True),
+            roles,
+            scopes,
+            credential,
+            user.superuser,
+        )
+
+    def judge(self, token: Token, user: UserState, subject: str) -> None:
+        """What beside its own row and its user decides whether a token holds.
+
+        Raises:
+            InvalidCredential: the password is another than it was.
+        """
+        if not settings(TokenSettings).ends_with_password:
+            return
+        key = key_named(token.digest_key)
+        if key is None or not hmac.compare_digest(token.stamp, key.stamp(subject, user.password)):
+            refuse("password_changed")
+
+    def epochs(self, credential: Credential) -> tuple[bytes, ...]:
+        """The epochs of its user and of itself."""
+        return (subject_key(credential.subject), token_key(credential.id))
+
+    def challenge(self) -> str:
+        """As DRF's TokenAuthentication words it."""
+        return self._shape.challenge
+
+
+_WIDTH = len(Token._fields)
+
+
+@lru_cache(maxsize=8)
+def _query_of(model: type[models.Model]) -> Prepared:
+    """The one query: the token, its user, and one row for each of the user's groups (an outer join)."""
+    shape = shape_of(model, "user__")
+    names = (*Token._fields, *shape.columns, *shape.group)
+    return Prepared(
+        lambda pk, using: OpaqueToken.objects.using(using).filter(pk=pk).order_by().values_list(*names)
+    )
