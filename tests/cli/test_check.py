@@ -42,6 +42,7 @@ from tests.state_servers import Server, redis_server
 
 Row = dict[str, Any]
 KEY = "a key that nobody will guess, of forty-nine letters"
+PROXY_SECRET = "zqW8rT3nV6bX1mK9pL4yJ7cH2dF5sG0aQeRuTi"
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +253,22 @@ def test_trust_in_everybody_is_found(network: str, project: Any) -> None:
 def test_a_proxy_that_does_not_say_whether_it_was_tls_is_found(project: Any) -> None:
     project.SECURE_PROXY_SSL_HEADER = None
     assert found("stockade.D104")["level"] == "warning"
+
+
+@pytest.mark.parametrize("shared", ["127.0.0.1/32", "unix", "10.0.0.0/16"])
+def test_an_address_that_others_have_too_is_noted_where_no_secret_is_asked(shared: str, project: Any) -> None:
+    change(project, TRUSTED_PROXIES=["10.0.0.11/32", shared])
+    noted = [row for row in check()[1] if row["id"] == "stockade.D107"]
+    assert [row["level"] for row in noted] == ["note"]
+    assert shared in noted[0]["what"]
+    assert "10.0.0.11" not in noted[0]["what"]
+    change(project, PROXY_SECRET=PROXY_SECRET)
+    assert [row for row in check()[1] if row["id"] == "stockade.D107"] == []
+
+
+def test_a_proxy_that_shows_a_secret_needs_no_address(project: Any) -> None:
+    change(project, TRUSTED_PROXIES=[], PROXY_SECRET=PROXY_SECRET)
+    assert [row for row in check()[1] if row["id"] in ("stockade.D102", "stockade.D104")] == []
 
 
 def test_atomic_requests_on_sqlite_are_found_and_noted_elsewhere(project: Any) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import TypeAlias
+from hmac import compare_digest
+from typing import Any, TypeAlias
+
+from stockade.core.forwarded import FORWARDED, IDENTITY, SECRET_HEADER, meta_name
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -87,37 +90,77 @@ def limit_key(text: str) -> str:
     return str(found)
 
 
+_SECRET = meta_name(SECRET_HEADER)
+_ONLY_PROXIES = frozenset(map(meta_name, (*FORWARDED, *IDENTITY)))
+_ANY_FORWARDED = meta_name("X-Forwarded-")
+
+
 class TrustedProxies:
     """Which peers are believed about whom they forward for.
 
     Args:
         networks: CIDR blocks of the trusted proxies; ``unix`` trusts a peer on a unix socket (empty REMOTE_ADDR).
+        secrets: what a proxy must also show, any of them, in `SECRET_HEADER`; with secrets and no networks a peer at
+            any address that shows one is trusted.
+        names: further keys of request.META that only a proxy may set.
     """
 
-    def __init__(self, networks: Iterable[str] = ()) -> None:
+    def __init__(
+        self, networks: Iterable[str] = (), secrets: Iterable[str] = (), names: Iterable[str] = ()
+    ) -> None:
         listed = list(networks)
         self._unix = UNIX in listed
         self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(n) for n in listed if n != UNIX)
+        self._secrets = tuple(secret.encode() for secret in secrets)
+        self._taken = _ONLY_PROXIES.union(names)
 
     def __bool__(self) -> bool:
-        return self._unix or bool(self._networks)
+        return self._unix or bool(self._networks) or bool(self._secrets)
 
     def trusts(self, peer: str) -> bool:
-        """Whether `peer` (a REMOTE_ADDR) is one of the trusted proxies."""
+        """Whether `peer` (a REMOTE_ADDR) has the address of a trusted proxy."""
         if not peer:
             return self._unix
         found = parse(peer)
         return found is not None and any(found in network for network in self._networks)
 
-    def client(self, meta: Mapping[str, str]) -> str:
-        """The client's address for a WSGI environ or request.META.
+    def receive(self, meta: dict[str, Any]) -> tuple[str, bool]:
+        """The client's address for a WSGI environ or request.META, and whether a trusted proxy tells of it.
 
-        Walks X-Forwarded-For from the right, past trusted proxies, to the first address that no trusted proxy
-        vouches for; a malformed hop ends the walk at the last believed one.
+        What a stranger says that only a proxy may say is taken out of `meta`, and the secret always is: nothing that
+        reads `meta` later can be misled by the one or give the other away.
         """
         peer = meta.get("REMOTE_ADDR", "")
-        if not self or not self.trusts(peer):
-            return peer or UNKNOWN
+        believed = self._shows_secret(meta) and (self.trusts(peer) or not (self._unix or self._networks))
+        if believed:
+            return self._walk(peer, meta), True
+        for name in [name for name in meta if name in self._taken or name.startswith(_ANY_FORWARDED)]:
+            del meta[name]
+        return peer or UNKNOWN, False
+
+    def _shows_secret(self, meta: dict[str, Any]) -> bool:
+        """Whether the peer shows one of the secrets, where there are any; takes it out of `meta`.
+
+        In constant time, and all of them are compared: how long it takes tells nothing of any (CWE-208).
+        """
+        if not self._secrets:
+            return True
+        shown = str(meta.pop(_SECRET, "")).encode("utf-8", "surrogatepass")
+        equal = False
+        for secret in self._secrets:
+            equal |= compare_digest(shown, secret)
+        return equal
+
+    def client(self, meta: Mapping[str, str]) -> str:
+        """The client's address for a WSGI environ or request.META, where addresses alone decide; changes nothing."""
+        peer = meta.get("REMOTE_ADDR", "")
+        return self._walk(peer, meta) if self.trusts(peer) else peer or UNKNOWN
+
+    def _walk(self, peer: str, meta: Mapping[str, str]) -> str:
+        """Along X-Forwarded-For from the right, past trusted proxies, to the first address that none vouches for.
+
+        A malformed hop ends the walk at the last believed one.
+        """
         believed = peer or UNKNOWN
         hops = meta.get("HTTP_X_FORWARDED_FOR", "").split(",")
         for hop in hops[: -_MAX_HOPS - 1 : -1]:

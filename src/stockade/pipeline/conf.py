@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from stockade.conf import Section, choice, duration, integer, mapping, names, se
 from stockade.core import mode
 from stockade.core.address import UNIX
 from stockade.core.mode import Modes
+from stockade.vault import Secret
+from stockade.vault.strength import GENERATE, SIGNING_LENGTH, weakness
 
 DEFAULT_LIMITS = {
     "anon": "50/day",
@@ -30,6 +33,19 @@ def _networks(value: Any) -> tuple[str, ...]:
             except ValueError as error:
                 raise ValueError(f'{error}. Write CIDR blocks such as "10.0.0.0/8", or "unix".') from None
     return listed
+
+
+def _proxy_secrets(value: Any) -> tuple[Secret, ...]:
+    """One secret, or several while one follows the other."""
+    listed = (value,) if isinstance(value, str) else tuple(value)
+    for given in listed:
+        # It travels in a header, and stands between quotes in a proxy's configuration.
+        if not isinstance(given, str) or not re.fullmatch(r"[A-Za-z0-9_.~+/=-]+", given):
+            raise ValueError(f"Use letters, digits and any of _.~+/=- only. {GENERATE}")
+        why = weakness(given, SIGNING_LENGTH)
+        if why is not None:
+            raise ValueError(f"It {why}. {GENERATE}")
+    return tuple(map(Secret, listed))
 
 
 def _limits(value: Any) -> dict[str, Any]:
@@ -65,6 +81,11 @@ class PipelineSettings(Section):
     trusted_proxies: tuple[str, ...] = setting(
         "TRUSTED_PROXIES", _networks, [], id="stockade.E203",
         why='CIDR blocks of the proxies whose X-Forwarded-For and X-Request-ID are believed; "unix" for a unix socket.',
+    )  # fmt: skip
+    proxy_secret: tuple[Secret, ...] = setting(
+        "PROXY_SECRET", _proxy_secrets, [], id="stockade.E209",
+        why="What a proxy must show in X-Stockade-Proxy-Secret to be believed, beside its address; a list while one "
+        "follows another. With TRUSTED_PROXIES empty the secret alone decides.",
     )  # fmt: skip
     exempt: tuple[str, ...] = setting(
         "EXEMPT", names, [], id="stockade.E204",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings as django_settings
 from django.db import InterfaceError, OperationalError
 
 from stockade import keyring, truth
@@ -68,7 +69,8 @@ class Engine(Asking):
         names = [scheme.name for scheme in self.schemes]
         check_limits(settings.limits, [*names, *(scheme.name for scheme in self.others.schemes)])
         self.plans = Plans(settings.limits, told=settings.modes.general.limits)
-        self.proxies = TrustedProxies(settings.trusted_proxies)
+        scheme_header = (django_settings.SECURE_PROXY_SSL_HEADER or ())[:1]
+        self.proxies = TrustedProxies(settings.trusted_proxies, settings.proxy_secret, scheme_header)
         self._until = 0
         self._max_age = round(settings.principal_max_age * 1_000_000)
 

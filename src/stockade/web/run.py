@@ -41,14 +41,18 @@ def _new_id() -> str:
 
 
 def open_context(registry: Registry, request: HttpRequest) -> RequestContext:
-    """What events say of this request. X-Request-ID is believed from trusted proxies only."""
+    """What events say of this request. X-Request-ID is believed from trusted proxies only.
+
+    Where proxies are named, a request of anyone else loses what only they may say (`TrustedProxies.receive`).
+    """
     meta = request.META
     proxies = registry.engine.proxies
     peer = meta.get("REMOTE_ADDR", "")
     if proxies:
-        given = meta.get("HTTP_X_REQUEST_ID", "") if proxies.trusts(peer) else ""
+        address, believed = proxies.receive(meta)
+        given = meta.get("HTTP_X_REQUEST_ID", "") if believed else ""
         id = given if given and _REQUEST_ID.match(given) else _new_id()
-        context = RequestContext(id, meta, proxies.client(meta))
+        context = RequestContext(id, meta, address)
     else:
         context = RequestContext(_new_id(), meta, peer)
     current.set(context)

@@ -17,6 +17,7 @@ CHECKS: tuple[Check, ...] = (
     Check("stockade.D104", project.scheme_of_the_client),
     Check("stockade.D105", project.atomic_requests),
     Check("stockade.D106", project.versions),
+    Check("stockade.D107", project.proxy_secret),
     Check("stockade.D120", database.answers),
     Check("stockade.D121", database.version),
     Check("stockade.D122", database.migrated),

@@ -66,8 +66,9 @@ def hosts(facts: Facts) -> Iterator[Fault]:
 
 
 def proxies_missing(facts: Facts) -> Iterator[Fault]:
-    """Behind a proxy, that proxy is in TRUSTED_PROXIES."""
-    if facts.settings.SECURE_PROXY_SSL_HEADER and not conf.load(PipelineSettings).trusted_proxies:
+    """Behind a proxy, that proxy is in TRUSTED_PROXIES, or shows PROXY_SECRET."""
+    settings = conf.load(PipelineSettings)
+    if facts.settings.SECURE_PROXY_SSL_HEADER and not settings.trusted_proxies and not settings.proxy_secret:
         yield error(
             "SECURE_PROXY_SSL_HEADER says that there is a proxy, and TRUSTED_PROXIES is empty.",
             "Every client has the proxy's address: they share one limit, and one guesser locks all of them out.",
@@ -91,13 +92,33 @@ def proxies_wide(facts: Facts) -> Iterator[Fault]:
 
 def scheme_of_the_client(facts: Facts) -> Iterator[Fault]:
     """Behind a proxy, it is known whether a client came over TLS."""
-    if conf.load(PipelineSettings).trusted_proxies and not facts.settings.SECURE_PROXY_SSL_HEADER:
+    settings = conf.load(PipelineSettings)
+    if (settings.trusted_proxies or settings.proxy_secret) and not facts.settings.SECURE_PROXY_SSL_HEADER:
         yield warning(
-            "TRUSTED_PROXIES is set, and SECURE_PROXY_SSL_HEADER is not.",
+            "TRUSTED_PROXIES or PROXY_SECRET is set, and SECURE_PROXY_SSL_HEADER is not.",
             "Django takes every request for plain HTTP: no Strict-Transport-Security, and CSRF trusts http origins.",
             'Write SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https"), and have the proxy set that header '
             "itself.",
         )
+
+
+def proxy_secret(facts: Facts) -> Iterator[Fault]:
+    """Where other processes have the proxy's address too, the proxy shows a secret."""
+    settings = conf.load(PipelineSettings)
+    if settings.proxy_secret:
+        return
+    shared = [text for text in settings.trusted_proxies if text == UNIX or _shared(text)]
+    if shared:
+        yield note(
+            f"TRUSTED_PROXIES trusts {', '.join(shared)}, and there is no PROXY_SECRET. Whatever else can connect from "
+            "there poses as the proxy: it chooses its address, and escapes limits, lockouts and bans. "
+            'Write "PROXY_SECRET": secret("STOCKADE_PROXY_SECRET"); `stockade proxy` has the proxy show it.'
+        )
+
+
+def _shared(text: str) -> bool:
+    network = ipaddress.ip_network(text)
+    return network.num_addresses > 1 or network.is_loopback
 
 
 def atomic_requests(facts: Facts) -> Iterator[Fault]:
