@@ -25,7 +25,7 @@ else ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 STALE := stale
 endif
 
-$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml scripts/setup.sh $(STALE)
+$(STAMP): requirements/dev.txt requirements/scan.txt requirements/uv.txt pyproject.toml scripts/setup.sh $(STALE)
 	@bash scripts/setup.sh $(VENV) requirements/dev.txt
 
 demo: setup ## run the reference API on http://127.0.0.1:8000

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The environments that a lock must serve: markers are evaluated for each of them.
 PYTHONS = {
     "dev": ("3.11", "3.14"),
+    "scan": ("3.11", "3.14"),
     "django52": ("3.11", "3.14"),
     "django60": ("3.12", "3.14"),
     "django61": ("3.12", "3.14"),
@@ -72,6 +73,8 @@ def problems() -> Iterator[str]:
         unhashed = [line for line in text.splitlines() if "==" in line and not line.endswith("\\")]
         yield from (f"{path}: no hash for {line}" for line in unhashed)
         wanted = [*runtime, *group(metadata, "dev" if name == "dev" else "test")]
+        if name == "scan":  # a program of its own
+            wanted = list(group(metadata, name))
         if name in SERIES:
             wanted.append(f"Django{SERIES[name]}")
         for python in pythons:

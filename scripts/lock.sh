@@ -9,6 +9,7 @@ compile() { "$uv" pip compile --quiet --universal --generate-hashes "$@"; }
 
 compile "$@" --python-version 3.11 requirements/uv.in -o requirements/uv.txt
 compile "$@" --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements/dev.txt
+compile "$@" --python-version 3.11 --group pyproject.toml:scan -o requirements/scan.txt
 
 # One lock for each Django that is supported: `make matrix` installs them one by one.
 for series in 5.2 6.0 6.1; do

@@ -82,5 +82,11 @@ if [[ -x $venv/bin/npm ]]; then
         fail "the packages of tests/npm could not be installed." \
             "read the lines above; without a connection to the npm registry, set npm_config_registry to a mirror"
 fi
+# sslyze scans what the proxies serve. It cannot share an environment with the project: see pyproject.toml.
+if [[ $lock == requirements/dev.txt ]]; then
+    [[ -x $venv/scan/bin/python ]] || "$venv/bin/uv" venv --quiet --python "$venv/bin/python" "$venv/scan"
+    "$venv/bin/uv" pip install --quiet --python "$venv/scan/bin/python" --require-hashes -r requirements/scan.txt ||
+        explain_network requirements/scan.txt
+fi
 printf '%s' "$place" >"$stamp"
 echo "setup: $venv is ready"
