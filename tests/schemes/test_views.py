@@ -226,11 +226,6 @@ def test_an_unknown_field_is_named(alice: Any) -> None:
     assert list(answer.json()["errors"]) == ["is_staff"]
 
 
-def test_another_content_type_is_415(alice: Any) -> None:
-    answer = Client().post(TOKEN, {"username": "alice", "password": PASSWORD})
-    assert answer.status_code == 415
-
-
 @pytest.mark.parametrize("path", [TOKEN, REFRESH, VERIFY, REVOKE])
 def test_another_method_is_405(path: str, alice: Any) -> None:
     for method in ("get", "put", "delete", "patch"):

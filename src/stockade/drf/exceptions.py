@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -26,7 +27,7 @@ class Failed(Refusal):
 
     def __init__(self, error: drf.APIException) -> None:
         self.status = error.status_code
-        self.title = str(error.default_detail).rstrip(".") or "Error"
+        self.title = _title(error)
         super().__init__(_sentence(error), code=_code(error))
 
 
@@ -95,6 +96,15 @@ def _fields(detail: Any) -> Mapping[str, object]:
 
 def _sentence(error: drf.APIException) -> str:
     return str(error.detail) if isinstance(error.detail, str) else str(error.default_detail)
+
+
+def _title(error: drf.APIException) -> str:
+    title = str(error.default_detail).rstrip(".") or "Error"
+    if "{" not in title:
+        return title
+    # A sentence with a place for what was sent, which is the detail's.
+    known = {status.value: status.phrase for status in HTTPStatus}
+    return known.get(error.status_code, "Error")
 
 
 def _code(error: drf.APIException) -> str:

@@ -7,18 +7,18 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
 from django.db import connections, transaction
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
 
 from stockade.core.errors import BadRequest
 from stockade.drf.parsers import StrictJSONParser
+from stockade.drf.views.forms import bounded, require_each_once
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.response import Response
-
-MAX_BODY = 65_536  # bytes: a password of 4,096 characters, each escaped as a surrogate pair, and room
 
 
 class BoundedJSONParser(StrictJSONParser):
@@ -36,10 +36,7 @@ class BoundedJSONParser(StrictJSONParser):
             ParseError: it is no clean JSON.
             BadRequest: it is no object, or too long.
         """
-        body = stream.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
-            raise BadRequest("The body is too long.", code="body_too_long")
-        found = super().parse(BytesIO(body), media_type, parser_context)
+        found = super().parse(BytesIO(bounded(stream)), media_type, parser_context)
         if not isinstance(found, dict):
             raise BadRequest("Send a JSON object.", code="parse_error")
         return found
@@ -70,7 +67,7 @@ class CredentialView(APIView):
             sends its expired access token along must still be able to refresh.
     """
 
-    parser_classes = (BoundedJSONParser,)
+    parser_classes: tuple[type[BaseParser], ...] = (BoundedJSONParser,)
     renderer_classes = (JSONRenderer,)
     permission_classes = ()  # `policy` decides
     throttle_classes = ()
@@ -90,7 +87,9 @@ class CredentialView(APIView):
 
         Raises:
             ValidationError: a field is missing, wrong, or not taken here.
+            BadRequest: it is a form with a name twice, or with a file.
         """
+        require_each_once(request.data, request.FILES)
         assert self.serializer_class is not None  # noqa: S101 - every view that reads has one
         serializer = self.serializer_class(data=request.data)
         serializer.is_valid(raise_exception=True)

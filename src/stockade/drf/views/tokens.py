@@ -11,7 +11,9 @@ from rest_framework.response import Response
 
 from stockade.core.errors import InvalidCredential
 from stockade.drf.serializers import StrictSerializer
-from stockade.drf.views.base import CredentialView, TextField
+from stockade.drf.views.base import BoundedJSONParser, CredentialView, TextField
+from stockade.drf.views.forms import BoundedFormParser, BoundedMultiPartParser, is_json
+from stockade.edge import csrf
 from stockade.policy import Public
 from stockade.schemes import attempts, banned, client, devices, jwt, login
 from stockade.schemes.jwt import JWTScheme, Pair, profile, refresh
@@ -81,7 +83,28 @@ class TokenView(CredentialView):
             raise refusal from None
 
 
-class TokenObtainPairView(TokenView):
+class BodyView(TokenView):
+    """Base of the views that take JSON or a form, and look at no cookie.
+
+    Any page can have its visitor's browser send a form here, and JSON only after CORS has been asked. So a form is
+    taken from programs and from pages that the project knows: else a page of somebody else could log its visitors'
+    browsers in as known devices of his own account, or use up the failures of their addresses and accounts.
+    """
+
+    parser_classes = (BoundedJSONParser, BoundedFormParser, BoundedMultiPartParser)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """As DRF's; then refuse forms of somebody else's pages, before anything is read or counted.
+
+        Raises:
+            CsrfFailed: see `csrf.refuse_pages_of_others`.
+        """
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST" and not is_json(request):
+            csrf.refuse_pages_of_others(request._request)  # noqa: SLF001
+
+
+class TokenObtainPairView(BodyView):
     """Log in: `{username, password}` gives `{access, refresh}`."""
 
     serializer_class = ObtainSerializer
@@ -93,11 +116,12 @@ class TokenObtainPairView(TokenView):
         django_request = request._request  # noqa: SLF001
         found = login.obtain(fields[get_user_model().USERNAME_FIELD], fields["password"], django_request)
         response = Response(_body(found.pair))
-        devices.set_cookie(django_request, response, found.name)
+        if is_json(request) or csrf.is_own_page(django_request):
+            devices.set_cookie(django_request, response, found.name)
         return response
 
 
-class TokenRefreshView(TokenView):
+class TokenRefreshView(BodyView):
     """Renew: `{refresh}` gives `{access, refresh}`."""
 
     serializer_class = RefreshSerializer
@@ -110,7 +134,7 @@ class TokenRefreshView(TokenView):
         return Response(_body(self.prove(request, lambda: redeem(token))))
 
 
-class TokenVerifyView(TokenView):
+class TokenVerifyView(BodyView):
     """Check: `{token}` gives 200 if it holds now, 401 if not. Takes access and refresh tokens."""
 
     serializer_class = VerifySerializer
@@ -123,7 +147,7 @@ class TokenVerifyView(TokenView):
         return Response({})
 
 
-class TokenRevokeView(TokenView):
+class TokenRevokeView(BodyView):
     """Log out: `{refresh}` gives 204; the session ends, its access tokens stop at once.
 
     With simplejwt's profile it gives 200 and `{}`, as its view of the blacklist does.
