@@ -9,14 +9,16 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.adopt.postgres import database
+
 HERE = Path(__file__).resolve().parent
-SUITES = {"shop": 126, "library": 107}  # how many tests each has after the move
+SUITES = {"shop": 126, "library": 107, "clinic": 101}  # how many tests each has after the move
 SECONDS = 300
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -45,27 +47,43 @@ def moved(name: str, before: Path) -> Path:
     return folder
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A process in the project, with this Python."""
+@pytest.fixture(scope="module")
+def place(name: str) -> Iterator[dict[str, str]]:
+    """Variables that name a PostgreSQL for the clinic."""
+    if name != "clinic":
+        yield {}
+        return
+    with database(name) as variables:
+        yield variables
+
+
+@pytest.fixture(scope="module")
+def run(place: dict[str, str]) -> Run:
+    """Starts a process in a copy of the project, with this Python."""
     inherited = {
         key: value for key, value in os.environ.items() if not key.startswith(("STOCKADE", "DJANGO", "GIT"))
     }
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={
-            **inherited,
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "XDG_STATE_HOME": str(folder.parent / "state"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+
+    def started(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env={
+                **inherited,
+                **place,
+                "DJANGO_SETTINGS_MODULE": "config.settings",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "XDG_STATE_HOME": str(folder.parent / "state"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+
+    return started
 
 
-def attacks(name: str, folder: Path) -> dict[str, bool]:
+def attacks(run: Run, name: str, folder: Path) -> dict[str, bool]:
     """Which attacks succeed there."""
     done = run(folder, str(HERE / "moves" / "attack.py"), str(HERE / "attacks" / f"{name}.py"))
     assert done.returncode == 0, done.stderr[-6000:]
@@ -79,13 +97,13 @@ def facts(name: str) -> list[dict[str, Any]]:
     return listed
 
 
-def test_every_attack_succeeds_before(name: str, before: Path) -> None:
-    found = attacks(name, before)
+def test_every_attack_succeeds_before(run: Run, name: str, before: Path) -> None:
+    found = attacks(run, name, before)
     assert {fact["attack"] for fact in facts(name) if fact["hole"] and "attack" in fact} <= found.keys()
     assert [each for each, succeeded in found.items() if not succeeded] == []
 
 
-def test_its_own_suite_passes_after(name: str, moved: Path) -> None:
+def test_its_own_suite_passes_after(run: Run, name: str, moved: Path) -> None:
     done = run(moved, "manage.py", "test", "--noinput")
     assert done.returncode == 0, done.stderr[-6000:]
     ran = re.search(r"^Ran (\d+) tests", done.stderr, re.MULTILINE)
@@ -93,11 +111,11 @@ def test_its_own_suite_passes_after(name: str, moved: Path) -> None:
     assert int(ran[1]) == SUITES[name], "skipped or lost"
 
 
-def test_no_attack_succeeds_after(name: str, moved: Path) -> None:
-    assert [each for each, succeeded in attacks(name, moved).items() if succeeded] == []
+def test_no_attack_succeeds_after(run: Run, name: str, moved: Path) -> None:
+    assert [each for each, succeeded in attacks(run, name, moved).items() if succeeded] == []
 
 
-def test_the_report_finds_no_view_undeclared_and_no_hole_left(name: str, moved: Path) -> None:
+def test_the_report_finds_no_view_undeclared_and_no_hole_left(run: Run, name: str, moved: Path) -> None:
     done = run(moved, "manage.py", "stockade", "report", "--format", "json")
     assert done.returncode in (0, 1), done.stderr[-6000:]
     report = json.loads(done.stdout)
@@ -107,7 +125,7 @@ def test_the_report_finds_no_view_undeclared_and_no_hole_left(name: str, moved: 
     assert left <= {(fact["kind"], fact["view"]) for fact in facts(name)}, "new ones"
 
 
-def test_nothing_of_the_first_steps_is_left(name: str, moved: Path) -> None:
+def test_nothing_of_the_first_steps_is_left(run: Run, name: str, moved: Path) -> None:
     done = run(
         moved,
         "-c",

@@ -254,6 +254,32 @@ def attack_basic_auth(client_factory: Factory) -> bool:
     return status == 200
 
 
+def attack_pages_of_the_toolkit(client_factory: Factory) -> bool:
+    """A nurse registers a client for herself, gives it every scope, and collects all results. No report tells it."""
+    from records.models import LabResult
+
+    _enter("north")
+    LabResult.objects.create(
+        patient=_patient(), ordered_by=_user(role="physician"), test="HIV", value="a secret"
+    )
+    client = _client(client_factory)
+    client.force_login(_user())
+    name, secret = secrets.token_hex(12), secrets.token_urlsafe(24)
+    kind = {"client_type": "confidential", "authorization_grant_type": "client-credentials", "algorithm": ""}
+    form = {"name": "Mine", "client_id": name, "client_secret": secret, "hash_client_secret": "on", **kind}
+    client.post("/o/applications/register/", form, format="multipart")
+    basic = base64.b64encode(f"{name}:{secret}".encode()).decode()
+    issued = _client(client_factory).post(
+        "/o/token/",
+        {"grant_type": "client_credentials", "scope": "results"},
+        format="multipart",
+        headers={"authorization": f"Basic {basic}"},
+    )
+    token = issued.json().get("access_token", "")
+    response = _client(client_factory).get("/api/results/", headers={"authorization": f"Bearer {token}"})
+    return response.status_code == 200 and "a secret" in response.content.decode()
+
+
 ATTACKS = {name: attack for name, attack in list(globals().items()) if name.startswith("attack_")}
 
 

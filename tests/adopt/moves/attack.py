@@ -21,16 +21,16 @@ def main(path: str) -> None:
     sys.path.insert(0, os.curdir)
 
     import django
+    from django.conf import settings
     from django.core.cache import cache
     from django.db import transaction
-    from django.test.runner import DiscoverRunner
-    from django.test.utils import override_settings
+    from django.test.utils import get_runner, override_settings
     from rest_framework.test import APIClient
 
     from stockade.testing import reset
 
     django.setup()
-    runner = DiscoverRunner(verbosity=0)
+    runner = get_runner(settings)(verbosity=0, interactive=False)
     runner.setup_test_environment()
     databases = runner.setup_databases()
     succeeded = {}
