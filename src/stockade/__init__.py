@@ -5,15 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
-__all__ = ["__version__", "allow", "ban", "disallow", "end_sessions", "invalidate", "issue", "unban"]
+__all__ = [
+    "__version__",
+    "allow",
+    "ban",
+    "create_token",
+    "disallow",
+    "end_sessions",
+    "end_tokens",
+    "invalidate",
+    "issue",
+    "unban",
+]
 
 if TYPE_CHECKING:
     from stockade.schemes.jwt import issue
-    from stockade.truth import allow, ban, disallow, end_sessions, invalidate, unban
+    from stockade.schemes.opaque import create_token
+    from stockade.truth import allow, ban, disallow, end_sessions, end_tokens, invalidate, unban
 
 _WHERE = {
     "issue": "stockade.schemes.jwt",
-    **dict.fromkeys(("allow", "ban", "disallow", "end_sessions", "invalidate", "unban"), "stockade.truth"),
+    "create_token": "stockade.schemes.opaque",
+    **dict.fromkeys(
+        ("allow", "ban", "disallow", "end_sessions", "end_tokens", "invalidate", "unban"), "stockade.truth"
+    ),
 }
 
 

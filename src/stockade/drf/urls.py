@@ -11,6 +11,9 @@ from stockade.drf.views import (
     JWKSView,
     SessionDetailView,
     SessionListView,
+    TokenAuthView,
+    TokenDetailView,
+    TokenListView,
     TokenObtainPairView,
     TokenRefreshView,
     TokenRevokeView,
@@ -26,6 +29,11 @@ urlpatterns = [
     path("token/browser/", BrowserObtainView.as_view(), name="token_browser"),
     path("token/browser/refresh/", BrowserRefreshView.as_view(), name="token_browser_refresh"),
     path("token/browser/revoke/", BrowserRevokeView.as_view(), name="token_browser_revoke"),
+    # Not there unless SCHEMES names "token".
+    path("token-auth/", TokenAuthView.as_view(), name="token_auth"),
+    path("tokens/", TokenListView.as_view(), name="token_list"),
+    path("tokens/current/", TokenDetailView.as_view(), {"id": "current"}, name="token_current"),
+    path("tokens/<uuid:id>/", TokenDetailView.as_view(), name="token_detail"),
     path("sessions/", SessionListView.as_view(), name="session_list"),
     path("sessions/<uuid:id>/", SessionDetailView.as_view(), name="session_detail"),
 ]

@@ -305,7 +305,9 @@ def _token_deletes(instance: OpaqueToken, using: str, **_: Any) -> None:
         begin(instance, [token_key(instance.pk)], using, _end_of(instance, "deleted", using, live, gone=True))
 
 
-def _end_of(instance: OpaqueToken, reason: str, using: str, live: bool, *, gone: bool = False) -> Later | None:
+def _end_of(
+    instance: OpaqueToken, reason: str, using: str, live: bool, *, gone: bool = False
+) -> Later | None:
     if not live or not (gone or instance.ended_at is not None):
         return None
     ended = of_row(instance)  # now: the instance of a deleted row has no key any more

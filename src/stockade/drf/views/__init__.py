@@ -1,9 +1,10 @@
-"""The views that give, renew, check and end credentials; wire-compatible with those of simplejwt."""
+"""The views that give, renew, check and end credentials; wire-compatible with those of simplejwt and of DRF."""
 
 from __future__ import annotations
 
 from stockade.drf.views.browser import BrowserObtainView, BrowserRefreshView, BrowserRevokeView
 from stockade.drf.views.jwks import JWKSView
+from stockade.drf.views.opaque import TokenAuthView, TokenDetailView, TokenListView
 from stockade.drf.views.sessions import SessionDetailView, SessionListView
 from stockade.drf.views.tokens import (
     TokenObtainPairView,
@@ -19,6 +20,9 @@ __all__ = [
     "JWKSView",
     "SessionDetailView",
     "SessionListView",
+    "TokenAuthView",
+    "TokenDetailView",
+    "TokenListView",
     "TokenObtainPairView",
     "TokenRefreshView",
     "TokenRevokeView",

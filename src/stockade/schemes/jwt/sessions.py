@@ -22,6 +22,8 @@ from stockade.schemes import banned, client, stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import signing
 from stockade.schemes.jwt.lineage import Pair, Row, confirm, database, next_pair, persist, with_signer
+from stockade.schemes.opaque import life
+from stockade.schemes.scopes import scope_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -67,7 +69,7 @@ def issue(
         LoginFailed: the user is inactive. Banned: so he is.
     """
     extra = signing.checked(claims)
-    bound = _scope_text(scopes)
+    bound = scope_text(scopes)
     if user.pk is None:
         raise ValueError("The user is not saved.")
     if not user.is_active:
@@ -142,7 +144,7 @@ def end_others(user: AbstractBaseUser, current: str) -> None:
 
 
 def restamp(user_id: Any, before: str, after: str) -> None:
-    """Let a user's sessions, and his imported tokens, go on after the same password was hashed anew.
+    """Let a user's sessions and tokens, imported ones too, go on after the same password was hashed anew.
 
     Args:
         user_id: the user's primary key.
@@ -159,6 +161,7 @@ def restamp(user_id: Any, before: str, after: str) -> None:
         ImportedUser.objects.using(database()).filter(
             user_id=user_id, tenant=whose, ended_at=None, stamp__in=list(stamp.stamps(subject, before))
         ).update(stamp=stamp.stamp(subject, after))
+        life.restamp(user_id, before, after)
 
 
 def prune(keep: float = 30 * 86400) -> int:
@@ -177,14 +180,3 @@ def _live(user_id: Any) -> QuerySet[Session]:
     return Session.objects.using(database()).filter(
         user_id=user_id, tenant=tenant.now(), ended_at=None, expires_at__gt=now, idle_expires_at__gt=now
     )
-
-
-def _scope_text(scopes: Iterable[str] | None) -> str | None:
-    if scopes is None:
-        return None
-    listed = [scopes] if isinstance(scopes, str) else list(scopes)
-    for scope in listed:
-        # RFC 6749 section 3.3: printable ASCII without space, quote and backslash.
-        if not scope or not all(0x21 <= ord(c) <= 0x7E and c not in '"\\' for c in scope):
-            raise ValueError(f"{scope!r} is no scope.")
-    return " ".join(dict.fromkeys(listed))

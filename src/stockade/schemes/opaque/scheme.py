@@ -16,10 +16,10 @@ from django.db import models
 from stockade.conf import load as settings
 from stockade.core import clock, tenant
 from stockade.core.credential import Credential
+from stockade.core.errors import InvalidCredential
 from stockade.core.principal import Kind, Principal
 from stockade.gate.keys import subject_key
 from stockade.models import OpaqueToken
-from stockade.schemes.jwt.compact import refuse
 from stockade.schemes.opaque import rows
 from stockade.schemes.opaque.conf import TokenSettings
 from stockade.schemes.opaque.keys import key_named
@@ -73,12 +73,12 @@ class OpaqueScheme:
             InvalidCredential: there is none.
         """
         if not self._shape.is_whole(value):
-            refuse("malformed")  # and no query is spent on it
+            raise InvalidCredential(reason="malformed")  # and no query is spent on it
         found = self.find(value)
         if found is None:
-            refuse("unknown")
+            raise InvalidCredential(reason="unknown")
         if found.tenant != tenant.here():
-            refuse("wrong_tenant")
+            raise InvalidCredential(reason="wrong_tenant")
         expires = found.expires_at.timestamp() if found.expires_at is not None else _FOREVER
         return Credential(
             self.name,
@@ -104,17 +104,17 @@ class OpaqueScheme:
         shape = shape_of(model, "user__")
         found = _query_of(model).rows(uuid.UUID(credential.id), rows.database())
         if not found:
-            refuse("gone")
+            raise InvalidCredential(reason="gone")
         token, columns = Token(*found[0][:_WIDTH]), found[0][_WIDTH:]
         if token.ended_at is not None:
-            refuse("ended")
+            raise InvalidCredential(reason="ended")
         if token.expires_at is not None and token.expires_at.timestamp() <= clock.now():
-            refuse("expired")
+            raise InvalidCredential(reason="expired")
         if tenant.of(token.tenant, token.user_id) != credential.subject:
-            refuse("wrong_subject")
+            raise InvalidCredential(reason="wrong_subject")
         user = shape.read(columns, token.user_id)
         if not user.active:
-            refuse("inactive")
+            raise InvalidCredential(reason="inactive")
         self.judge(token, user, credential.subject)
         scopes = None if token.scopes is None else frozenset(token.scopes.split())
         if scopes != credential.scopes:
@@ -142,7 +142,7 @@ class OpaqueScheme:
             return
         key = key_named(token.digest_key)
         if key is None or not hmac.compare_digest(token.stamp, key.stamp(subject, user.password)):
-            refuse("password_changed")
+            raise InvalidCredential(reason="password_changed")
 
     def epochs(self, credential: Credential) -> tuple[bytes, ...]:
         """The epochs of its user and of itself."""
