@@ -70,8 +70,8 @@ def revoke(token: object, binding: str = "") -> None:
         hold_sessions([shown.session], database())
         if keyring.is_gone(shown.kid):  # since its MAC was looked at
             raise InvalidCredential(reason="refresh_unknown_kid")
-        ended = truth.end_sessions(ids=[shown.session], reason="revoked")
-        if ended:
+        own = Session.objects.using(database()).filter(pk=shown.session, tenant=tenant.here())
+        if own.exists() and truth.end_sessions(ids=[shown.session], reason="revoked"):
             emit(
                 Event.TOKEN_REVOKED,
                 reason="by_holder",
