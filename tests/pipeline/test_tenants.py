@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.http import HttpRequest
 from django.test import Client
 
@@ -436,3 +437,13 @@ def test_a_row_may_name_a_user_of_another_schema(tenants: str, constrained: bool
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No changes detected" in done.stdout
     assert ('REFERENCES "auth_user"' in done.stdout) is constrained
+
+
+def test_a_command_lists_the_sessions_of_the_tenant_that_it_works_for(
+    north: Pair, south: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with as_tenant("north"):
+        call_command("stockade", "sessions", "list", "--format", "json")
+    printed = capsys.readouterr().out
+    assert north.session in printed
+    assert south.session not in printed

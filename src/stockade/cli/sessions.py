@@ -35,10 +35,12 @@ def list_sessions(
     load_project()
     from django.db import router
 
-    from stockade.core import clock
+    from stockade.core import clock, tenant
     from stockade.models import Session
 
-    found = Session.objects.using(router.db_for_write(Session)).select_related("user").order_by("-created_at")
+    # Of another tenant's rows the users are in tables that are not at hand.
+    found = Session.objects.using(router.db_for_write(Session)).filter(tenant=tenant.now())
+    found = found.select_related("user").order_by("-created_at")
     if user is not None:
         found = found.filter(user=find_user(user))
     if not ended:
