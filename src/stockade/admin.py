@@ -1,4 +1,4 @@
-"""The admin: sessions to end, bans to add and take away, lockouts to clear; the security log and keys to read."""
+"""The admin: sessions and tokens to end, bans to add and take away, lockouts to clear; keys and the log to read."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from stockade.core import clock, tenant
-from stockade.models import ListEntry, Lockout, SecurityEvent, Session, SigningKey
+from stockade.models import ListEntry, Lockout, OpaqueToken, SecurityEvent, Session, SigningKey
 from stockade.schemes import client, lockouts
 from stockade.tenant import may_operate
-from stockade.truth import bans, end_sessions
+from stockade.truth import bans, end_sessions, end_tokens
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -115,6 +115,55 @@ class SessionAdmin(ReadOnly):
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Who may delete sessions may end them."""
         return may_operate() and request.user.has_perm("stockade.delete_session")
+
+
+@admin.register(OpaqueToken)
+class OpaqueTokenAdmin(ReadOnly):
+    """Tokens by their beginnings: the rest is kept nowhere."""
+
+    list_display = (
+        "visible",
+        "whose",
+        "name",
+        "kind",
+        "origin",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "ended_at",
+        "end_reason",
+    )
+    list_filter = ("ended_at", "kind", "origin")
+    search_fields = ("id", "visible", "name", "address")
+    exclude = ("digest", "digest_key", "stamp", "user", "tenant")
+    readonly_fields = ("id", "whose")
+    actions = ("revoke",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OpaqueToken]:
+        """With their users, where these are in one table."""
+        found = super().get_queryset(request)
+        return found if tenant.exists() else found.select_related("user")
+
+    @admin.display(description="user")
+    def whose(self, token: OpaqueToken) -> str:
+        """The user; of another tenant's only the key is at hand."""
+        return tenant.of(token.tenant, token.user_id) if token.tenant else str(token.user)
+
+    @admin.action(description="Revoke the selected tokens", permissions=("revoke",))
+    def revoke(self, request: HttpRequest, queryset: QuerySet[OpaqueToken]) -> None:
+        """End them; they are refused on the next request."""
+        count = end_tokens(ids=list(queryset.values_list("pk", flat=True)), reason="admin")
+        self.message_user(request, f"Revoked {count} token{'s' if count != 1 else ''}.")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not here, but with their user: else nobody who has a token could be deleted in the admin."""
+        match = request.resolver_match
+        elsewhere = match is not None and not (match.url_name or "").startswith("stockade_opaquetoken_")
+        return elsewhere and request.user.has_perm("stockade.delete_opaquetoken")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Who may delete tokens may revoke them."""
+        return may_operate() and request.user.has_perm("stockade.delete_opaquetoken")
 
 
 class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -9,11 +9,14 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from stockade.gate.protocol import Gate
-from stockade.models import SecurityEvent, Session
+from stockade.models import OpaqueToken, SecurityEvent, Session
+from stockade.schemes.opaque import create_token
+from stockade.truth.tokens import token_key
 from tests.truth.conftest import configuration, session, subject
 
 pytestmark = pytest.mark.django_db(transaction=True)
 USERS, SESSIONS = "/admin/auth/user/", "/admin/stockade/session/"
+TOKENS = "/admin/stockade/opaquetoken/"
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +91,43 @@ def test_who_may_only_look_ends_nothing(gate: Gate, alice: User, bob: User, sess
     assert row.stamp and f">{row.stamp}<" not in page  # noqa: PT018
     client.post(SESSIONS, {"action": "end", "_selected_action": [str(row.pk)]})
     assert session(gate, row) == 0
+
+
+# -- tokens -----------------------------------------------------------------------------------------------------------
+
+
+def test_tokens_are_revoked_by_the_action_of_the_list(root: Client, gate: Gate, alice: User) -> None:
+    made, other = create_token(alice), create_token(alice)
+    assert made.visible in root.get(TOKENS).content.decode()
+    before = gate.ask((token_key(made.id),), ()).epochs
+    assert root.post(TOKENS, {"action": "revoke", "_selected_action": [str(made.id)]}).status_code == 302
+    assert gate.ask((token_key(made.id),), ()).epochs > before
+    assert OpaqueToken.objects.get(pk=made.id).end_reason == "admin"
+    assert OpaqueToken.objects.get(pk=other.id).ended_at is None
+
+
+def test_nothing_of_a_token_can_be_edited_made_or_deleted_there(root: Client, alice: User) -> None:
+    made = create_token(alice)
+    for what in (f"{made.id}/delete/", f"{made.id}/change/", "add/"):
+        assert root.post(f"{TOKENS}{what}", {"name": "x", "post": "yes"}).status_code == 403
+    page = root.get(f"{TOKENS}{made.id}/change/").content.decode()
+    found = OpaqueToken.objects.get(pk=made.id)
+    assert found.visible in page
+    assert not any(secret in page for secret in (made.token, found.digest, found.stamp))
+
+
+def test_who_may_only_look_at_tokens_revokes_none(gate: Gate, alice: User, bob: User) -> None:
+    made = create_token(alice)
+    bob.is_staff = True
+    bob.save()
+    bob.user_permissions.add(Permission.objects.get(codename="view_opaquetoken"))
+    client = Client()
+    client.force_login(bob)
+    client.post(TOKENS, {"action": "revoke", "_selected_action": [str(made.id)]})
+    assert OpaqueToken.objects.get(pk=made.id).ended_at is None
+
+
+def test_a_user_who_has_tokens_can_be_deleted(root: Client, gate: Gate, alice: User) -> None:
+    create_token(alice)
+    assert root.post(f"{USERS}{alice.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not OpaqueToken.objects.exists()

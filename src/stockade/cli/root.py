@@ -10,7 +10,7 @@ import typer
 from django.db import DatabaseError
 
 from stockade import __version__
-from stockade.cli import bans, check, events, importing, keyring, lockouts, sessions, state
+from stockade.cli import bans, check, events, importing, keyring, lockouts, sessions, state, tokens
 from stockade.cli.output import FINDINGS, WRONG_USE
 from stockade.cli.report import report
 from stockade.core.errors import ConfigurationError, Unavailable
@@ -51,6 +51,7 @@ app.command("check")(check.check)
 app.command("report")(report)
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(lockouts.app, name="lockouts")
 app.add_typer(bans.app, name="bans")
 app.add_typer(events.app, name="events")
