@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from rest_framework.permissions import (
     AllowAny,
@@ -26,7 +27,7 @@ from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.drf.survey import KINDS, Fact, survey
 from stockade.drf.survey.expressions import EVERYONE, NOBODY, SIGNED_IN, both, either, negated, rule
-from stockade.policy import PolicyTable, as_policy
+from stockade.policy import Authenticated, Owner, Person, PolicyTable, Public, Role, Scope, as_policy
 from tests.drf.survey import test_access, test_credentials, test_data, test_lists, test_objects
 from tests.drf.survey.asking import at, facts, listed, project, routed
 from tests.drf.survey.common import Docs, IsEditor, IsMemberOfTheUrl, IsOwner, IsOwnerOrReadOnly, Rest
@@ -101,6 +102,16 @@ class NoSuchField(BasePermission):
 class AWeekday(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         return len(request.META) > 3
+
+
+class Weekday:
+    about_objects = False
+
+    def check(self, principal: Principal, obj: Any) -> bool:
+        return True
+
+    def filter(self, principal: Principal) -> Q:
+        return Q()
 
 
 class ViewsToo(DjangoObjectPermissions):
@@ -201,6 +212,38 @@ def test_permission_classes_become_the_rule_that_says_the_same(
     classes: Any, policy: str, settings: Any
 ) -> None:
     assert policy_of(settings, *classes) == policy
+
+
+@pytest.mark.parametrize(
+    ("declared", "policy"),
+    [
+        (Authenticated(), '{"create": Authenticated(), "*": Owner("owner")}'),
+        (Person(), '{"create": Person(), "*": Person() & Owner("owner")}'),
+        (Authenticated() & as_policy(Weekday()), '{"create": Authenticated(), "*": Owner("owner")}'),
+        (
+            {"list": Public(), "*": (Person() | Role("A")) & Scope("docs:read")},
+            (
+                '{"list": Public(), "create": (Person() | Role("A")) & Scope("docs:read"), '
+                '"*": (Person() | Role("A")) & Scope("docs:read") & Owner("owner")}'
+            ),
+        ),
+        (
+            {"retrieve": Person() | Role("A"), "*": Owner("owner")},
+            '{"retrieve": (Person() | Role("A")) & Owner("owner"), "*": Owner("owner")}',
+        ),
+    ],
+)
+def test_what_is_said_of_a_declared_view_opens_it_no_further(
+    declared: Any, policy: str, settings: Any
+) -> None:
+    """Its classes are gone, or not asked any more: read as they stand they would say `Public()`."""
+    settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+    settings.STOCKADE = {"STATE": "memory://", "EVENTS": {"SINKS": ["null"]}}
+    own = {"policy": declared, "queryset": Org.objects.all()}
+    found = facts(settings, routed(type("Here", (test_objects.OpenDocs,), own)))
+    _, _, written = found["object-unchecked"].write.rpartition("policy = ")
+    assert re.sub(r"\s+", " ", written).replace("{ ", "{").replace(", }", "}") == policy
+    wrote(found["object-unchecked"])
 
 
 # --- all of it is Python, and the table takes it ---

@@ -10,11 +10,14 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
+from stockade.core.principal import ANONYMOUS
 from stockade.drf.survey import answering, byhand, flow, probe, source
 from stockade.drf.survey.asked import has_own_object_check
 from stockade.drf.survey.expressions import EVERYONE, SIGNED_IN, Expression, both, rule
+from stockade.drf.survey.stood import ours_decide
 from stockade.drf.survey.translate import model_of, translate
 from stockade.drf.survey.views import Handler, View
+from stockade.policy import as_policy
 
 _RULES = (
     "Authenticated",
@@ -22,6 +25,7 @@ _RULES = (
     "Nobody",
     "Owner",
     "Permission",
+    "Person",
     "Public",
     "Role",
     "Scope",
@@ -67,7 +71,7 @@ def _expression(handler: Handler, *, owned: bool) -> Expression:
         return SIGNED_IN
     model = model_of(handler) if handler.view.generic else _fetched(handler)
     objects = _about_objects(handler, permissions, owned=owned)
-    whole = EVERYONE
+    whole = _declared(handler) or EVERYONE
     for permission in permissions:
         whole = both(whole, translate(permission, handler, model, objects=objects))
     if owned and objects and not whole.objects and model is not None and whole != EVERYONE:
@@ -75,6 +79,33 @@ def _expression(handler: Handler, *, owned: bool) -> Expression:
         if path:
             whole = both(whole, rule("Owner", path, objects=True))
     return whole
+
+
+def _declared(handler: Handler) -> Expression | None:
+    """What its policy says, where that is asked: the classes that are left on the view no longer tell who may.
+
+    A rule of the project's own has no words that are Python; it lets signed-in callers in, or nothing would be told.
+    """
+    declared = handler.view.policy(handler)
+    if declared is None or not ours_decide():
+        return None
+    policy = as_policy(declared)
+    text = re.sub(r"'(\w[\w.:-]*)'", r'"\1"', repr(policy))
+    tree = _parsed(text)
+    if tree is None or not {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)} <= {*_RULES}:
+        return SIGNED_IN
+    for known in (SIGNED_IN, EVERYONE):
+        if text == known.text:
+            return known
+    binds = {ast.BitOr: 1, ast.BitAnd: 2}.get(type(tree.op), 3) if isinstance(tree, ast.BinOp) else 3
+    return Expression(text, binds, policy.about_objects, not policy.admits(ANONYMOUS))
+
+
+def _parsed(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
 
 
 def _required(handler: Handler) -> Expression | None:
