@@ -287,6 +287,11 @@ def test_events_say_of_which_tenant(north: Pair, alice: User, log: Callable[[], 
     assert {record.subject for record in log()} == {f"north/{alice.pk}"}
 
 
+def test_events_about_nobody_say_it_too(log: Callable[[], list[Any]]) -> None:
+    assert at("north").get("/private/").status_code == 401
+    assert [record.details["tenant"] for record in log()] == ["north"]
+
+
 def test_an_epoch_is_one_tenants(alice: User) -> None:
     with as_tenant("north"):
         one = epochs.subject(alice.pk)

@@ -99,6 +99,8 @@ def build(
             account = clean(account, 200)
         else:
             account = digest(account, naming.key)
+    if context is not None and context.tenant and not subject:  # else the subject says it
+        details = {**(details or {}), "tenant": context.tenant}
     return Record(
         event,
         clock.now(),

@@ -34,7 +34,7 @@ def principal_of(request: HttpRequest) -> Principal | None:
     facts = read_user(type(user), user.pk) if isinstance(user, Model) else None
     return Principal(
         Kind.USER,
-        tenant.subject(getattr(user, "pk", None)),
+        tenant.of(tenant.here(), getattr(user, "pk", None)),
         user=user,
         roles=facts.groups if facts is not None else frozenset(),
         superuser=bool(facts and facts.is_superuser),

@@ -47,14 +47,13 @@ def open_context(registry: Registry, request: HttpRequest) -> RequestContext:
     """
     meta = request.META
     proxies = registry.engine.proxies
-    peer = meta.get("REMOTE_ADDR", "")
     if proxies:
         address, believed = proxies.receive(meta)
         given = meta.get("HTTP_X_REQUEST_ID", "") if believed else ""
         id = given if given and _REQUEST_ID.match(given) else _new_id()
         context = RequestContext(id, meta, address)
     else:
-        context = RequestContext(_new_id(), meta, peer)
+        context = RequestContext(_new_id(), meta, meta.get("REMOTE_ADDR", ""))
     current.set(context)
     request.stockade_context = context  # type: ignore[attr-defined]
     return context
@@ -147,7 +146,7 @@ def meaning(error: Refusal | OperationalError | InterfaceError) -> Refusal:
 def _session_user(request: HttpRequest) -> str:
     """The primary key of the user of Django's own session, for views that EXEMPT leaves alone. Asks SQL."""
     user = getattr(request, "user", None)
-    return tenant.subject(user.pk) if user is not None and user.is_authenticated else ""
+    return tenant.of(tenant.here(), user.pk) if user is not None and user.is_authenticated else ""
 
 
 def asks_session(exchange: Exchange) -> bool:

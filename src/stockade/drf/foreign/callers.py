@@ -52,7 +52,7 @@ def principal_of(name: str, given: Given, http: HttpRequest) -> Principal:
     pk = getattr(user, "pk", None)
     model = get_user_model()
     if not isinstance(user, model) or pk is None:
-        return _service(name, given, http, "" if pk is None else tenant.subject(str(pk)[:_MAX]))
+        return _service(name, given, http, "" if pk is None else tenant.of(tenant.here(), str(pk)[:_MAX]))
     shape = shape_of(model)
     rows = _query_of(model).rows(pk, router.db_for_write(model))
     if not rows:
@@ -62,7 +62,7 @@ def principal_of(name: str, given: Given, http: HttpRequest) -> Principal:
         raise ForeignFailed(name, reason="inactive")
     # One row for each group, or one with a NULL (an outer join).
     roles = frozenset(row[-1] for row in rows if row[-1]) if shape.group else frozenset()
-    subject = tenant.subject(pk)
+    subject = tenant.of(tenant.here(), pk)
     credential = credential_of(name, given, http, subject)
     return Principal(Kind.USER, subject, user, roles, credential.scopes, credential, state.superuser)
 
@@ -89,7 +89,11 @@ def _service(name: str, given: Given, http: HttpRequest, subject: str) -> Princi
     own = subject or credential.client or _text(credential.claims.get("sub")) or credential.id
     user = given.user if subject else None
     return Principal(
-        Kind.SERVICE, tenant.subject(f"{name}:{own}"), user, scopes=credential.scopes, credential=credential
+        Kind.SERVICE,
+        tenant.of(tenant.here(), f"{name}:{own}"),
+        user,
+        scopes=credential.scopes,
+        credential=credential,
     )
 
 

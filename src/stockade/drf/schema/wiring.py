@@ -92,7 +92,11 @@ def _principal(request: Any) -> Principal:
     if facts is None:
         return ANONYMOUS
     return Principal(
-        Kind.USER, tenant.subject(user.pk), user=user, roles=facts.groups, superuser=bool(facts.is_superuser)
+        Kind.USER,
+        tenant.of(tenant.here(), user.pk),
+        user=user,
+        roles=facts.groups,
+        superuser=bool(facts.is_superuser),
     )
 
 
