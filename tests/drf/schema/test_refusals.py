@@ -81,6 +81,12 @@ class Asking:
                     yield self.send(client, method, place, body)
         get_gate().reset()
         yield self.send(self.known, method, f"{places[0]}?access_token={self.pair.access}", bodies[0])
+        if method == "post" and path.startswith("/api/token"):
+            form = {
+                "content_type": "application/x-www-form-urlencoded",
+                "HTTP_ORIGIN": "https://evil.example",
+            }
+            yield self.clients[0].generic("POST", places[0], b"username=mallory&password=x", **form)
         for client in self.clients[:2]:
             for body in bodies:
                 get_gate().reset()

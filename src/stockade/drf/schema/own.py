@@ -35,27 +35,29 @@ class Own(NamedTuple):
         limits: which count at it.
         page: whether only a page that may use the cookie is answered.
         cookie: whether the cookie is the credential.
+        forms: whether it takes forms, but those of pages that the project does not know.
     """
 
     failed: str
     limits: tuple[str, ...]
     page: bool
     cookie: bool
+    forms: bool
 
 
 def own_of(cls: Any) -> Own | None:
     """What is to be said of a view's class; None where it is no such view."""
     if not isinstance(cls, type) or not issubclass(cls, tokens.TokenView):
         return None
-    page = issubclass(cls, browser.BrowserView)
+    page, forms = issubclass(cls, browser.BrowserView), issubclass(cls, tokens.BodyView)
     if issubclass(cls, _OBTAIN):
         failed = "No active account has this name and password."
-        return Own(failed, ("login", "login_address"), page, cookie=False)
+        return Own(failed, ("login", "login_address"), page, cookie=False, forms=forms)
     limits = (FAILED_AUTH, SESSION_REFRESH) if issubclass(cls, _REFRESH) else (FAILED_AUTH,)
     failed = (
         "" if issubclass(cls, browser.BrowserRevokeView) else "The token does not hold, or there is none."
     )
-    return Own(failed, limits, page, cookie=page)
+    return Own(failed, limits, page, cookie=page, forms=forms)
 
 
 def cookie_definition() -> dict[str, Any]:

@@ -123,6 +123,8 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
     by_cookie = not leaf.safe and any(_by_cookie(one) for one in schemes)
     if by_cookie or (own is not None and own.page):
         found.append("A page that may not use the cookie has sent this.")
+    if own is not None and own.forms:
+        found.append("A page that the project does not know has sent a form.")
     if judged.declared.allowed is not None:
         found.append("The address is not among those that this is open to.")
     return " ".join(found)
