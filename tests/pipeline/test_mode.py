@@ -48,7 +48,7 @@ def test_one_word_is_for_all_and_a_dict_for_its_own() -> None:
     assert parse("enforce") is ENFORCE
     assert parse("report") is REPORT
     assert parse({"limits": "report"}) == Mode(limits=False)
-    assert parse({"policies": "enforce"}, REPORT) == Mode(True, False, False)
+    assert parse({"policies": "enforce"}, REPORT) == Mode(True, False, False, False)
     found = parse_all({"input": "report", "views": {"shop": "report", "shop:pay": {"limits": "report"}}})
     assert found.general == Mode(input=False)
     assert found.views == {"shop": REPORT, "shop:pay": Mode(limits=False, input=False)}

@@ -361,7 +361,8 @@ def test_what_is_missing_is_not_counted_as_refused(configure: Configure, anonymo
 def test_a_view_that_only_reports_gets_no_headers_beside_one_that_is_enforced(
     configure: Configure, anonymous: Client
 ) -> None:
-    configure(MODE={"policies": "report", "limits": "report", "input": "report", "views": {"a": "enforce"}})
+    concerns = dict.fromkeys(("policies", "limits", "input", "edge"), "report")
+    configure(MODE={**concerns, "views": {"a": "enforce"}})
     assert "X-Request-ID" not in anonymous.get("/anything/").headers
     assert "X-Request-ID" not in anonymous.get("/nowhere/").headers
     assert {"X-Request-ID", "RateLimit"} <= set(anonymous.get("/a/").headers)

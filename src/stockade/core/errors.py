@@ -149,6 +149,27 @@ class CsrfFailed(Forbidden):
     default_detail = "CSRF verification failed."
 
 
+class PlainHttp(Forbidden):
+    """403: the request came unencrypted, and was not redirected: its sender must notice (ASVS 5.0, 4.1.2).
+
+    Args:
+        exposed: whether it carried a credential, which whoever was on the way may have now; for the log only.
+    """
+
+    title = "HTTPS required"
+    default_code = "https_required"
+    default_detail = "Use https://. What was sent could be read and changed on the way."
+
+    def __init__(self, exposed: bool = False) -> None:
+        super().__init__(reason="plain_http")
+        self.exposed = exposed
+
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """Whether a credential must be taken for known to others."""
+        return {"exposed": self.exposed}
+
+
 class Undeclared(Forbidden):
     """403: the view declares no policy, so nobody may call it (deny by default)."""
 

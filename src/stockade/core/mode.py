@@ -16,22 +16,25 @@ class Mode(NamedTuple):
         policies: who may do what: 401, 403, 404, views without a policy, answers without a decision.
         limits: 429.
         input: what is malformed, and credentials in the query string.
+        edge: security headers, and plain HTTP. A header refuses nothing by itself, but it can break a page as a refusal
+            does (framing, caching, what a page loads), and so it is adopted by a word of its own.
     """
 
     policies: bool = True
     limits: bool = True
     input: bool = True
+    edge: bool = True
 
     @property
     def silent(self) -> bool:
-        """Whether nothing at all is refused: then nothing of an answer is changed either."""
-        return not any(self)
+        """Whether nothing that is asked for is refused: then nobody is told of limits, and no error is reworded."""
+        return not (self.policies or self.limits or self.input)
 
 
 # The key of REST_FRAMEWORK under which its former values are kept; None where they were not to be found.
 BEFORE = "STOCKADE_BEFORE"
 ENFORCE = Mode()
-REPORT = Mode(False, False, False)
+REPORT = Mode(False, False, False, False)
 CONCERNS = Mode._fields
 _WORDS = {"enforce": True, "report": False}
 _HOW = (
@@ -91,6 +94,8 @@ def concern(refusal: Refusal) -> str:
         return ""
     if isinstance(refusal, errors.TooMany):
         return "limits"
+    if isinstance(refusal, errors.PlainHttp):
+        return "edge"
     if isinstance(refusal, errors.BadRequest) and not isinstance(refusal, errors.AmbiguousCredential):
         return "input"
     return "policies"

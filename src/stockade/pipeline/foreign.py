@@ -56,7 +56,7 @@ class Others:
         self.headers = frozenset(name for scheme in self.schemes for name in scheme.headers)
         words = "|".join(map(re.escape, self.keywords)) or "(?!)"
         self._second = re.compile(rf",\s*(?:{words})\s", re.IGNORECASE)
-        self._cookies = frozenset(name for scheme in self.schemes for name in scheme.cookies)
+        self.cookies = frozenset(name for scheme in self.schemes for name in scheme.cookies)
         self._anywhere = any(scheme.anywhere for scheme in self.schemes)
         self._parameters = self._anywhere or any(scheme.parameters for scheme in self.schemes)
         self._passwords = any(scheme.passwords for scheme in self.schemes)
@@ -167,7 +167,7 @@ class Others:
         """
         meta = http.META
         if "HTTP_COOKIE" in meta:
-            if not self._cookies.isdisjoint(http.COOKIES):
+            if not self.cookies.isdisjoint(http.COOKIES):
                 return True
             if self._anywhere and not http.COOKIES.keys() <= _own_cookies():
                 return True

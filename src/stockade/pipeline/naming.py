@@ -12,6 +12,7 @@ _EVENTS: tuple[tuple[type[Refusal], Event], ...] = (
     (errors.LoginFailed, Event.LOGIN_FAIL),
     (errors.InvalidCredential, Event.AUTHN_FAIL),
     (errors.CsrfFailed, Event.CSRF_FAIL),
+    (errors.PlainHttp, Event.PLAIN_HTTP),
     (errors.Unauthenticated, Event.AUTHZ_FAIL),
     (errors.Banned, Event.BANNED),
     (errors.Forbidden, Event.AUTHZ_FAIL),
@@ -24,6 +25,8 @@ _EVENTS: tuple[tuple[type[Refusal], Event], ...] = (
 
 def event_of(refusal: Refusal) -> Event | None:
     """The event that tells of `refusal`; None where the step that refused has told already (state away)."""
+    if isinstance(refusal, errors.PlainHttp) and refusal.exposed:
+        return Event.CREDENTIAL_EXPOSED
     for kind, event in _EVENTS:
         if isinstance(refusal, kind):
             return event

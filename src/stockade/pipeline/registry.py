@@ -15,7 +15,9 @@ from stockade.core import tenant
 from stockade.core.context import RequestContext
 from stockade.core.errors import ConfigurationError
 from stockade.core.mode import ENFORCE, Mode
-from stockade.edge.headers import HeaderSettings, hsts_value, prepare
+from stockade.edge import cors, transport
+from stockade.edge.conf import CorsSettings, HeaderSettings, TransportSettings
+from stockade.edge.headers import django_settings as header_settings, prepare
 from stockade.events.bus import under_test
 from stockade.gate.registry import claim_serving, get_gate
 from stockade.pipeline.conf import PipelineSettings
@@ -33,7 +35,10 @@ class Registry:
     engine: the steps.
     settings: the pipeline's settings.
     challenges: one WWW-Authenticate challenge per enabled scheme, see `Engine.challenges`.
-    stores: security headers by (secure, page).
+    headers: the security headers.
+    plain_http: how plain HTTP is taken; None where it is served.
+    cors: whose pages may read answers; None where CORS is not declared.
+    guards_door: whether anything is done before the other middlewares, see `web.door`.
     scheme_by_header: whether a proxy's header says if a request came over HTTPS.
     exempts: whether EXEMPT names anything.
     modes: the modes of single views, by name.
@@ -46,8 +51,11 @@ class Registry:
         self.settings = conf.load(PipelineSettings)
         self.engine = Engine(self.settings, enabled_schemes(), get_gate(), foreign_schemes())
         self.challenges = self.engine.challenges(self.settings.realm)
-        header_settings = conf.load(HeaderSettings)
-        self.stores = prepare(header_settings, hsts_value(django_hsts()))
+        django = header_settings()
+        self.headers = prepare(conf.load(HeaderSettings), django)
+        self.plain_http = transport.prepare(conf.load(TransportSettings), django)
+        self.cors = cors.make(conf.load(CorsSettings))
+        self.guards_door = self.headers.nonces or self.plain_http is not None or self.cors is not None
         self.scheme_by_header = bool(django_settings.SECURE_PROXY_SSL_HEADER)
         self.exempts = bool(self.settings.exempt)
         self.modes = self.settings.modes.views
@@ -83,7 +91,7 @@ class Registry:
         return found
 
     def silent(self, context: RequestContext | None) -> bool:
-        """Whether nothing of a request is refused: its answer is left as it is then."""
+        """Whether nothing of a request is refused: nobody is told of limits then, and no error is reworded."""
         mode = context.mode if context is not None else None
         if mode is None:
             mode = self.settings.modes.general
@@ -132,12 +140,6 @@ def presets_of(view: object) -> set[str]:
     if module.endswith(".decorators"):
         return set()
     return {name for name, prefixes in PRESETS.items() if f"{module}.".startswith(prefixes)}
-
-
-def django_hsts() -> dict[str, object]:
-    """Django's own HSTS settings."""
-    names = ("SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD")
-    return {name: getattr(django_settings, name, None) for name in names}
 
 
 _lock = Lock()

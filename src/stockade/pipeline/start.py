@@ -15,7 +15,7 @@ from stockade.core import tenant
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.core.mode import BEFORE
 from stockade.edge import csrf
-from stockade.edge.headers import HeaderSettings
+from stockade.edge.conf import CorsSettings, HeaderSettings, TransportSettings
 from stockade.events.conf import EventSettings
 from stockade.gate.conf import AddressSettings, GateSettings
 from stockade.gate.redis import address as redis
@@ -27,11 +27,13 @@ from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import Declared
 from stockade.pipeline.unmatched import matches, unmatched
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
+from stockade.schemes.opaque.conf import TokenSettings
 from stockade.tenant import TenantSettings
 
 SECTIONS: tuple[type[Section], ...] = (
     PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
-    EventSettings, HeaderSettings, TenantSettings,
+    EventSettings, HeaderSettings, TransportSettings, CorsSettings, TenantSettings,
+    TokenSettings,
 )  # fmt: skip
 MIDDLEWARE = "stockade.web.Middleware"
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.http.response import ResponseHeaders
 
 from stockade.core.context import RequestContext
+from stockade.core.mode import ENFORCE
 from stockade.edge.headers import Store
 from stockade.gate import headers as limits
 from stockade.pipeline.exchange import Exchange
@@ -29,7 +30,7 @@ class Headers(ResponseHeaders):
         return self._store.values()
 
 
-def _secure(registry: Registry, request: HttpRequest) -> bool:
+def secure(registry: Registry, request: HttpRequest) -> bool:
     """`request.is_secure()`, without its detour over settings where no proxy says so."""
     if registry.scheme_by_header:
         return request.is_secure()
@@ -49,16 +50,44 @@ def finish(
     Works on the store of `django.http.ResponseHeaders` (lower-case name to (name, value)): one merge instead of ten
     assignments, which would check and convert each value again (see `stockade.edge.headers`).
     """
-    if registry.silent(context):  # nothing is refused, and so nothing is changed
+    if registry.cors is not None:
+        registry.cors.mark(request, response)
+    mode = context.mode or registry.settings.modes.general
+    guards = mode is ENFORCE or mode.edge
+    if not guards and mode.silent:  # nothing is refused, and so nothing is changed
         return
     store: Store = response.headers._store  # noqa: SLF001
-    content_type = store.get("content-type")
-    page = content_type is not None and content_type[1].startswith("text/html")
-    merged = {**registry.stores[_secure(registry, request), page], **store}
+    if guards:
+        content_type = store.get("content-type")
+        page = content_type is not None and content_type[1].startswith("text/html")
+        if content_type is None and response.status_code == 304:
+            page = _awaits_page(request)
+        merged = {**registry.headers.stores[secure(registry, request), page], **store}
+        if (
+            page
+            or "x-frame-options" in store
+            or response.cookies
+            or "xframe_options_exempt" in response.__dict__
+        ):
+            registry.headers.fit(request, response, store, merged, page)
+    else:
+        merged = {**store}
     merged["x-request-id"] = ("X-Request-ID", context.id)
-    if exchange is not None and exchange.verdict is not None:
+    if exchange is not None and exchange.verdict is not None and (mode is ENFORCE or not mode.silent):
         _, charges, policy, form = exchange.plan
         if policy:
             merged["ratelimit-policy"] = ("RateLimit-Policy", policy)
             merged["ratelimit"] = ("RateLimit", limits.fill(form, charges, exchange.verdict))
     response.headers = Headers(merged)
+
+
+def _awaits_page(request: HttpRequest) -> bool:
+    """Whether a 304, which has no Content-Type, is about a page: the browser says what it loads, or what it accepts.
+
+    Its headers take the place of those that came with the stored answer (RFC 9111 section 3.2): the policy of data
+    would forbid the page its scripts.
+    """
+    destination = request.META.get("HTTP_SEC_FETCH_DEST")
+    if destination is not None:
+        return destination in ("document", "iframe", "frame")
+    return "text/html" in request.META.get("HTTP_ACCEPT", "")

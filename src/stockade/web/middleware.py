@@ -27,6 +27,7 @@ from stockade.schemes.hiding import hide
 from stockade.truth.change import UNTOLD
 from stockade.web.answer import finish
 from stockade.web.content_type import install
+from stockade.web.door import knock
 from stockade.web.login_page import login_page
 from stockade.web.observing import NO_VIEW, answered, look
 from stockade.web.problem import respond
@@ -70,7 +71,10 @@ class Middleware:
             return answered(request, self.get_response(request))
         context = open_context(registry, request)
         try:
-            return self._close(registry, request, context, self.get_response(request))
+            response = knock(registry, request, context) if registry.guards_door else None
+            if response is None:
+                response = self.get_response(request)
+            return self._close(registry, request, context, response)
         finally:
             current_context.set(None)
 
@@ -79,7 +83,9 @@ class Middleware:
         if registry is None:
             return answered(request, await self.get_response(request))
         context = open_context(registry, request)
-        response = await self.get_response(request)
+        response = knock(registry, request, context) if registry.guards_door else None
+        if response is None:
+            response = await self.get_response(request)
         try:
             return self._close(registry, request, context, response)
         except NeedsThread:
