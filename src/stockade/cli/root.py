@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from stockade import __version__
 from stockade.cli import bans, check, events, importing, keyring, lockouts, sessions, state, tokens
 from stockade.cli.output import FINDINGS, WRONG_USE
+from stockade.cli.proxy import proxy
 from stockade.cli.report import report
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.demo.command import demo
@@ -49,6 +50,7 @@ def root(
 app.command("demo")(demo)
 app.command("check")(check.check)
 app.command("report")(report)
+app.command("proxy")(proxy)
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(tokens.app, name="tokens")
