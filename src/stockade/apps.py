@@ -21,10 +21,12 @@ class StockadeConfig(AppConfig):
 
         from stockade import checks, conf, truth
         from stockade.schemes import registry
+        from stockade.schemes.authtoken import hearing
 
         registry.foreign = _foreign
         setting_changed.connect(_settings_changed, dispatch_uid="stockade.settings")
         truth.connect()
+        hearing.connect()
         _ = checks, conf  # imported so that they are registered
         if _documented():
             from stockade.drf.schema import wiring

@@ -58,6 +58,72 @@ def simplejwt(
         _say_when()
 
 
+@app.command("authtoken")
+def authtoken(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the import back.")] = False,
+    erase: Annotated[
+        bool,
+        typer.Option(
+            "--erase", help="Then remove the tokens from its table: the last step, with no way back."
+        ),
+    ] = False,
+) -> None:
+    """Take the tokens of rest_framework.authtoken, each as a digest, so that clients keep them.
+
+    Run it while the old processes still serve, then serve with "authtoken" in SCHEMES, then run it once more. It may
+    be interrupted and run again.
+    """
+    if dry_run + undo + erase > 1:
+        fail("--dry-run, --undo and --erase: one of them.", WRONG_USE)
+    load_project()
+    from stockade.schemes.authtoken import move
+
+    if undo:
+        count = move.undo()
+        if count is None:
+            fail("There is no import from authtoken.")
+        typer.echo(
+            f"Undone: {_count(count, 'token')} {'is' if count == 1 else 'are'} taken by the old table alone."
+        )
+        _say_when()
+        return
+    with _progress() as progress:
+        found = move.erase(progress=progress) if erase else move.run(dry=dry_run, progress=progress)
+    typer.echo(f"{'Would take' if dry_run else 'Takes'} {_count(found.tokens, 'token')} ({found.new} new).")
+    typer.echo(
+        f"Not taken: {found.shapes} of another shape, {found.ended} revoked here, {found.gone} deleted from the old "
+        "table."
+    )
+    if erase:
+        typer.echo(f"Erased {_count(found.erased, 'token')} from the old table.")
+    _advise_authtoken(found.shapes)
+    if not dry_run:
+        _say_when()
+
+
+def _advise_authtoken(shapes: int) -> None:
+    """What the settings must say for it to work, and what is left to do, on standard error."""
+    from stockade import conf
+    from stockade.schemes.conf import SchemeSettings
+
+    schemes = conf.load(SchemeSettings).schemes
+    if "authtoken" not in schemes:
+        typer.echo('For its tokens to be taken, add "authtoken" to STOCKADE["SCHEMES"].', err=True)
+    if "rest_framework.authentication.TokenAuthentication" in schemes:
+        typer.echo(
+            "SCHEMES also names DRF's TokenAuthentication, which is asked no more for tokens of 40 hex digits: take it "
+            "out.",
+            err=True,
+        )
+    if shapes:
+        typer.echo(
+            "A token that is not 40 hex digits was not made by the package, and may be easy to guess: give its user "
+            "another one (`stockade tokens create`).",
+            err=True,
+        )
+
+
 def _undo() -> None:
     from stockade.schemes.simplejwt import move
 

@@ -29,7 +29,18 @@ def _token() -> Scheme:
     return OpaqueScheme(TOKEN)
 
 
-KNOWN: dict[str, Callable[[], Scheme]] = {"jwt": _jwt, "simplejwt": _simplejwt, "token": _token}
+def _authtoken() -> Scheme:
+    from stockade.schemes.authtoken.scheme import AuthtokenScheme
+
+    return AuthtokenScheme()
+
+
+KNOWN: dict[str, Callable[[], Scheme]] = {
+    "authtoken": _authtoken,
+    "jwt": _jwt,
+    "simplejwt": _simplejwt,
+    "token": _token,
+}
 
 # Makes a foreign scheme of a dotted path and a name. Set by `stockade.apps`: only `stockade.drf` imports DRF.
 foreign: Callable[[str, str], ForeignScheme] | None = None

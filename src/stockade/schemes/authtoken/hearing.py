@@ -1,0 +1,51 @@
+"""Hears of tokens that the project's own code deletes from the package's table: log-outs, new ones for old ones."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.db.models.signals import post_delete, pre_delete
+
+from stockade.conf import configured, load
+from stockade.core import clock
+from stockade.models import OpaqueToken
+from stockade.schemes.authtoken import table
+from stockade.schemes.conf import SchemeSettings
+from stockade.schemes.opaque.rows import database
+from stockade.truth.pending import begin, finish
+from stockade.truth.tokens import of_row, on_end, tell, token_key
+
+
+def connect() -> None:
+    """Connect to the package's models, where its app is installed; and have it hear of what ends here."""
+    if not table.installed():
+        return
+    on_end(table.forget)
+    for model in apps.get_models():
+        if issubclass(model, table.model()):
+            for signal, receiver in ((pre_delete, _deletes), (post_delete, _deleted)):
+                signal.connect(
+                    receiver, sender=model, dispatch_uid=f"stockade.authtoken.{receiver.__name__}", weak=False
+                )
+
+
+def _deletes(instance: Any, using: str, **_: Any) -> None:
+    if not configured() or table.NAME not in load(SchemeSettings).schemes or not instance.key:
+        return
+    for id, live in table.known([instance.key]).values():
+        if live:
+            begin(instance, [token_key(id)], using, partial(_end, id))
+
+
+def _deleted(instance: Any, **_: Any) -> None:
+    finish(instance)
+
+
+def _end(id: Any) -> None:
+    """End our row, in the transaction that deletes theirs where both are in one database."""
+    rows = OpaqueToken.objects.using(database()).filter(pk=id, linked=True, ended_at=None)
+    ended = [of_row(row) for row in rows]
+    if rows.update(ended_at=clock.now_datetime(), end_reason="authtoken_deleted"):
+        tell(ended, "authtoken_deleted", database())
