@@ -280,6 +280,31 @@ def attack_pages_of_the_toolkit(client_factory: Factory) -> bool:
     return response.status_code == 200 and "a secret" in response.content.decode()
 
 
+# --- what was closed before, and must be so after a move ---
+
+
+def gain_a_client_passes_for_staff(client_factory: Factory) -> bool:
+    """A laboratory's client, which no user stands behind, reads the phone book."""
+    _enter("north")
+    answer = _client(client_factory).get("/api/colleagues/", headers=_bearer(None))
+    return bool(answer.status_code == 200)
+
+
+def gain_a_cookie_collects_results(client_factory: Factory) -> bool:
+    """A nurse opens the feed of the laboratories in her browser."""
+    _enter("north")
+    client = _client(client_factory)
+    client.force_login(_user())
+    return bool(client.get("/api/results/").status_code == 200)
+
+
+def gain_a_token_works_the_screens(client_factory: Factory) -> bool:
+    """An app that may collect results, and no more, asks whom its user sees next."""
+    _enter("north")
+    answer = _client(client_factory).get("/reception/next/", headers=_bearer(_user(), "results"))
+    return bool(answer.status_code == 200)
+
+
 ATTACKS = {name: attack for name, attack in list(globals().items()) if name.startswith("attack_")}
 
 

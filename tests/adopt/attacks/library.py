@@ -225,6 +225,15 @@ def attack_order_by_anything(client_factory: ClientFactory) -> bool:
     return True
 
 
+def gain_a_key_passes_for_a_member(client_factory: ClientFactory) -> bool:
+    """The partner's key, which is no member's, reads who the members are; so it must be after a move as well."""
+    from rest_framework_api_key.models import APIKey
+
+    _member("ana")
+    _, key = APIKey.objects.create_key(name="partner")
+    return b"ana" in client_factory().get("/api/directory/", HTTP_AUTHORIZATION=f"Api-Key {key}").content
+
+
 def main() -> int:
     """Run every attack in a database of its own; the exit status is 0 if all succeed."""
     sys.argv[1:] = ["test"]  # the settings of the project know its tests by this word

@@ -239,6 +239,13 @@ def attack_throttle_per_process(client_factory: ClientFactory) -> bool:
     return first == [401] * 5 + [429] and second == 401
 
 
+def gain_a_customer_reads_who_the_others_are(client_factory: ClientFactory) -> bool:
+    """The list of customers is for the staff; so it must be after a move as well."""
+    other = _user()
+    answer = _signed_in(client_factory, _user()).get(reverse("customer-list"))
+    return other.email in answer.content.decode()
+
+
 ATTACKS = {name: found for name, found in list(globals().items()) if name.startswith("attack_")}
 
 

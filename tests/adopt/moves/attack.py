@@ -1,5 +1,7 @@
 """Runs every attack on the project in the current folder, in a database of its own; prints which succeed as JSON.
 
+`attack_...` goes through a hole of the project, `gain_...` tries what was closed before and must stay so.
+
 cd COPY-OF-THE-PROJECT && DJANGO_SETTINGS_MODULE=config.settings python attack.py .../tests/adopt/attacks/NAME.py
 """
 
@@ -36,7 +38,7 @@ def main(path: str) -> None:
     succeeded = {}
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         for name, attack in runpy.run_path(path).items():
-            if name.startswith("attack_"):
+            if name.startswith(("attack_", "gain_")):
                 # What one attack has used up of a limit must not stop the next.
                 cache.clear()
                 reset()
