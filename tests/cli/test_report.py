@@ -162,7 +162,7 @@ def test_json_is_as_the_reference_says() -> None:
     found = document()
     assert list(found) == [
         "version", "configured", "views", "kinds", "refused", "unread", "credentials_in_query", "untold", "facts",
-        "next",
+        "accepted", "expired", "unmatched", "next",
     ]  # fmt: skip
     assert (found["version"], found["configured"]) == (1, False)
     assert found["views"] == {"judged": 3, "undeclared": 3, "other_routes": {}}

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stockade import conf, observe
+from stockade.cli.report.acceptance import LEADS_TO, Acceptance
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.drf.survey import KINDS, Fact, Survey, survey
@@ -18,25 +19,56 @@ IN_QUERY = "credential_in_query"
 
 
 @dataclass(frozen=True, slots=True)
+class Sorted:
+    """Facts and refusals, accepted ones apart from the others.
+
+    Args:
+        left_facts, left_rows: those that are not accepted.
+        facts, rows: those that are, each with what accepts it.
+        expired: acceptances that were, and that would match something.
+        unmatched: acceptances that match nothing.
+    """
+
+    left_facts: list[Fact]
+    left_rows: list[Row]
+    facts: list[tuple[Fact, Acceptance]]
+    rows: list[tuple[Row, Acceptance]]
+    expired: list[Acceptance]
+    unmatched: list[Acceptance]
+
+    def was(self, fact: Fact) -> Acceptance | None:
+        """The acceptance of a fact that has expired."""
+        return next((one for one in self.expired if one.covers(fact)), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What is to be told.
 
     Args:
         survey: of code and settings.
-        refused: what would have been refused, most frequent first.
-        facts: the survey's, and those that traffic showed.
+        refused: what would have been refused, most frequent first, and is not accepted.
+        facts: the survey's, and those that traffic showed, but for those that are accepted.
         unread: why the counts could not be read; "" if they could.
+        sorted: what the project has accepted of either.
     """
 
     survey: Survey
     refused: list[Row]
     facts: list[Fact]
-    unread: str = ""
+    unread: str
+    sorted: Sorted
 
     @property
     def undeclared(self) -> int:
         """How many views declare no policy."""
         return sum(fact.kind == "undeclared" for fact in self.facts)
+
+    @property
+    def findings(self) -> bool:
+        """Whether anything is left to do; an acceptance of nothing would accept it when it comes back."""
+        stale = any(not one.of_traffic for one in self.sorted.unmatched)
+        return bool(self.facts or self.refused or stale)
 
     @property
     def in_query(self) -> int:
@@ -64,20 +96,59 @@ class Report:
             "credentials_in_query": self.in_query,
             "untold": self.survey.untold,
             "facts": [asdict(fact) for fact in self.facts],
+            "accepted": [
+                *(_accepted("fact", fact, one) for fact, one in self.sorted.facts),
+                *(_accepted("refusal", row, one) for row, one in self.sorted.rows),
+            ],
+            "expired": [one.document() for one in self.sorted.expired],
+            "unmatched": [one.document() for one in self.sorted.unmatched],
             "next": self.survey.next,
         }
 
 
-def make(seconds: float | None) -> Report:
+def _accepted(name: str, what: Fact | Row, one: Acceptance) -> dict[str, Any]:
+    said = one.document()
+    return {name: asdict(what), "reason": said["reason"], "until": said["until"]}
+
+
+def make(seconds: float | None, acceptances: list[Acceptance]) -> Report:
     """Survey the project, and read what was counted.
 
     Args:
         seconds: how old a count may be; None for all that are kept.
+        acceptances: what the project has accepted.
     """
     found = survey()
     rows, unread = _counts(seconds)
     rows = sorted(rows, key=lambda row: (-row.count, row.view, row.method, row.kind, row.reason))
-    return Report(found, rows, in_order([*found.facts, *_from_traffic(rows)]), unread)
+    apart = sort(in_order([*found.facts, *_from_traffic(rows)]), rows, acceptances)
+    return Report(found, apart.left_rows, apart.left_facts, unread, apart)
+
+
+def sort(facts: list[Fact], rows: list[Row], acceptances: list[Acceptance]) -> Sorted:
+    """Tell apart what is accepted."""
+    today = clock.now_datetime().date()
+    standing = [one for one in acceptances if one.until is None or today <= one.until]
+    accepted = [(fact, one) for fact in facts if (one := next((a for a in standing if a.covers(fact)), None))]
+    of_facts = {(LEADS_TO.get(fact.kind), fact.view): one for fact, one in accepted}
+    refusals = [
+        (row, one)
+        for row in rows
+        if (one := next((a for a in standing if a.covers_row(row)), of_facts.get((row.reason, row.view))))
+    ]
+
+    def matches(one: Acceptance) -> bool:
+        return any(one.covers(fact) for fact in facts) or any(one.covers_row(row) for row in rows)
+
+    known_facts, known_rows = [fact for fact, _ in accepted], [row for row, _ in refusals]
+    return Sorted(
+        [fact for fact in facts if fact not in known_facts],
+        [row for row in rows if row not in known_rows],
+        accepted,
+        refusals,
+        [one for one in acceptances if one not in standing and matches(one)],
+        [one for one in acceptances if not matches(one)],
+    )
 
 
 def _counts(seconds: float | None) -> tuple[list[Row], str]:

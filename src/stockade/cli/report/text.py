@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from stockade import conf
 from stockade.cli.output import printable
+from stockade.cli.report.acceptance import FILE, Acceptance, template
 from stockade.cli.report.made import Report
 from stockade.drf.survey import KINDS, Fact
 
@@ -24,8 +25,14 @@ def lines(report: Report, since: str | None) -> Iterator[str]:
         before = ""
         for fact in (fact for fact in report.facts if fact.kind == kind):
             yield ""
-            yield from _fact(fact, before)
+            yield from _fact(fact, before, report.sorted.was(fact))
             before = fact.write
+    yield from _accepted(report)
+    if report.facts:
+        yield ""
+        yield f"To accept a fact, with a reason, in {FILE}:"
+        yield ""
+        yield from _indented("\n".join(template(report.facts[0])), "    ")
     if report.survey.next:
         yield ""
         yield "Next, in the settings:"
@@ -45,6 +52,12 @@ def _summary(report: Report, since: str | None) -> Iterator[str]:
     kinds = report.by_kind()
     said = ", ".join(f"{count}{_TIED}{kind}" for kind, count in kinds.items() if kind != "undeclared")
     yield from _row("facts", said or "none")
+    accepted = report.sorted
+    if accepted.facts or accepted.rows:
+        requests = sum(row.count for row, _ in accepted.rows)
+        parts = [_many(len(accepted.facts), "fact")] if accepted.facts else []
+        parts += [_many(requests, "refused request")] if requests else []
+        yield from _row("accepted", ", ".join(parts))
     when = "all that is kept" if since is None else f"the last {printable(since)}"
     total = sum(row.count for row in report.refused)
     if report.unread:
@@ -57,6 +70,34 @@ def _summary(report: Report, since: str | None) -> Iterator[str]:
     if len(report.refused) > MOST:
         yield from _row("", f"and {len(report.refused) - MOST} more by view and reason: --format json")
     yield from _row("in query", f"{_many(report.in_query, 'request')} with a credential in the query string")
+
+
+def _accepted(report: Report) -> Iterator[str]:
+    known = report.sorted
+    pairs: list[tuple[str, Acceptance]] = [
+        (f"{fact.kind}: {fact.view}{_methods(fact.methods)}", one) for fact, one in known.facts
+    ]
+    pairs += [
+        (f"{row.count} refused, {row.kind}: {row.reason}  {row.method} {row.view}", one)
+        for row, one in known.rows
+    ]
+    if pairs:
+        yield ""
+        yield "Accepted:"
+    for what, one in pairs:
+        until = "" if one.until is None else f" (until {one.until.isoformat()})"
+        yield from _wrapped(what, "  ", "      ")
+        yield from _wrapped(f"{one.reason}{until}", "      ", "      ")
+    if known.unmatched:
+        verb = "acceptance matches" if len(known.unmatched) == 1 else "acceptances match"
+        yield ""
+        yield f"{len(known.unmatched)} {verb} nothing; take out what is mended or was renamed:"
+    for one in known.unmatched:
+        yield from _wrapped(f"{one.fact or one.refusal}: {one.view}{_methods(one.methods)}", "  ", "      ")
+
+
+def _methods(methods: tuple[str, ...]) -> str:
+    return f"  ({', '.join(methods)})" if methods else ""
 
 
 def _many(count: int, what: str) -> str:
@@ -74,11 +115,12 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
     )  # fmt: skip
 
 
-def _fact(fact: Fact, before: str) -> Iterator[str]:
-    methods = f"  ({', '.join(fact.methods)})" if fact.methods else ""
-    yield from _wrapped(f"{fact.view}{methods}", "  ", "      ")
+def _fact(fact: Fact, before: str, was: Acceptance | None) -> Iterator[str]:
+    yield from _wrapped(f"{fact.view}{_methods(fact.methods)}", "  ", "      ")
     yield f"      at {printable(fact.where)}"
     yield from _wrapped(fact.meaning, "      ", "      ")
+    if was is not None:
+        yield from _wrapped(f"It was accepted until {was.until}: {was.reason}", "      ", "      ")
     if fact.write == before:
         yield "      write: as above"
         return
