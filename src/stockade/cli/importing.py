@@ -80,7 +80,10 @@ def authtoken(
     from stockade.schemes.authtoken import move
 
     if undo:
-        count = move.undo()
+        try:
+            count = move.undo()
+        except move.Erased as error:
+            fail(str(error))
         if count is None:
             fail("There is no import from authtoken.")
         typer.echo(

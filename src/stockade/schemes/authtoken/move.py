@@ -24,6 +24,10 @@ CHUNK = 500  # rows in one transaction: SQLite takes 999 parameters
 Progress = Callable[[str, int, int], None]
 
 
+class Erased(Exception):
+    """An import cannot be taken back any more."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What an import finds, or would.
@@ -75,7 +79,7 @@ def undo() -> int | None:
     What was revoked here was revoked there, and stays so.
 
     Raises:
-        ConfigurationError: tokens were erased from the package's table, so that there is no way back.
+        Erased: tokens were removed from the package's table, so that there is no way back.
         Unavailable: the state is away.
     """
     _require_app()
@@ -85,10 +89,9 @@ def undo() -> int | None:
         if not table.imports().update(judged_by=F("judged_by")):
             return None
         if table.ours().filter(linked=False).exists():
-            raise ConfigurationError(
-                "stockade.E109",
-                "Imported tokens were erased from the table of rest_framework.authtoken: they are good here alone.",
-                'Keep "authtoken" in SCHEMES as long as clients use them, or revoke them.',
+            raise Erased(
+                "Imported tokens were erased from the table of rest_framework.authtoken: they are good here alone. "
+                'Keep "authtoken" in SCHEMES as long as clients use them, or revoke them.'
             )
         if table.imports().filter(undone_at=None).update(undone_at=clock.now_datetime()):
             emit(Event.AUTHZ_CHANGE, reason="import_undone", details={"source": table.NAME}, using=alias)
@@ -114,7 +117,7 @@ def erase(*, progress: Progress | None = None) -> Counts:
     with transaction.atomic(using=database()):
         if table.hold_open():
             table.imports().update(access_until=clock.now_datetime())
-            details: dict[str, str | int] = {"source": table.NAME, "tokens": found.erased}
+            details: dict[str, str | int] = {"source": table.NAME, "count": found.erased}
             emit(Event.AUTHZ_CHANGE, reason="import_erased", details=details, using=database())
     return found
 
@@ -141,7 +144,7 @@ def _open() -> None:
         )
         if new or found.undone_at is not None or found.access_until is not None:
             table.imports().update(undone_at=None, access_until=None, opened_at=clock.now_datetime())
-            details: dict[str, str | int] = {"source": table.NAME, "tokens": table.theirs().count()}
+            details: dict[str, str | int] = {"source": table.NAME, "count": table.theirs().count()}
             emit(Event.AUTHZ_CHANGE, reason="import_opened", details=details, using=alias)
 
 

@@ -254,7 +254,7 @@ def _open(found: Counts, now: datetime.datetime) -> None:
             "source": SOURCE,
             "judged_by": found.judged_by,
             "users": found.users,
-            "tokens": found.tokens,
+            "count": found.tokens,
         }
         emit(Event.AUTHZ_CHANGE, reason="import_opened", details=counts, using=alias)
         running = known is not None and known.undone_at is None
