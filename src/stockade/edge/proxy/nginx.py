@@ -167,6 +167,10 @@ def _strangers(plan: Plan) -> str:
             *_listens(plan.listen, True, True),
             "server_name _;",
             "access_log off;",
+            note(
+                "Versions and curves are those of the default server: the handshake begins before the name is known."
+            ),
+            *_spoken(plan),
             "ssl_reject_handshake on;",
             "return 444;",
         )
@@ -224,25 +228,29 @@ def _server(plan: Plan) -> str:
     return block("server", "\n\n".join(parts))
 
 
-def _tls(plan: Plan) -> str:
+def _spoken(plan: Plan) -> list[str]:
     profile = plan.tls
     ciphers = [f"ssl_ciphers {profile.openssl_ciphers};"] if profile.ciphers else []
+    return [
+        f"ssl_protocols {' '.join(profile.versions)};",
+        *ciphers,
+        note('The "?" has OpenSSL pass over what it does not know (SSL_CTX_set1_groups_list(3)).'),
+        f"ssl_ecdh_curve ?{':'.join(OPENSSL_CURVES)};",
+    ]
+
+
+def _tls(plan: Plan) -> str:
     return "\n".join(
         [
-            note(f"{profile.name}: {profile.oldest} and newer. {GUIDELINE}"),
+            note(f"{plan.tls.name}: {plan.tls.oldest} and newer. {GUIDELINE}"),
             f"ssl_certificate {plan.certificate};",
             f"ssl_certificate_key {plan.key};",
-            f"ssl_protocols {' '.join(profile.versions)};",
-            *ciphers,
+            *_spoken(plan),
             note("The client knows best which cipher its processor is fast at: all of these are good."),
             "ssl_prefer_server_ciphers off;",
-            note('The "?" has OpenSSL pass over what it does not know (SSL_CTX_set1_groups_list(3)).'),
-            f"ssl_ecdh_curve ?{':'.join(OPENSSL_CURVES)};",
             f"ssl_session_cache shared:{plan.name}_tls:10m;",
             "ssl_session_timeout 1d;",
-            note(
-                "The keys of tickets live as long as nginx: whoever takes them reads what was recorded before."
-            ),
+            note("Keys of tickets live as long as nginx: whoever takes them reads what was recorded before."),
             "ssl_session_tickets off;",
         ]
     )

@@ -1,0 +1,60 @@
+"""Every kind of answer that tests/edge knows, and those of the proxies themselves, as they arrive behind each proxy."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.edge.test_headers import ALL, KINDS
+from tests.proxy.conftest import MAX_BODY
+from tests.proxy.raw import Answer, Client
+
+# What never reaches the application, and what an application alone cannot say.
+OWN: dict[str, tuple[int, str, list[str], bytes]] = {
+    "413 of the proxy's": (413, "POST /told/", [], b"x" * (MAX_BODY + 1)),
+    "404 among the static files": (404, "GET /static/nothing.css", [], b""),
+    "404 of a directory": (404, "GET /static/admin/", [], b""),
+}
+
+
+def check(answer: Answer, status: int) -> None:
+    assert answer.status == status, answer.body
+    assert {name.lower() for name in ALL} - set(answer.headers) == set()
+    assert answer.headers["x-request-id"]
+    for name in (*ALL, "X-Request-ID", "Content-Type"):
+        assert answer.names.count(name.lower()) <= 1, f"{name} stands there twice"
+    assert answer.headers.get("server", "nginx") == "nginx"  # no version
+    assert "via" not in answer.headers
+
+
+def ask(client: Client, line: str, extra: dict[str, Any]) -> Answer:
+    method, path = line.split()
+    lines = [f"{name}: {value}" for name, value in extra.get("headers", {}).items()]
+    body = b""
+    if method == "POST":
+        data = extra.get("data", b"{}")
+        body = data if isinstance(data, bytes) else urlencode(data).encode()
+        lines.append(f"Content-Type: {extra.get('content_type', 'application/json')}")
+    return client.ask(path, *lines, method=method, body=body)
+
+
+# A host that is not ours gets no answer from a proxy: tests/proxy/test_command.py.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "400 of Django's"])
+def test_every_kind_of_answer_arrives_with_every_header(kind: str, proxied: Client) -> None:
+    status, line, extra = KINDS[kind]
+    check(ask(proxied, line, extra), status)
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_what_a_proxy_answers_itself_has_every_header(kind: str, proxied: Client) -> None:
+    status, line, lines, body = OWN[kind]
+    method, path = line.split()
+    check(proxied.ask(path, *lines, method=method, body=body), status)
+
+
+def test_a_429_has_every_header(proxied: Client) -> None:
+    found = [proxied.ask("/once/") for _ in range(2)]
+    check(found[-1], 429)
+    assert found[-1].headers["retry-after"]
