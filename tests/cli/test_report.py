@@ -118,11 +118,34 @@ def test_a_credential_in_a_query_string_is_a_fact_of_its_view() -> None:
     observe.note("shop.views.Invoice", "GET", "input", "credential_in_query")
     observe.note("shop.views.Invoice", "GET", "input", "credential_in_query")
     observe.note("shop.views.Invoice", "POST", "input", "bad_json")
-    assert "in query    2 requests with a credential in the query string" in run().stdout
+    assert (
+        "in query    2 requests with a credential in the query string, 2 of them would be refused"
+        in run().stdout
+    )
     found = document()
     assert found["credentials_in_query"] == 2
     (fact,) = [fact for fact in found["facts"] if fact["kind"] == "credential-in-query"]
     assert (fact["view"], fact["where"], fact["methods"]) == ("shop.views.Invoice", "traffic", ["GET"])
+
+
+def test_what_enforcing_would_not_refuse_is_told_and_not_counted_as_refused(project: Any) -> None:
+    show(project, [])
+    observe.note("shop.views.Invoice", "GET", "input", "foreign_credential_in_query")
+    observe.note("shop.views.Invoice", "GET", "input", "foreign_credential_in_query")
+    observe.note("shop.views.Invoice", "GET", "input", "credential_in_query")
+    text = run().stdout
+    assert "refusals    1 request would be refused" in text
+    assert "in query    3 requests with a credential in the query string, 1 of them would be refused" in text
+    found = document()
+    assert [row["reason"] for row in found["refused"]] == ["credential_in_query"]
+    assert [(row["reason"], row["count"]) for row in found["seen"]] == [("foreign_credential_in_query", 2)]
+    assert found["credentials_in_query"] == 3
+    (fact,) = found["facts"]
+    assert fact["meaning"] == (
+        "1 request carried a credential of Stockade's in the query string; enforced, it gets 400. 2 requests carried "
+        "what has the shape of another package's; enforced, they get 400 only where an authenticator in SCHEMES takes "
+        "it from there."
+    )
 
 
 def test_since_leaves_out_what_is_older() -> None:
@@ -161,8 +184,8 @@ def test_counts_that_cannot_be_read_are_said_and_keep_no_fact_back(
 def test_json_is_as_the_reference_says() -> None:
     found = document()
     assert list(found) == [
-        "version", "configured", "views", "kinds", "refused", "unread", "credentials_in_query", "untold", "facts",
-        "accepted", "expired", "unmatched", "next",
+        "version", "configured", "views", "kinds", "refused", "seen", "unread", "credentials_in_query", "untold",
+        "facts", "accepted", "expired", "unmatched", "next",
     ]  # fmt: skip
     assert (found["version"], found["configured"]) == (1, False)
     assert found["views"] == {"judged": 3, "undeclared": 3, "other_routes": {}}

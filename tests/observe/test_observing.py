@@ -22,6 +22,7 @@ from stockade import observe
 from stockade.core import clock
 from stockade.core.secrets import generate
 from stockade.observe.shapes import is_credential
+from stockade.pipeline.find import QUERY_NAMES
 from stockade.schemes.jwt.compact import encode
 from tests.observe.asking import OURS, STOCK, Ask, answer, asgi, handler
 
@@ -112,10 +113,23 @@ def test_one_credential_of_any_kind_is_fine(application: Any, value: str) -> Non
     [
         f"token={JWT}", f"next=/&access_token={JWT}", f"jwt={JWT}", f"TOKEN={AUTHTOKEN}", f"auth=Token+{AUTHTOKEN}",
         f"key={KNOX}", f"%74oken={JWT}", f"token=Bearer%20{JWT}",
+        f"auth_token={AUTHTOKEN}",
     ],
 )  # fmt: skip
-def test_a_credential_in_the_query_string_is_told(application: Any, query: str) -> None:
+def test_a_credential_of_another_package_in_the_query_string_is_told_apart(
+    application: Any, query: str
+) -> None:
+    """Enforced, it is refused only where an authenticator of SCHEMES takes it from there."""
     answer(application, Ask("GET", "/query/", query))
+    assert told("input") == {("query", "GET", "foreign_credential_in_query"): 1}
+
+
+@pytest.mark.parametrize("name", sorted(QUERY_NAMES))
+@pytest.mark.parametrize(
+    "value", [generate("stk_").reveal(), generate("stt_").reveal(), f"st_refresh.{'0' * 40}"]
+)
+def test_a_credential_of_ours_in_the_query_string_is_told(application: Any, name: str, value: str) -> None:
+    answer(application, Ask("GET", "/query/", f"{name}={value}&key={KNOX}"))
     assert told("input") == {("query", "GET", "credential_in_query"): 1}
 
 

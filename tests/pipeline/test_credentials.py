@@ -71,7 +71,7 @@ def test_two_credentials_are_refused(alice: User, anonymous: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["access_token", "token", "api_key", "apikey", "key", "jwt", "auth", "ACCESS_TOKEN"]
+    "name", ["access_token", "token", "api_key", "apikey", "key", "jwt", "auth", "auth_token", "ACCESS_TOKEN"]
 )
 def test_a_token_in_the_query_string_is_refused_and_recorded(
     name: str, alice: User, client_of: Callable[..., Client], log: Callable[[], list[Any]]

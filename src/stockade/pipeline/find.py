@@ -10,7 +10,7 @@ from stockade.core.errors import AmbiguousCredential, BadRequest, CredentialInQu
 from stockade.schemes.protocol import Scheme
 
 # CONTRACT "On the wire": only where the VALUE has the shape of a credential of ours; a password-reset ?token= passes.
-QUERY_NAMES = frozenset({"access_token", "token", "api_key", "apikey", "key", "jwt", "auth"})
+QUERY_NAMES = frozenset({"access_token", "auth_token", "token", "api_key", "apikey", "key", "jwt", "auth"})
 _MAX_FIELDS = 1000
 _MAX_QUERY = 16_384
 

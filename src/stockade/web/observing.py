@@ -18,9 +18,15 @@ from stockade import observe
 from stockade.conf import on_change
 from stockade.core import clock
 from stockade.core.address import TrustedProxies, limit_key as address_key
-from stockade.core.errors import AmbiguousCredential, BadRequest, ConfigurationError, InvalidCredential
+from stockade.core.errors import (
+    AmbiguousCredential,
+    BadRequest,
+    ConfigurationError,
+    CredentialInQuery,
+    InvalidCredential,
+)
 from stockade.observe.limits import Limits
-from stockade.observe.shapes import AnyScheme, has_expired
+from stockade.observe.shapes import FOREIGN, AnyScheme, has_expired, is_ours
 from stockade.pipeline.conf import DEFAULT_LIMITS
 from stockade.pipeline.declared import MARK, METHODS, name_of, read
 from stockade.pipeline.find import Finder
@@ -68,6 +74,7 @@ class Observer:
     def __init__(self) -> None:
         # Only `looks_mine` and the keywords are asked for; nothing is verified.
         self._finder = Finder([cast(Scheme, AnyScheme())])
+        self._ours = Finder([cast(Scheme, AnyScheme(is_ours))])
         self.limits = Limits(DEFAULT_LIMITS)
         self._views: dict[Hashable, Seen] = {}
 
@@ -96,7 +103,7 @@ class Observer:
             try:
                 self._finder.refuse_query(query)
             except BadRequest as refusal:
-                observe.note(seen.name, method, "input", refusal.reason)
+                observe.note(seen.name, method, "input", self._reason(query, refusal))
         header = meta.get("HTTP_AUTHORIZATION")
         if header is not None and ("," in header or "HTTP_X_API_KEY" in meta):
             try:
@@ -105,6 +112,16 @@ class Observer:
                 observe.note(seen.name, method, "policies", refusal.reason)
             except InvalidCredential:  # what the project makes of it is its own
                 pass
+
+    def _reason(self, query: str, refusal: BadRequest) -> str:
+        """Why a query string would be refused; what only has the shape of others' credentials is told apart."""
+        if not isinstance(refusal, CredentialInQuery):
+            return refusal.reason
+        try:
+            self._ours.refuse_query(query)
+        except CredentialInQuery:
+            return refusal.reason
+        return FOREIGN
 
     # -- after the answer --------------------------------------------------------------------------------------------
 

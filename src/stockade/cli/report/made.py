@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stockade import conf, observe
-from stockade.cli.report.acceptance import LEADS_TO, Acceptance
+from stockade.cli.report.acceptance import IN_QUERY as IN_QUERY_FACT, LEADS_TO, Acceptance
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.drf.survey import KINDS, Fact, Survey, survey
 from stockade.drf.survey.facts import in_order
 from stockade.observe import Row
+from stockade.observe.shapes import FOREIGN
 
 VERSION = 1
 IN_QUERY = "credential_in_query"
@@ -48,6 +49,7 @@ class Report:
     Args:
         survey: of code and settings.
         refused: what would have been refused, most frequent first, and is not accepted.
+        seen: what was counted and would not be refused: credentials of other packages in query strings.
         facts: the survey's, and those that traffic showed, but for those that are accepted.
         unread: why the counts could not be read; "" if they could.
         sorted: what the project has accepted of either.
@@ -55,6 +57,7 @@ class Report:
 
     survey: Survey
     refused: list[Row]
+    seen: list[Row]
     facts: list[Fact]
     unread: str
     sorted: Sorted
@@ -71,9 +74,10 @@ class Report:
         return bool(self.facts or self.refused or stale)
 
     @property
-    def in_query(self) -> int:
-        """How many requests carried a credential in their query string."""
-        return sum(row.count for row in self.refused if row.reason == IN_QUERY)
+    def in_query(self) -> tuple[int, int]:
+        """How many requests carried a credential in their query string, and how many of them would be refused."""
+        refused = sum(row.count for row in self.refused if row.reason == IN_QUERY)
+        return refused + sum(row.count for row in self.seen), refused
 
     def by_kind(self) -> dict[str, int]:
         """How many facts there are of each kind, in the order of the report."""
@@ -92,8 +96,9 @@ class Report:
             },
             "kinds": self.by_kind(),
             "refused": [asdict(row) for row in self.refused],
+            "seen": [asdict(row) for row in self.seen],
             "unread": self.unread,
-            "credentials_in_query": self.in_query,
+            "credentials_in_query": self.in_query[0],
             "untold": self.survey.untold,
             "facts": [asdict(fact) for fact in self.facts],
             "accepted": [
@@ -121,8 +126,14 @@ def make(seconds: float | None, acceptances: list[Acceptance]) -> Report:
     found = survey()
     rows, unread = _counts(seconds)
     rows = sorted(rows, key=lambda row: (-row.count, row.view, row.method, row.kind, row.reason))
-    apart = sort(in_order([*found.facts, *_from_traffic(rows)]), rows, acceptances)
-    return Report(found, apart.left_rows, apart.left_facts, unread, apart)
+    refused, seen = (
+        [row for row in rows if row.reason != FOREIGN],
+        [row for row in rows if row.reason == FOREIGN],
+    )
+    apart = sort(in_order([*found.facts, *_from_traffic(rows)]), refused, acceptances)
+    accepted = {fact.view for fact, _ in apart.facts if fact.kind == IN_QUERY_FACT}
+    seen = [row for row in seen if row.view not in accepted]
+    return Report(found, apart.left_rows, seen, apart.left_facts, unread, apart)
 
 
 def sort(facts: list[Fact], rows: list[Row], acceptances: list[Acceptance]) -> Sorted:
@@ -162,22 +173,45 @@ def _counts(seconds: float | None) -> tuple[list[Row], str]:
 
 
 def _from_traffic(rows: list[Row]) -> list[Fact]:
-    counts: Counter[str] = Counter()
+    ours: Counter[str] = Counter()
+    others: Counter[str] = Counter()
     methods: dict[str, set[str]] = {}
     for row in rows:
-        if row.reason == IN_QUERY:
-            counts[row.view] += row.count
+        if row.reason in (IN_QUERY, FOREIGN):
+            (ours if row.reason == IN_QUERY else others)[row.view] += row.count
             methods.setdefault(row.view, set()).add(row.method)
     return [
         Fact(
-            "credential-in-query",
+            IN_QUERY_FACT,
             view,
             "traffic",
-            f"{count} request{'s' if count != 1 else ''} carried a credential in the query string; "
-            "enforced, they get 400.",
+            _in_query(ours[view], others[view]),
             "# Let clients send it in a header: Authorization: Bearer ...\n"
             'STOCKADE = {"MODE": {"input": "enforce"}}  # when they do',
             tuple(sorted(methods[view])),
         )
-        for view, count in sorted(counts.items())
+        for view in sorted(methods)
     ]
+
+
+def _in_query(ours: int, others: int) -> str:
+    said = []
+    if ours:
+        said.append(
+            f"{_requests(ours)} carried a credential of Stockade's in the query string; enforced, {_get(ours)} 400."
+        )
+    if others:
+        where = "" if ours else " credential in the query string"
+        said.append(
+            f"{_requests(others)} carried what has the shape of another package's{where}; enforced, "
+            f"{_get(others)} 400 only where an authenticator in SCHEMES takes it from there."
+        )
+    return " ".join(said)
+
+
+def _requests(count: int) -> str:
+    return f"{count} request{'s' if count != 1 else ''}"
+
+
+def _get(count: int) -> str:
+    return "they get" if count != 1 else "it gets"

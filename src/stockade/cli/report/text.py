@@ -69,7 +69,9 @@ def _summary(report: Report, since: str | None) -> Iterator[str]:
         yield from _row("", f"{row.count:>7}  {row.kind}: {row.reason}  {row.method} {row.view}".rstrip())
     if len(report.refused) > MOST:
         yield from _row("", f"and {len(report.refused) - MOST} more by view and reason: --format json")
-    yield from _row("in query", f"{_many(report.in_query, 'request')} with a credential in the query string")
+    shown, refused = report.in_query
+    rest = f", {refused} of them would be refused" if shown else ""
+    yield from _row("in query", f"{_many(shown, 'request')} with a credential in the query string{rest}")
 
 
 def _accepted(report: Report) -> Iterator[str]:
