@@ -9,7 +9,9 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Warning as CheckWarning, register
 
 from stockade import conf
+from stockade.pipeline.finding import Finding
 from stockade.pipeline.start import findings
+from stockade.pipeline.weak import weak_findings
 
 
 @register("security")
@@ -23,13 +25,34 @@ def check(app_configs: Iterable[AppConfig] | None = None, **kwargs: Any) -> list
 
 @register("security", deploy=True)
 def check_deploy(app_configs: Iterable[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Says so where nothing is protected yet."""
+    """Says so where nothing is protected yet, and which settings are weaker than they need be where clients come."""
     if conf.configured():
-        return []
+        # What is wrong with a setting is said without `--deploy`; with one that cannot be read nothing can be judged.
+        if any(finding.stops for finding in findings()):
+            return []
+        return [
+            CheckWarning(one.message, hint=one.hint, id=one.id) for one in [*weak_findings(), *_csrf_exempt()]
+        ]
     return [
         CheckWarning(
             "There is no STOCKADE setting: Stockade observes and refuses nothing.",
             hint='Write STOCKADE = {"STATE": "lmdb://"} when the report looks right.',
             id="stockade.W001",
         )
+    ]
+
+
+def _csrf_exempt() -> list[Finding]:
+    """Plain views that Django's CSRF protection passes over, as `stockade report` finds them."""
+    from stockade.drf.survey import access, facts_of
+
+    return [
+        Finding(
+            "stockade.W172",
+            f"{fact.view} ({fact.where}) is marked csrf_exempt and takes {', '.join(fact.methods)}: another site's "
+            "page may send it in the name of whoever is logged in.",
+            "Take @csrf_exempt away. Where a machine calls, have it show a credential in a header.",
+            stops=False,
+        )
+        for fact in facts_of(access.csrf_exempt)
     ]

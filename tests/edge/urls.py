@@ -87,6 +87,12 @@ def cached(request: HttpRequest) -> HttpResponse:
 
 
 @open_to_all
+def session(request: HttpRequest) -> HttpResponse:
+    request.session["a"] = "b"
+    return JsonResponse({})
+
+
+@open_to_all
 def own(request: HttpRequest) -> HttpResponse:
     headers = {
         "Content-Security-Policy": "default-src 'self'",
@@ -149,13 +155,14 @@ def undeclared(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[Any] = [
     path("data/", data),
     path("empty/", empty),
-    path("page/", page),
+    path("page/", page, name="page"),
     path("nonce/", _with_nonce("stockade.edge.csp.nonce")),
     path("tagged/", tagged),
     path("framed_by_anyone/", framed_by_anyone),
     path("framed_by_us/", framed_by_us),
     path("cached/", cached),
     path("own/", own),
+    path("session/", session),
     path("streaming/", streaming),
     path("download/", download),
     path("broken/", broken),

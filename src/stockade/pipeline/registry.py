@@ -55,8 +55,13 @@ class Registry:
         self.headers = prepare(conf.load(HeaderSettings), django)
         self.plain_http = transport.prepare(conf.load(TransportSettings), django)
         self.cors = cors.make(conf.load(CorsSettings))
-        self.guards_door = self.headers.nonces or self.plain_http is not None or self.cors is not None
         self.scheme_by_header = bool(django_settings.SECURE_PROXY_SSL_HEADER)
+        self.guards_door = (
+            self.scheme_by_header
+            or self.headers.nonces
+            or self.plain_http is not None
+            or self.cors is not None
+        )
         self.exempts = bool(self.settings.exempt)
         self.modes = self.settings.modes.views
         self.legacy = self.settings.undeclared == "legacy"

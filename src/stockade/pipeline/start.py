@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.core.mode import BEFORE
 from stockade.edge import csrf
 from stockade.edge.conf import CorsSettings, HeaderSettings, TransportSettings
+from stockade.edge.cors import MIDDLEWARE as CORS
 from stockade.events.conf import EventSettings
 from stockade.gate.conf import AddressSettings, GateSettings
 from stockade.gate.redis import address as redis
@@ -23,8 +23,10 @@ from stockade.gate.redis.neighbours import neighbours
 from stockade.gate.registry import get_gate
 from stockade.keyring.conf import KeyringSettings, wrapping_keys
 from stockade.pipeline import registry as registries
-from stockade.pipeline.conf import PipelineSettings
+from stockade.pipeline.conf import InputSettings, PipelineSettings
 from stockade.pipeline.declared import Declared
+from stockade.pipeline.edge import edge_findings
+from stockade.pipeline.finding import Finding
 from stockade.pipeline.unmatched import matches, unmatched
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
 from stockade.schemes.opaque.conf import TokenSettings
@@ -33,22 +35,9 @@ from stockade.tenant import TenantSettings
 SECTIONS: tuple[type[Section], ...] = (
     PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
     EventSettings, HeaderSettings, TransportSettings, CorsSettings, TenantSettings,
-    TokenSettings,
+    TokenSettings, InputSettings,
 )  # fmt: skip
 MIDDLEWARE = "stockade.web.Middleware"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: the check's id, what it is, what to write instead, and whether it stops the start."""
-
-    id: str
-    message: str
-    hint: str
-    stops: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.id}: {self.message} {self.hint}"
 
 
 def _of(error: ConfigurationError) -> Finding:
@@ -184,7 +173,6 @@ def backend_findings() -> Iterator[Finding]:
         )
 
 
-CORS = "corsheaders.middleware.CorsMiddleware"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -281,6 +269,7 @@ def findings() -> list[Finding]:
             registries.current()
             found.extend(tenant_findings())
             found.extend(cookie_findings())
+            found.extend(edge_findings())
             found.extend(before_findings())
     except ConfigurationError as error:
         found = [_of(error)]

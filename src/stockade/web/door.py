@@ -23,6 +23,8 @@ from stockade.web.problem import respond
 
 def knock(registry: Registry, request: HttpRequest, context: RequestContext) -> HttpResponseBase | None:
     """The answer to a request that goes no further; None for one that does."""
+    if registry.scheme_by_header:
+        _settle_scheme(request.META)
     if registry.headers.nonces:
         request._csp_nonce = csp.new_nonce()  # type: ignore[attr-defined]  # noqa: SLF001 - as Django 6 calls it
     if registry.plain_http is not None and not secure(registry, request):
@@ -30,6 +32,17 @@ def knock(registry: Registry, request: HttpRequest, context: RequestContext) -> 
         if answer is not None:
             return answer
     return registry.cors.preflight(request) if registry.cors is not None else None
+
+
+def _settle_scheme(meta: dict[str, Any]) -> None:
+    """Take no request for HTTPS of which two proxies, or a client and a proxy that appends, say different things.
+
+    Django reads the first of several, which is the client's own where a proxy appends.
+    """
+    name = settings.SECURE_PROXY_SSL_HEADER[0]  # type: ignore[index]  # it is set: `scheme_by_header`
+    said = meta.get(name)
+    if said is not None and "," in said and len({one.strip() for one in said.split(",")}) > 1:
+        meta[name] = ""
 
 
 def _turn_away(registry: Registry, request: HttpRequest, context: RequestContext) -> HttpResponseBase | None:
