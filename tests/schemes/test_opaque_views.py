@@ -99,6 +99,16 @@ def test_a_wrong_password_an_unknown_name_and_an_inactive_account_look_alike(
     assert not OpaqueToken.objects.exists()
 
 
+def test_where_errors_stay_drfs_a_wrong_password_is_worded_as_its_view_does(
+    alice: User, configure: Callable[..., None], log: Any
+) -> None:
+    configure(ERRORS="drf")
+    answer = obtain({"username": "alice", "password": "wrong"})
+    assert answer.status_code == 400
+    assert answer.json() == {"non_field_errors": ["Unable to log in with provided credentials."]}
+    assert [r.event.name for r in log() if r.event.name.endswith("_FAIL")] == ["LOGIN_FAIL"]
+
+
 def test_guessing_passwords_here_uses_up_the_same_places_as_elsewhere(
     alice: User, configure: Callable[..., None]
 ) -> None:

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.response import Response
 from rest_framework.serializers import (
@@ -26,6 +27,7 @@ from stockade.drf.views.base import CredentialView, TextField
 from stockade.drf.views.forms import is_json
 from stockade.drf.views.tokens import BodyView
 from stockade.edge import csrf
+from stockade.pipeline import registry as registries
 from stockade.policy import Authenticated
 from stockade.schemes import devices, opaque
 from stockade.schemes.conf import SchemeSettings
@@ -75,7 +77,16 @@ class TokenAuthView(BodyView):
         """Verify the password and make a token."""
         fields = self.read(request)
         django_request = request._request  # noqa: SLF001 - DRF's documented way
-        found = obtain(fields[get_user_model().USERNAME_FIELD], fields["password"], django_request)
+        try:
+            found = obtain(fields[get_user_model().USERNAME_FIELD], fields["password"], django_request)
+        except LoginFailed:
+            registry = registries.current()
+            if registry is None or registry.settings.errors != "drf":
+                raise
+            # As DRF's view says it, to clients that were written for that.
+            return Response(
+                {"non_field_errors": [gettext("Unable to log in with provided credentials.")]}, status=400
+            )
         response = Response({"token": found.made.token})
         if is_json(request) or csrf.is_own_page(django_request):
             devices.set_cookie(django_request, response, found.name)
