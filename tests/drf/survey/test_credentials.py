@@ -416,6 +416,30 @@ def test_credentials_that_tenants_share_are_told(
     assert ("tenant-unbound" in facts(settings, patterns)) is expected
 
 
+def test_tables_that_tenants_share_are_closed_by_tables_of_their_own_and_not_by_a_name(
+    settings: Any, installed: Callable[..., None]
+) -> None:
+    """TENANT tells our credentials apart; whoever reads a shared table of a package's goes on finding all of it."""
+    settings.SHARED_APPS, settings.TENANT_APPS = ["oauth2_provider.apps.DOTConfig"], ["patients"]
+    installed("django_tenants")
+    write = facts(settings, listed(Report))["tenant-unbound"].write
+    names: dict[str, Any] = {"TENANT_APPS": ["patients"]}
+    exec(write, names)
+    assert names["TENANT_APPS"] == ["patients", "oauth2_provider.apps.DOTConfig"]
+    settings.TENANT_APPS = names["TENANT_APPS"]
+    assert "tenant-unbound" not in facts(settings, listed(Report))
+
+
+def test_the_first_setting_of_a_project_with_tenants_tells_them_apart(
+    settings: Any, installed: Callable[..., None]
+) -> None:
+    settings.SHARED_APPS, settings.TENANT_APPS = [], ["patients"]
+    line = '    "TENANT": "stockade.tenant.django_tenants",'
+    assert line not in project(settings, BY_JWT).next.splitlines()
+    installed("django_tenants")
+    assert line in project(settings, BY_JWT).next.splitlines()
+
+
 # --- schemes: what a view without authenticators of its own is asked for ---
 
 

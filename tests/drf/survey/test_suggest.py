@@ -296,7 +296,12 @@ def test_a_check_of_an_object_that_comes_from_elsewhere_is_not_dropped(settings:
 
 def wrote(fact: Fact) -> dict[str, Any]:
     """Run what a fact says to write, with the names that a project's own files have."""
-    names: dict[str, Any] = {"AUTHENTICATION_BACKENDS": [], "MIDDLEWARE": [], "REST_FRAMEWORK": {}}
+    names: dict[str, Any] = {
+        "AUTHENTICATION_BACKENDS": [],
+        "MIDDLEWARE": [],
+        "REST_FRAMEWORK": {},
+        "TENANT_APPS": [],
+    }
     code = re.sub(r"^from tests\.\S+ import (\w+)$", r"class \1: ...", fact.write, flags=re.MULTILINE)
     code = re.sub(
         r"^from (?:knox|dj_rest_auth|rest_framework\.authtoken)\S* import (\w+)$",

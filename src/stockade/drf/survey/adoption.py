@@ -9,6 +9,7 @@ from stockade import conf
 from stockade.drf.survey import probe
 from stockade.drf.survey.asked import dotted, leaves, lineage
 from stockade.drf.survey.credentials import used
+from stockade.drf.survey.deployment import TENANT
 from stockade.drf.survey.routes import Route
 from stockade.drf.survey.stood import refused_anyway
 from stockade.drf.survey.views import View
@@ -39,10 +40,12 @@ def next_step(views: list[View], others: list[tuple[str, Route]]) -> str:
 
 
 def _ten_lines(views: list[View], others: list[tuple[str, Route]]) -> list[str]:
+    from django.apps import apps
     from django.conf import settings
 
     has = hasattr(settings, "REST_FRAMEWORK")
     limits = _limits()
+    tenant = [f'    "TENANT": "{TENANT}",'] if apps.is_installed("django_tenants") else []
     mode = "enforce" if limits else "report"  # a project without limits sees first what ours would refuse
     return [
         "import stockade.drf",
@@ -52,6 +55,7 @@ def _ten_lines(views: list[View], others: list[tuple[str, Route]]) -> list[str]:
         '    "UNDECLARED": "legacy",  # permission_classes are the policy of a view that declares none',
         *_listed("SCHEMES", schemes(views)),
         *_listed("EXEMPT", exempt(others)),
+        *tenant,
         '    "STATE": "lmdb://",',
         *limits,
         '    "ERRORS": "drf",  # bodies as clients know them',

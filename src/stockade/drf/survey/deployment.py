@@ -18,6 +18,7 @@ from stockade.pipeline.unmatched import unmatched
 _JWT = "rest_framework_simplejwt"
 _HOUR = timedelta(hours=1)
 _STRANGER = "https://stranger.example"
+TENANT = "stockade.tenant.django_tenants"  # what names the tenant where django-tenants chooses the schema
 
 
 def _setting(name: str, default: Any = None) -> Any:
@@ -124,20 +125,23 @@ def tenants(views: list[View]) -> Iterator[Fact]:
     if not _installed("django_tenants"):
         return
     shared, own = list(_setting("SHARED_APPS") or ()), list(_setting("TENANT_APPS") or ())
-    found = []
+    found, apps = [], []
     for app, name in (("rest_framework.authtoken", "authtoken"), ("oauth2_provider", "OAuth toolkit")):
-        if _has(shared, app) and not _has(own, app):
+        listed = next((entry for entry in shared if _has([entry], app)), None)
+        if listed is not None and not _has(own, app):
             found.append(name)
+            apps.append(listed)
+    write = [f'TENANT_APPS = [*TENANT_APPS, "{app}"]  # tables for each tenant' for app in apps]
     if _routed(views, f"{_JWT}.views") or _authenticates(views, f"{_JWT}.authentication"):
         found.append("simplejwt")
+        write.append("# simplejwt's tokens name no tenant; ours do, with TENANT.")
     if found:
         yield Fact(
             "tenant-unbound",
             SETTINGS,
             "SHARED_APPS",
             f"All tenants share the credentials of {' and '.join(found)}: one made for one is good in another.",
-            "# a callable that names the tenant of a request:\n"
-            'STOCKADE = {"TENANT": "project.tenants.of_request"}',
+            "\n".join([*write, f'STOCKADE = {{"TENANT": "{TENANT}"}}']),
         )
 
 
