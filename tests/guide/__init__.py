@@ -1,0 +1,1 @@
+"""The small example of the guide, its section 13: as it stands there, and on Stockade."""
