@@ -20,9 +20,10 @@ from stockade.edge.proxy.writing import block as any_block, note
 _VERSIONS = {"TLSv1.2": "tls1.2", "TLSv1.3": "tls1.3"}
 # What Caddy itself finds wrong, and what it is to the client.
 _ERRORS = (
-    ("400", "bad_request"), ("403 404 405", "not_found"), ("408", "too_slow"), ("413", "too_large"),
-    ("500 502 503 504", "unavailable"),
+    ("400", "bad_request"), ("403 404 405", "not_found"), ("413", "too_large"),
 )  # fmt: skip
+
+_BUFFER = 16 * 1024**2  # of memory that one request may take; a larger one must name its length
 
 
 def block(opening: str, *lines: str) -> str:
@@ -292,6 +293,11 @@ def _proxy(plan: Plan) -> str:
     names = dict.fromkeys(name for name in (*FORWARDED, *IDENTITY, *REWRITE) if name.lower() not in known)
     lines += [f"header_up -{name}" for name in names]
     lines += [
+        note(
+            "The application gets a request when it is whole, so that a slow client holds "
+            "none of its processes."
+        ),
+        f"request_buffers {min(plan.max_body, _BUFFER) + 1}",
         block(
             "transport http",
             "dial_timeout 2s",
@@ -323,6 +329,15 @@ def _errors(plan: Plan) -> str:
         [
             note("What Caddy itself refuses looks like what the application refuses (RFC 9457)."),
             *(block(f"handle_errors {codes}", *_refusal(plan, code)) for codes, code in _ERRORS),
+            note(
+                "A body in chunks that are none fails on the way to the application; it is the client's failure."
+            ),
+            block(
+                "handle_errors 500 502 503 504",
+                '@chunks `{err.message}.contains("chunk")`',
+                block("handle @chunks", *_refusal(plan, "bad_request")),
+                block("handle", *_refusal(plan, "unavailable")),
+            ),
         ]
     )
 

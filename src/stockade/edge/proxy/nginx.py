@@ -20,11 +20,23 @@ from stockade.edge.proxy.refusals import REFUSALS, document
 from stockade.edge.proxy.tls import GUIDELINE, OPENSSL_CURVES
 from stockade.edge.proxy.writing import block, note
 
-# The certificates that nginx refuses have statuses of its own (495, 496, 497).
+# The certificates that nginx refuses have statuses of its own (495, 496, 497). 501 and 505 are for what clients write.
 _ERRORS = (
-    ("400 494 495 496 497", "bad_request"), ("403 404 405", "not_found"), ("413", "too_large"), ("414", "uri_too_long"),
-    ("408", "too_slow"), ("429", "throttled"), ("500 502 503 504", "unavailable"),
+    ("400 494 495 496 497 501 505", "bad_request"), ("403 404 405", "not_found"), ("413", "too_large"),
+    ("414", "uri_too_long"), ("408", "too_slow"), ("429", "throttled"), ("500 502 503 504", "unavailable"),
 )  # fmt: skip
+# The last two are defaults, written down because much depends on them.
+_HEADER_BOUNDS = (
+    "client_header_timeout 10s;",
+    "client_header_buffer_size 2k;",
+    "large_client_header_buffers 4 8k;",
+    note(
+        "X_Forwarded_For and X-Forwarded-For are one name to WSGI (RFC 3875 section 4.1.18): what has an underscore is "
+        "dropped."
+    ),
+    "underscores_in_headers off;",
+    "ignore_invalid_headers on;",
+)
 
 
 def render(plan: Plan, made_by: str) -> str:
@@ -159,30 +171,29 @@ def _listens(listens: Iterable[Listen], tls: bool, default: bool = False) -> lis
 
 
 def _strangers(plan: Plan) -> str:
-    return (
-        note("A name that is not ours gets no certificate and no answer.")
-        + "\n"
-        + block(
-            "server",
-            *_listens(plan.listen, True, True),
-            "server_name _;",
-            "access_log off;",
-            note(
-                "Versions and curves are those of the default server: the handshake begins before the name is known."
-            ),
-            *_spoken(plan),
-            "ssl_reject_handshake on;",
-            "return 444;",
-        )
-        + "\n"
-        + block(
-            "server",
-            *_listens(plan.listen_plain, False, True),
-            "server_name _;",
-            "access_log off;",
-            "return 444;",
-        )
+    first = note(
+        "A name that is not ours gets no certificate and no answer. What happens before the name is known goes by the "
+        "default server, so these two have it too: versions and curves of TLS, sizes and time of headers."
     )
+    tls = block(
+        "server",
+        *_listens(plan.listen, True, True),
+        "server_name _;",
+        "access_log off;",
+        *_spoken(plan),
+        *_HEADER_BOUNDS,
+        "ssl_reject_handshake on;",
+        "return 444;",
+    )
+    plain = block(
+        "server",
+        *_listens(plan.listen_plain, False, True),
+        "server_name _;",
+        "access_log off;",
+        *_HEADER_BOUNDS,
+        "return 444;",
+    )
+    return f"{first}\n{tls}\n{plain}"
 
 
 def _only_front(front: Front | None, name: str) -> list[str]:
@@ -311,9 +322,7 @@ def _bounds(plan: Plan) -> str:
             ),
             f"client_max_body_size {plan.max_body};",
             "client_body_buffer_size 64k;",
-            "client_header_buffer_size 2k;",
-            "large_client_header_buffers 4 8k;",
-            "client_header_timeout 10s;",
+            *_HEADER_BOUNDS,
             "client_body_timeout 10s;",
             "send_timeout 10s;",
             "keepalive_timeout 30s;",
@@ -322,12 +331,6 @@ def _bounds(plan: Plan) -> str:
             *numbers,
             "limit_conn_status 429;",
             "limit_req_status 429;",
-            note(
-                "The defaults, written down because much depends on them: X_Forwarded_For and X-Forwarded-For are"
-                " one name to WSGI (RFC 3875 section 4.1.18), so a name with an underscore is dropped."
-            ),
-            "underscores_in_headers off;",
-            "ignore_invalid_headers on;",
             "merge_slashes on;",
         ]
     )
