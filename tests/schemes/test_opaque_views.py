@@ -161,7 +161,8 @@ def test_a_refused_login_makes_no_token_and_a_banned_user_gets_none(alice: User)
 def test_many_logins_at_once_leave_no_more_tokens_than_are_allowed(
     alice: User, configure: Callable[..., None]
 ) -> None:
-    configure(TOKEN={"LOGINS": 3})
+    # A place of `login` is taken until the password has proved right.
+    configure(TOKEN={"LOGINS": 3}, LIMITS={"login": "100/min", "login_address": "100/min"})
     start, statuses = threading.Barrier(8), []
 
     def login() -> None:

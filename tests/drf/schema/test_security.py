@@ -175,3 +175,19 @@ def test_without_the_middleware_only_views_with_our_classes_are_judged(
     paths = document()["paths"]
     assert paths["/basic/"]["get"]["security"] == [{"basicAuth": []}, {}]
     assert paths["/known/"]["get"]["security"] == [{"jwt": []}]
+
+
+def test_opaque_tokens_are_called_as_drf_spectacular_calls_them_whoever_reads_them(
+    configure: Callable[..., None], document: Callable[..., Document]
+) -> None:
+    configure(SCHEMES=["authtoken", "token"])
+    found = document()
+    assert found["components"]["securitySchemes"]["tokenAuth"] == SCHEMES["token"].definition
+    assert found["paths"]["/docs/"]["post"]["security"] == [{"tokenAuth": ["docs:write"]}]
+    assert found["paths"]["/api/token-auth/"]["post"]["security"] == [{}]
+    assert set(found["paths"]["/api/tokens/"]) == {"get", "post"}
+    assert "201" in found["paths"]["/api/tokens/"]["post"]["responses"]
+
+
+def test_views_of_a_scheme_that_is_off_are_not_in_the_document(document: Callable[..., Document]) -> None:
+    assert not [path for path in document()["paths"] if path.startswith(("/api/token-auth", "/api/tokens"))]

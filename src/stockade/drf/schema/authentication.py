@@ -25,6 +25,7 @@ class Scheme(NamedTuple):
     scoped: bool
 
 
+_TOKEN = Scheme("tokenAuth", build_bearer_security_scheme_object("Authorization", "Token"), scoped=True)
 SCHEMES = {
     "jwt": Scheme(
         "jwt",
@@ -38,13 +39,17 @@ SCHEMES = {
     ),
     # Tokens that simplejwt made: what its clients know by this name goes on having it.
     "simplejwt": Scheme("jwtAuth", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}, scoped=False),
+    # As drf-spectacular calls DRF's TokenAuthentication, whose clients these are.
+    "token": _TOKEN,
+    "authtoken": _TOKEN,
 }
 
 
 def enabled() -> list[Scheme]:
-    """Those that SCHEMES names."""
+    """Those that SCHEMES names, each once."""
     registry = registries.current()
-    return [] if registry is None else [SCHEMES[scheme.name] for scheme in registry.engine.schemes]
+    found = [] if registry is None else [SCHEMES[scheme.name] for scheme in registry.engine.schemes]
+    return [scheme for index, scheme in enumerate(found) if scheme not in found[:index]]
 
 
 class OurSchemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -8,20 +8,23 @@ from drf_spectacular.drainage import set_override
 from drf_spectacular.extensions import OpenApiViewExtension
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 
-from stockade.drf.views import browser, sessions, tokens
+from stockade.conf import load
+from stockade.drf.views import browser, opaque, sessions, tokens
 from stockade.edge import csrf
 from stockade.schemes.attempts import FAILED_AUTH, SESSION_REFRESH
+from stockade.schemes.conf import SchemeSettings
 from stockade.schemes.jwt import cookie
+from stockade.schemes.opaque import TOKEN
 
 REFRESH_COOKIE = "refreshCookie"
-_OBTAIN = (tokens.TokenObtainPairView, browser.BrowserObtainView)
+_OBTAIN = (tokens.TokenObtainPairView, browser.BrowserObtainView, opaque.TokenAuthView)
 _REFRESH = (tokens.TokenRefreshView, browser.BrowserRefreshView)
 
 # The names of their classes are short, and a project may have a SessionSerializer of its own.
 _SERIALIZERS = (
     tokens.ObtainSerializer, tokens.RefreshSerializer, tokens.VerifySerializer, tokens.RevokeSerializer,
     browser.BrowserObtainSerializer, browser.BrowserRefreshSerializer, browser.BrowserRevokeSerializer,
-    sessions.SessionSerializer,
+    sessions.SessionSerializer, opaque.TokenAuthSerializer, opaque.TokenSerializer, opaque.NewTokenSerializer,
 )  # fmt: skip
 for _serializer in _SERIALIZERS:
     set_override(_serializer, "component_name", f"Stockade{_serializer.__name__.removesuffix('Serializer')}")
@@ -126,3 +129,41 @@ class Sessions(OpenApiViewExtension):  # type: ignore[no-untyped-call]
             get=extend_schema(responses=sessions.SessionSerializer(many=True)),
             delete=extend_schema(operation_id="sessions_end_others"),
         )(_derived(self.target))
+
+
+class TokenAuth(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """Not there unless SCHEMES names "token"."""
+
+    target_class = "stockade.drf.views.opaque.TokenAuthView"
+    match_subclasses = True
+    priority = -1
+
+    def view_replacement(self) -> Any:
+        """The same view, or none."""
+        return (
+            _derived(self.target) if _takes_tokens() else extend_schema(exclude=True)(_derived(self.target))
+        )
+
+
+class Tokens(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """A list that is no page of models, and what is answered when a token is made."""
+
+    target_class = "stockade.drf.views.opaque.OwnTokensView"
+    match_subclasses = True
+    priority = -1
+
+    def view_replacement(self) -> Any:
+        """The same view with its answers, or none."""
+        view = _derived(self.target)
+        if not _takes_tokens():
+            return extend_schema(exclude=True)(view)
+        if issubclass(self.target, opaque.TokenListView):
+            return extend_schema_view(
+                get=extend_schema(responses=opaque.TokenSerializer(many=True)),
+                post=extend_schema(responses={201: opaque.NewTokenSerializer}),
+            )(view)
+        return extend_schema_view(delete=extend_schema(responses={204: None}))(view)
+
+
+def _takes_tokens() -> bool:
+    return TOKEN.kind in load(SchemeSettings).schemes

@@ -117,7 +117,8 @@ class NewTokenSerializer(StrictSerializer):
     expires_in = IntegerField(required=False, min_value=60, max_value=_MAX_SECONDS, help_text="Seconds.")
     token = TextField(read_only=True)
     id = UUIDField(read_only=True)
-    expires_at = DateTimeField(read_only=True)
+    visible = CharField(read_only=True, help_text="How it begins.")
+    expires_at = DateTimeField(read_only=True, allow_null=True)
 
 
 class OwnTokensView(CredentialView):
