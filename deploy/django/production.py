@@ -6,24 +6,26 @@ Copy it to the end of your own production settings. Names and addresses come fro
 
 import os
 
+import stockade.edge
 from stockade.vault import secret
 
 # --- Django ---------------------------------------------------------------------------------------------------------
 
-DEBUG = False
 HOST = os.environ["MYPROJECT_HOST"]  # api.example.org
-# Exactly the names that clients use; "*" would have links in mails point wherever a request says.
-ALLOWED_HOSTS = [HOST]
-CSRF_TRUSTED_ORIGINS = [f"https://{HOST}"]
+# HSTS, cookies that only this host can set, no DEBUG, and plain HTTP refused; "browser" where there are pages too.
+globals().update(
+    stockade.edge.settings(
+        "api",
+        # Exactly the names that clients use; "*" would have links in mails point wherever a request says.
+        ALLOWED_HOSTS=[HOST],
+        CSRF_TRUSTED_ORIGINS=[f"https://{HOST}"],
+        # nginx ends TLS, and writes this header anew for each request.
+        SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"),
+    )
+)
 SECRET_KEY = secret("DJANGO_SECRET_KEY")
 # The same on every host, and not SECRET_KEY: that one may change without making the signing keys unreadable.
 STOCKADE_KEY = secret("STOCKADE_KEY")
-
-# nginx ends TLS, and writes this header anew for each request.
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SESSION_COOKIE_SECURE = True
-CSRF_COOKIE_SECURE = True
-SECURE_HSTS_SECONDS = 31536000
 
 # --- PostgreSQL: the truth --------------------------------------------------------------------------------------------
 

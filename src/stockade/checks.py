@@ -9,6 +9,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Warning as CheckWarning, register
 
 from stockade import conf
+from stockade.pipeline import registry as registries
 from stockade.pipeline.finding import Finding
 from stockade.pipeline.start import findings
 from stockade.pipeline.weak import weak_findings
@@ -43,16 +44,28 @@ def check_deploy(app_configs: Iterable[AppConfig] | None = None, **kwargs: Any) 
 
 
 def _csrf_exempt() -> list[Finding]:
-    """Plain views that Django's CSRF protection passes over, as `stockade report` finds them."""
+    """Plain views that Django's CSRF protection passes over, as `stockade report` finds them.
+
+    Not those whose policy asks for a credential that no browser sends by itself.
+    """
     from stockade.drf.survey import access, facts_of
+    from stockade.drf.survey.facts import Fact
+    from stockade.drf.survey.views import View
+
+    registry = registries.current()
+    cookies = registry is not None and registry.engine.others.by_cookie
+
+    def look(view: View) -> Iterable[Fact]:
+        guarded = not cookies and all(view.declared(handler) for handler in view.handlers)
+        return () if guarded else access.csrf_exempt(view)
 
     return [
         Finding(
             "stockade.W172",
             f"{fact.view} ({fact.where}) is marked csrf_exempt and takes {', '.join(fact.methods)}: another site's "
             "page may send it in the name of whoever is logged in.",
-            "Take @csrf_exempt away. Where a machine calls, have it show a credential in a header.",
+            "Take @csrf_exempt away. Where a machine calls, give it a policy, and have it show a token in a header.",
             stops=False,
         )
-        for fact in facts_of(access.csrf_exempt)
+        for fact in facts_of(look)
     ]

@@ -81,6 +81,8 @@ def project(settings: Any, db: None, server: Server, monkeypatch: pytest.MonkeyP
     settings.SECRET_KEY = "Gq3v_" + "nT7xR2mK9pL4wZ8bY6cJ1hF5dS0aQe" * 2
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    settings.SECURE_SSL_REDIRECT = True
     settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
     settings.ALLOWED_HOSTS = ["api.example.org"]
     settings.ROOT_URLCONF = "tests.deploy.site"

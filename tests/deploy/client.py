@@ -13,6 +13,8 @@ from typing import Any
 
 from tests.deploy.files import HOST
 
+BY_TLS = "X-Forwarded-Proto: https"  # what the proxy says, for who speaks to the application in its place
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

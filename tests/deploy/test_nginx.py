@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import stack
-from tests.deploy.client import Answer, context, send
+from tests.deploy.client import BY_TLS, Answer, context, send
 from tests.deploy.conftest import Site
 from tests.deploy.files import DEPLOY, HOST
 
@@ -50,8 +50,14 @@ def test_a_stranger_cannot_choose_the_address_that_limits_and_logs_use(site: Sit
 
 def test_the_application_believes_nginx_about_whom_it_forwards_for(site: Site) -> None:
     """Else all clients would share the address of nginx, and its limits."""
-    told = send(site.hosts[0], "/echo", lines=("X-Forwarded-For: 192.0.2.66",)).json()
+    told = send(site.hosts[0], "/echo", lines=("X-Forwarded-For: 192.0.2.66", BY_TLS)).json()
     assert told["address"] == "192.0.2.66"
+
+
+def test_who_reaches_the_application_past_nginx_without_tls_is_refused(site: Site) -> None:
+    assert send(site.hosts[0], "/echo").json()["code"] == "https_required"
+    assert send(site.hosts[0], "/echo", lines=("X-Forwarded-Proto: http",)).status == 403
+    assert send(site.hosts[0], "/healthz").status == 200, "a load balancer's probe"
 
 
 def test_a_stranger_cannot_choose_the_request_id(site: Site) -> None:

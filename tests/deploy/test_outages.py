@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import stack
-from tests.deploy.client import Answer, context, send
+from tests.deploy.client import BY_TLS, Answer, context, send
 from tests.deploy.conftest import Site
 from tests.deploy.redis import Node, Passwords, redis
 from tests.deploy.stack import until
@@ -133,7 +133,7 @@ def test_a_reload_starts_the_new_workers_before_it_ends_the_old(
     own: tuple[Node, Server, int, stack.Front], site: Site
 ) -> None:
     _, server, port, _ = own
-    before = {send(port, "/echo").json()["pid"] for _ in range(5)}
+    before = {send(port, "/echo", lines=(BY_TLS,)).json()["pid"] for _ in range(5)}
     os.kill(server.pid, signal.SIGHUP)
     seen: set[int] = set()
 
@@ -141,7 +141,7 @@ def test_a_reload_starts_the_new_workers_before_it_ends_the_old(
         with contextlib.suppress(
             OSError, HTTPException
         ):  # a request that just arrives may be cut: see the guide
-            seen.add(send(port, "/echo").json()["pid"])
+            seen.add(send(port, "/echo", lines=(BY_TLS,)).json()["pid"])
         return not any(Path(f"/proc/{pid}").exists() for pid in before)
 
     until(replaced, 60)

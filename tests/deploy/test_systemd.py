@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from stockade.cli.root import app
 from tests.deploy import stack, units
-from tests.deploy.client import send
+from tests.deploy.client import BY_TLS, send
 from tests.deploy.conftest import Site
 from tests.deploy.files import DEPLOY
 from tests.servers import free_port, serve
@@ -148,7 +148,6 @@ def test_the_application_serves_without_memory_that_is_writable_and_executable(s
     with serve(command, port, env=site.env, seconds=60):
         assert send(port, "/readyz").status == 200
         body = json.dumps({"username": "alice", "password": site.password}).encode()
-        answer = send(
-            port, "/api/token/", method="POST", lines=("Content-Type: application/json",), body=body
-        )
+        lines = ("Content-Type: application/json", BY_TLS)
+        answer = send(port, "/api/token/", method="POST", lines=lines, body=body)
         assert answer.status == 200, "argon2, the keys' cryptography and the drivers do without"

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 HEADER = "X-Stockade-CSRF"
 _VALUE = "1"
+_SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110 section 9.2.1
+_STRANGER = "Pages of another origin may not use the cookie. If they should, list their origin in CSRF_TRUSTED_ORIGINS."
+# What is refused whether or not the view would refuse it: see `require_no_stranger`.
+REASONS = frozenset({"csrf_site", "csrf_origin"})
 
 
 def require_own_page(request: HttpRequest) -> None:
@@ -80,6 +84,30 @@ def is_own_page(request: HttpRequest) -> bool:
     site = request.headers.get("Sec-Fetch-Site", "")
     # Only the browser writes either. Where a proxy hides HTTPS from us, our origin looks like another one to us.
     return site == "same-origin" or (not site and request.headers.get("Origin", "") == _own(request))
+
+
+def require_no_stranger(request: HttpRequest) -> None:
+    """Refuse what a page of another origin has a browser send along with a cookie, by its own word.
+
+    For cookies of other packages, whose clients send no header of ours. A page of CSRF_TRUSTED_ORIGINS passes, of
+    another site as well: whether the cookie goes there is for the one to say who sets it. What names neither an origin
+    nor a site comes from no browser of today.
+
+    Raises:
+        CsrfFailed: the method is unsafe, and the page is none of ours.
+    """
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("Sec-Fetch-Site", "")
+    if site == "same-origin":  # which counts also where a proxy keeps the scheme or the host from us
+        return
+    origin = request.headers.get("Origin", "")
+    if origin and _is_trusted(origin):
+        return
+    if site not in {"", "none"}:
+        raise CsrfFailed(_STRANGER, reason="csrf_site")
+    if origin and origin != _own(request):
+        raise CsrfFailed(_STRANGER, reason="csrf_origin")
 
 
 def _own(request: HttpRequest) -> str:

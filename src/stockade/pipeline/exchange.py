@@ -8,6 +8,7 @@ from stockade.core.context import RequestContext
 from stockade.core.errors import CsrfFailed, Forbidden, InvalidCredential, NotVisible, Refusal, Unavailable
 from stockade.core.mode import ENFORCE, spares
 from stockade.core.principal import ANONYMOUS, Principal
+from stockade.edge import csrf
 from stockade.pipeline.declared import Declared, Leaf
 from stockade.pipeline.plans import NOTHING
 from stockade.pipeline.reporting import spare
@@ -74,10 +75,11 @@ class Exchange:
         leaf = self.leaf
         if leaf is None or (leaf.mode is ENFORCE and not leaf.legacy):
             return False
-        if isinstance(refusal, InvalidCredential | CsrfFailed) and (
-            leaf.own_callers or (leaf.legacy and refusal.reason == "unrecognised")
-        ):
-            return True  # what the view reads by itself it refuses by itself
+        own = leaf.own_callers or (leaf.legacy and refusal.reason == "unrecognised")
+        # What the view reads by itself it refuses by itself; but not who has made a browser send it.
+        sent = leaf.authenticators is not None and refusal.reason in csrf.REASONS
+        if isinstance(refusal, InvalidCredential | CsrfFailed) and own and not sent:
+            return True
         return spare(leaf.mode, leaf.view, leaf.method, refusal, self.principal)
 
     def open_while(self, away: Unavailable) -> bool:

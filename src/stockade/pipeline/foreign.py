@@ -21,6 +21,8 @@ from stockade.core.errors import (
     InvalidCredential,
     Refusal,
 )
+from stockade.core.principal import ANONYMOUS
+from stockade.edge import csrf
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.find import QUERY_NAMES
 from stockade.schemes import attempts
@@ -58,6 +60,7 @@ class Others:
         self._second = re.compile(rf",\s*(?:{words})\s", re.IGNORECASE)
         self.cookies = frozenset(name for scheme in self.schemes for name in scheme.cookies)
         self._anywhere = any(scheme.anywhere for scheme in self.schemes)
+        self.by_cookie = self._anywhere or any(scheme.session or scheme.cookies for scheme in self.schemes)
         self._parameters = self._anywhere or any(scheme.parameters for scheme in self.schemes)
         self._passwords = any(scheme.passwords for scheme in self.schemes)
         self._weak = frozenset(word for one in self.schemes if one.passwords for word in one.keywords)
@@ -188,6 +191,8 @@ class Others:
         for scheme in asked:
             answer = _from_elsewhere(scheme, http, query) if query else scheme.ask(http)
             if isinstance(answer, Answer):
+                if answer.principal is not ANONYMOUS and not shown and self._by_browser(scheme, http):
+                    csrf.require_no_stranger(http)
                 return answer
             why = why or answer
         if why is None and shown:
@@ -195,6 +200,17 @@ class Others:
         if why is not None:
             raise why
         return None
+
+    def _by_browser(self, scheme: ForeignScheme, http: HttpRequest) -> bool:
+        """Whether what it took for a credential may be a cookie, which a browser sends whoever's page makes it."""
+        if not http.COOKIES:
+            return False
+        if scheme.session or not http.COOKIES.keys().isdisjoint(scheme.cookies):
+            return True
+        # A header of the project's own: no page of a stranger sends that without a preflight.
+        return scheme.anywhere and all(
+            _ORDINARY.match(name) for name in http.META if name.startswith("HTTP_")
+        )
 
     def _reserve(self, exchange: Exchange) -> Reservation:
         address = exchange.context.address

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from stockade.core.errors import ConfigurationError, Unavailable
@@ -79,7 +79,7 @@ def survey(meant: Callable[[Fact], bool] = lambda fact: False) -> Survey:
     )
 
 
-def facts_of(look: Callable[[View], Iterator[Fact]]) -> list[Fact]:
+def facts_of(look: Callable[[View], Iterable[Fact]]) -> list[Fact]:
     """What one look tells of the project's views, but for those that EXEMPT leaves alone."""
     views, _ = collect(routes())
     exempt = _exempt()

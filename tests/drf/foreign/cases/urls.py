@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from stockade.web.health import healthz
-from tests.drf.foreign.cases import views
+from tests.drf.foreign.cases import cross_site, views
 
 urlpatterns = [
     path("who/", views.Who.as_view()),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("knox/logout/", views.KnoxLogout.as_view()),
     path("old-login/", views.OldLogin.as_view()),
     path("old-tokens/", views.OldTokens.as_view()),
+    path("old-cookie/", cross_site.OldCookie.as_view()),
     path("plain/", views.plain),
     path("later/", views.later),
     path("mine/", views.mine),
