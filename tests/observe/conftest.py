@@ -11,6 +11,7 @@ import pytest
 
 from stockade.core import clock
 from stockade.gate import places
+from stockade.gate.turn import Turn
 
 Actor = subprocess.Popen[str]
 
@@ -41,6 +42,20 @@ def actors() -> Iterator[list[Actor]]:
         if actor.poll() is None:
             actor.kill()
         actor.communicate()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For each wait for a turn that another process has: how many seconds it lasts at most."""
+    found: list[float] = []
+    wait = Turn.wait_for_processes
+
+    def noted(turn: Turn) -> None:
+        found.append(turn._patience())
+        wait(turn)
+
+    monkeypatch.setattr(Turn, "wait_for_processes", noted)
+    return found
 
 
 @pytest.fixture

@@ -209,17 +209,16 @@ def test_a_fork_counts_nothing_twice_and_loses_nothing(folder: Path, actors: lis
 # -- never in the way ------------------------------------------------------------------------------------------------
 
 
-def test_a_stopped_writer_holds_up_nobody(folder: Path, actors: list[Actor]) -> None:
+def test_a_stopped_writer_holds_up_nobody(folder: Path, waits: list[float]) -> None:
     """Attack on the idea: lmdb's own lock is waited for in C, for ever, if its holder is stopped."""
     counts = counts_in(folder)
     note(counts)
     assert counts.flush()
     with held(folder / "report" / "turn"):
-        begun = time.perf_counter()
         for _ in range(100):
             note(counts)
         assert not counts.flush()
-        assert time.perf_counter() - begun < 0.5
+    assert 0 < sum(waits) < 0.5
     assert counts.flush()
     assert total(counts.read()) == 101
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,16 +39,15 @@ def test_what_is_over_is_told_and_takes_no_place(own: Limits, folder: Path) -> N
     assert not own.exceeded("anon", "a")
 
 
-def test_a_stopped_writer_holds_up_nobody(own: Limits, folder: Path) -> None:
+def test_a_stopped_writer_holds_up_nobody(own: Limits, folder: Path, waits: list[float]) -> None:
     own.exceeded("anon", "a")
     descriptor = os.open(folder / "report" / "limits" / "turn", os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        begun = time.perf_counter()
         assert [own.exceeded("anon", "a") for _ in range(1000)] == [False] * 1000
-        assert time.perf_counter() - begun < 1
     finally:
         os.close(descriptor)
+    assert 0 < sum(waits) < 0.5
     clock.shift(2)
     assert [own.exceeded("anon", "a") for _ in range(3)] == [False, False, True]
 

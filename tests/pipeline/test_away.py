@@ -54,12 +54,11 @@ def tags(told: list[Any]) -> list[str]:
     return [each.event.tag for each in told]
 
 
-def until(answer: Callable[[], int], wanted: int, seconds: float = 5) -> float:
-    began = time.monotonic()
+def until(answer: Callable[[], int], wanted: int, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
     while answer() != wanted:
-        assert time.monotonic() - began < seconds
+        assert time.monotonic() < deadline
         time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def test_while_the_state_is_away_every_request_is_503_and_the_log_says_it_once(
@@ -76,7 +75,7 @@ def test_while_the_state_is_away_every_request_is_503_and_the_log_says_it_once(
             assert refused.json()["code"] == "state_unavailable"
     assert tags(told).count("sys_state_away") == 1
     server.start()
-    assert until(lambda: client.get("/private/").status_code, 200) < 5
+    until(lambda: client.get("/private/").status_code, 200)
     assert tags(told).count("sys_state_back") == 1
     assert tags(told)[-2:] == ["sys_state_lost", "sys_state_loaded"]
 
@@ -212,7 +211,7 @@ async def test_under_asgi_the_state_comes_back_by_itself(server: Server, alice: 
     await sync_to_async(server.kill)()
     assert {(await client.get("/private_async/", headers=bearer)).status_code for _ in range(20)} == {503}
     await sync_to_async(server.start)()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while (await client.get("/private_async/", headers=bearer)).status_code != 200:
         assert time.monotonic() < deadline
     await sync_to_async(stockade.end_sessions)(alice)
