@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from stockade.core import clock
 from stockade.drf.survey import KINDS, Fact
 from stockade.observe import Row
 
@@ -53,6 +54,10 @@ class Acceptance:
     def of_traffic(self) -> bool:
         """Whether it may match nothing only because nobody has come."""
         return bool(self.refusal) or self.fact == IN_QUERY
+
+    def stands(self) -> bool:
+        """Whether its last day is not over."""
+        return self.until is None or clock.now_datetime().date() <= self.until
 
     def covers(self, fact: Fact) -> bool:
         """Whether it is of this fact."""

@@ -123,7 +123,8 @@ def make(seconds: float | None, acceptances: list[Acceptance]) -> Report:
         seconds: how old a count may be; None for all that are kept.
         acceptances: what the project has accepted.
     """
-    found = survey()
+    standing = [one for one in acceptances if one.stands()]
+    found = survey(lambda fact: any(one.covers(fact) for one in standing))
     rows, unread = _counts(seconds)
     rows = sorted(rows, key=lambda row: (-row.count, row.view, row.method, row.kind, row.reason))
     refused, seen = (
@@ -138,8 +139,7 @@ def make(seconds: float | None, acceptances: list[Acceptance]) -> Report:
 
 def sort(facts: list[Fact], rows: list[Row], acceptances: list[Acceptance]) -> Sorted:
     """Tell apart what is accepted."""
-    today = clock.now_datetime().date()
-    standing = [one for one in acceptances if one.until is None or today <= one.until]
+    standing = [one for one in acceptances if one.stands()]
     accepted = [(fact, one) for fact in facts if (one := next((a for a in standing if a.covers(fact)), None))]
     of_facts = {(LEADS_TO.get(fact.kind), fact.view): one for fact, one in accepted}
     refusals = [
