@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.db.models import Q
+from django.http import HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from rest_framework.permissions import (
     AllowAny,
@@ -133,6 +135,11 @@ class Labelled(Rest):
 class OrgByHand(Rest):
     def get(self, request: Request, pk: int) -> Response:
         return Response({"name": Org.objects.get(pk=pk).name})
+
+
+@login_required
+async def org_of_a_page(request: HttpRequest, pk: int) -> JsonResponse:
+    return JsonResponse({"name": (await Org.objects.aget(pk=pk)).name})
 
 
 class FromTheBody(Labelled):
@@ -289,6 +296,20 @@ def test_what_a_view_fetches_by_hand_gets_a_policy_about_it(
     assert fact.write.endswith(f'# class {view.__name__}(PolicyMixin, ...):\npolicy = Owner("{owner}")')
 
 
+def test_a_plain_view_is_told_whose_it_fetches(settings: Any) -> None:
+    fact = facts(settings, at(org_of_a_page))["object-by-hand"]
+    assert fact.write.endswith(
+        '@protect(policy=Owner("owner"))\nasync def org_of_a_page(request, pk): ...'
+    ), fact.write
+
+
+def test_where_several_relations_lead_to_users_they_are_named(settings: Any) -> None:
+    """`Authenticated()` alone is what is open already."""
+    fact = facts(settings, routed(Docs))["object-unchecked"]
+    first = fact.write.splitlines()[0]
+    assert first == '# whose it is: Owner("author"), Owner("reviewer"), Owner("keeper"), or several by |'
+
+
 def test_a_check_of_an_object_that_comes_from_elsewhere_is_not_dropped(settings: Any) -> None:
     write = facts(settings, listed(FromTheBody))["undeclared"].write
     assert write.endswith("policy = Authenticated() & as_policy(IsOwnerRule())")
@@ -325,6 +346,33 @@ def test_every_line_to_write_is_python_that_the_table_takes(settings: Any) -> No
                 actions = {*ACTIONS, *fact.methods}
                 PolicyTable(names["policy"], view=fact.view, actions=[a for a in actions if a.islower()])
     assert {"undeclared", "object-unchecked", "object-by-hand", "list-leaks", "anyone-writes"} <= seen
+
+
+def _policy(fact: Fact) -> str:
+    return fact.write[fact.write.index("policy = ") :]
+
+
+def test_one_view_is_told_one_policy_whatever_it_is_told_for(settings: Any) -> None:
+    """`Authenticated()` for what has no policy would be the hole that the next fact tells of."""
+    several = 0
+    for patterns in every_project():
+        told: dict[str, set[str]] = {}
+        for fact in project(settings, patterns).facts:
+            kinds = {"undeclared", "object-unchecked", "list-leaks", "object-by-hand"}
+            if fact.kind in kinds and "\npolicy = " in fact.write:
+                several += fact.view in told
+                told.setdefault(fact.view, set()).add(_policy(fact))
+        assert all(len(policies) == 1 for policies in told.values()), told
+    assert several > 10
+
+
+def test_where_unchecked_objects_are_meant_the_policy_is_what_the_classes_amount_to(settings: Any) -> None:
+    orgs = type("Here", (Docs,), {"queryset": Org.objects.all()})
+    project(settings, routed(orgs))
+    asked = {fact.kind: fact for fact in survey().facts}
+    assert '"*": Owner("owner")' in _policy(asked["undeclared"])
+    meant = {fact.kind: fact for fact in survey(lambda fact: fact.kind == "object-unchecked").facts}
+    assert _policy(meant["undeclared"]) == "policy = Authenticated()"
 
 
 @pytest.mark.django_db

@@ -56,7 +56,17 @@ def suggest(view: View, *, owned: bool = False) -> Suggestion:
     handlers = [handler for handler in view.handlers if view.rest or _answers(handler)]
     found = {handler.label: _expression(handler, owned=owned) for handler in handlers}
     policy, whole = _table(found)
-    return Suggestion(policy, _text(view, policy, whole))
+    several = [] if whole.objects or not owned else _several_owners(handlers)
+    named = ", ".join(f'Owner("{path}")' for path in several)
+    note = f"# whose it is: {named}, or several by |\n" if several else ""
+    return Suggestion(policy, note + _text(view, policy, whole))
+
+
+def _several_owners(handlers: list[Handler]) -> list[str]:
+    """The relations to the user model of what they are about, where the project alone can tell which one counts."""
+    models = [model_of(handler) if handler.view.generic else _fetched(handler) for handler in handlers]
+    found = next((_owners(model) for model in models if model is not None), [])
+    return found if len(found) > 1 else []
 
 
 def _answers(handler: Handler) -> bool:
@@ -65,7 +75,11 @@ def _answers(handler: Handler) -> bool:
 
 def _expression(handler: Handler, *, owned: bool) -> Expression:
     if not handler.view.rest:
-        return (_required(handler) or SIGNED_IN) if byhand.plain_view_asks(handler) else EVERYONE
+        if not byhand.plain_view_asks(handler):
+            return EVERYONE
+        whole = _required(handler) or SIGNED_IN
+        model = _fetched(handler) if owned else None
+        return both(whole, _owner_of(model)) if model is not None else whole
     permissions = probe.permissions(handler, probe.ordinary())
     if permissions is probe.UNKNOWN:
         return SIGNED_IN
@@ -75,9 +89,7 @@ def _expression(handler: Handler, *, owned: bool) -> Expression:
     for permission in permissions:
         whole = both(whole, translate(permission, handler, model, objects=objects))
     if owned and objects and not whole.objects and model is not None and whole != EVERYONE:
-        path = _owner_of(model)
-        if path:
-            whole = both(whole, rule("Owner", path, objects=True))
+        whole = both(whole, _owner_of(model))
     return whole
 
 
@@ -144,14 +156,19 @@ def _about_objects(handler: Handler, permissions: list[Any], *, owned: bool) -> 
     )
 
 
-def _owner_of(model: type[Model]) -> str:
+def _owner_of(model: type[Model]) -> Expression:
+    """`Owner` by the one relation to the user model; everyone where there is none, or several."""
+    found = _owners(model)
+    return rule("Owner", found[0], objects=True) if len(found) == 1 else EVERYONE
+
+
+def _owners(model: type[Model]) -> list[str]:
     user: Any = get_user_model()
-    found = [
+    return [
         field.name
         for field in model._meta.get_fields()
         if (field.many_to_one or field.one_to_one) and not field.auto_created and field.related_model is user
     ]
-    return found[0] if len(found) == 1 else ""
 
 
 def _table(found: dict[str, Expression]) -> tuple[str, Expression]:
