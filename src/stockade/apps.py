@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class StockadeConfig(AppConfig):
@@ -28,6 +28,10 @@ class StockadeConfig(AppConfig):
         truth.connect()
         hearing.connect()
         _ = checks, conf  # imported so that they are registered
+        if apps.is_installed("rest_framework"):
+            from stockade.drf.intake import reading
+
+            reading.install()
         if _documented():
             from stockade.drf.schema import wiring
 

@@ -19,7 +19,7 @@ class RequestContext:
         address: the client's address, when already known; see `core.address.TrustedProxies.client`.
     """
 
-    __slots__ = ("address", "id", "meta", "mode", "principal", "route", "tenant", "untold")
+    __slots__ = ("address", "id", "meta", "mode", "principal", "read", "route", "tenant", "untold")
 
     def __init__(self, id: str, meta: Mapping[str, Any], address: str = "") -> None:
         self.id = id
@@ -29,6 +29,7 @@ class RequestContext:
         self.tenant = ""  # whose users are meant, see `core.tenant`; found in step 1
         self.mode: Mode | None = None  # of its view, once that is known
         self.principal: Any = None  # core.principal.Principal once known
+        self.read: Any = None  # DRF's request, once its body was read
         self.untold = (
             False  # whether a change was committed and the state could not be told: then it is no success
         )

@@ -94,6 +94,51 @@ class AmbiguousCredential(BadRequest):
     default_detail = "Send exactly one credential."
 
 
+class BodyTooLong(BadRequest):
+    """413: the body is longer than is taken here (RFC 9110 section 15.5.14).
+
+    Args:
+        most: bytes that are taken.
+    """
+
+    status = 413
+    title = "Content too large"
+    default_code = "body_too_long"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The body is too long. Send at most {most} bytes.")
+
+
+class LengthRequired(BadRequest):
+    """411: a body came in pieces whose sum nobody has said, and this server reads no such (RFC 9110 section 15.5.12)."""
+
+    status = 411
+    title = "Length required"
+    default_code = "length_required"
+    default_detail = "Send the body with a Content-Length header, not in chunks."
+
+
+class UnsupportedMediaType(BadRequest):
+    """415: a body of a type that is not taken here (RFC 9110 section 15.5.16).
+
+    Args:
+        taken: the media types that are.
+    """
+
+    status = 415
+    title = "Unsupported Media Type"
+    default_code = "unsupported_media_type"
+
+    def __init__(self, taken: tuple[str, ...]) -> None:
+        listed = ", ".join(taken)
+        said = (
+            f"Send the body as {' or '.join(taken)}, and say so in Content-Type."
+            if taken
+            else "Send no body."
+        )
+        super().__init__(said, headers={"Accept": listed} if taken else None)
+
+
 class Unauthenticated(Refusal):
     """401: nothing was proven and something must be (RFC 9110 section 15.5.2)."""
 

@@ -14,6 +14,7 @@ from rest_framework.serializers import BaseSerializer
 
 from stockade.core.errors import Undecided
 from stockade.drf.authentication import exchange_of
+from stockade.drf.filters import close_hidden
 from stockade.drf.permissions import authorize, leaf_of
 from stockade.drf.related import declare_visible, narrow_related, seeing_rule
 from stockade.pipeline import registry as registries
@@ -63,6 +64,7 @@ class PolicyMixin(Base):
         exchange = exchange_of(self.request)
         if exchange is not None and not exchange.legacy:
             queryset = exchange.visible(queryset, leaf_of(self.request, exchange))
+        close_hidden(self)
         return super().filter_queryset(queryset)
 
     def check_object_permissions(self, request: Request, obj: Any) -> None:

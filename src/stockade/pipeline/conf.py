@@ -108,3 +108,32 @@ class PipelineSettings(Section):
     realm: str = setting(
         "REALM", _realm, "api", id="stockade.E206", why="The realm in WWW-Authenticate challenges.",
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class InputSettings(Section):
+    """How much of a body is read at all. A view says otherwise by `max_body`."""
+
+    NAME = "INPUT"
+
+    max_body: int = setting(
+        "MAX_BODY", integer(1, 2**31 - 1), 2_621_440, id="stockade.E231",
+        why="Bytes of a body that is no upload, as DRF views read it; Django's DATA_UPLOAD_MAX_MEMORY_SIZE does not "
+        "bind DRF's parsers.",
+    )  # fmt: skip
+    max_upload: int = setting(
+        "MAX_UPLOAD", integer(1, 2**40), 52_428_800, id="stockade.E232",
+        why="Bytes of any body, multipart forms included. Nothing longer reaches a view, whatever its `max_body`.",
+    )  # fmt: skip
+    max_depth: int = setting(
+        "MAX_DEPTH", integer(1, 500), 32, id="stockade.E233",
+        why="How deeply the lists and objects of a JSON body may be nested.",
+    )  # fmt: skip
+    max_string: int = setting(
+        "MAX_STRING", integer(1, 2**31 - 1), 262_144, id="stockade.E234",
+        why="Characters of one string in a JSON body, names of members included.",
+    )  # fmt: skip
+    max_items: int = setting(
+        "MAX_ITEMS", integer(1, 2**31 - 1), 10_000, id="stockade.E235",
+        why="Items of one list, or members of one object, in a JSON body.",
+    )  # fmt: skip

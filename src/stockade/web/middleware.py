@@ -26,8 +26,10 @@ from stockade.schemes.backend import ATTRIBUTE, settle
 from stockade.schemes.hiding import hide
 from stockade.truth.change import UNTOLD
 from stockade.web.answer import finish
+from stockade.web.body import bound_asgi
 from stockade.web.content_type import install
 from stockade.web.door import knock
+from stockade.web.failures import Failure, is_to_be_told
 from stockade.web.login_page import login_page
 from stockade.web.observing import NO_VIEW, answered, look
 from stockade.web.problem import respond
@@ -59,6 +61,7 @@ class Middleware:
         refuse_to_start()
         if registries.peek() is not None:
             install()
+            bound_asgi()
 
     # -- around everything -------------------------------------------------------------------------------------
 
@@ -101,6 +104,9 @@ class Middleware:
         elif response.status_code >= 400:
             if not exchange.recorded and getattr(response, "exception", False):
                 told(exchange, response.status_code)
+            told_so = response.status_code != 500 or registry.silent(context)
+            if not told_so and is_to_be_told(request, exchange, response):
+                response = respond(registry, Failure())
         elif exchange.mediator is not None and undecided(exchange, response):
             response = self._unless_spared(registry, exchange, Undecided(reason="undecided"), response)
         elif (

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
+from django.core.handlers.asgi import ASGIRequest
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 
@@ -29,6 +30,7 @@ from stockade.pipeline.registry import Registry
 from stockade.pipeline.reporting import spare
 from stockade.schemes.users import renewed
 from stockade.truth import lists
+from stockade.web.body import objection, require_whole
 from stockade.web.content_type import UNREADABLE, restore
 from stockade.web.translate import refusal_of
 
@@ -76,6 +78,8 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         BadRequest: the Content-Type or the path is malformed. BadRequest, InvalidCredential: see `Engine.find`.
     """
     context = settle_tenant(registry, request)
+    if type(request) is ASGIRequest:
+        require_whole(request)
     match = request.resolver_match
     if match is not None:
         context.route = match.route
@@ -103,6 +107,8 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         leaf.method == OTHER and leaf.cls is None and not leaf.legacy
     ):  # a class refuses what it does not answer
         _refuse(declared, request, MethodNotAllowed(tuple(declared.leaves)))
+    if not leaf.safe and (objected := objection(request)) is not None:
+        _refuse(declared, request, objected)
     if declared.unguarded:
         _refuse(declared, request, Undeclared(reason="object_policy_without_policy_mixin"))
     exchange = registry.engine.find(context, leaf)

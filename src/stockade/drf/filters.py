@@ -1,0 +1,102 @@
+"""Order and filters by what is listed, and by nothing that the caller may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.filters import OrderingFilter
+from rest_framework.request import Request
+
+from stockade.drf import visible
+
+_NOT_LISTED = "Order by one of: {}."
+
+
+class ListedOrderingFilter(OrderingFilter):
+    """DRF's OrderingFilter, but 400 for what is not in the view's `ordering_fields`; ``"__all__"`` lists nothing."""
+
+    def remove_invalid_fields(
+        self, queryset: QuerySet[Any], fields: Iterable[str], view: Any, request: Request
+    ) -> list[str]:
+        """The terms that were asked for.
+
+        Raises:
+            ValidationError: one is not listed.
+        """
+        asked = list(fields)
+        taken = super().remove_invalid_fields(queryset, asked, view, request)
+        if len(taken) < len(asked):
+            listed = ", ".join(
+                str(name) for name, _ in self.get_valid_fields(queryset, view, {"request": request})
+            )
+            raise ValidationError({str(self.ordering_param): [_NOT_LISTED.format(listed)]})
+        return taken
+
+    def get_valid_fields(self, queryset: QuerySet[Any], view: Any, context: Any = None) -> Any:
+        """What is listed, as far as the caller may see it."""
+        if getattr(view, "ordering_fields", self.ordering_fields) == "__all__":
+            return []
+        found = super().get_valid_fields(queryset, view, context or {})
+        hidden = hidden_of(view)
+        return [pair for pair in found if not _is_hidden(str(pair[0]), hidden)] if hidden else found
+
+
+def hidden_of(view: Any) -> frozenset[str]:
+    """The sources of fields that the view's caller may not see."""
+    cls = view.get_serializer_class() if hasattr(view, "get_serializer_class") else None
+    return visible.hidden_sources(cls, visible.caller_of({"request": view.request})) if cls else frozenset()
+
+
+def _is_hidden(term: str, hidden: frozenset[str]) -> bool:
+    bare = term.lstrip("-^=@$")
+    return any(bare == name or bare.startswith(f"{name}__") for name in hidden)
+
+
+def close_hidden(view: Any) -> None:
+    """Have a list neither ordered nor searched nor filtered by what its caller may not see: the answer would tell it.
+
+    Args:
+        view: an instance, which lives for one request.
+
+    Raises:
+        ValidationError: a parameter filters by such a field; as if there were none of that name.
+    """
+    hidden = hidden_of(view)
+    if not hidden:
+        return
+    for name in ("search_fields", "ordering_fields"):
+        listed = getattr(view, name, None)
+        if isinstance(listed, list | tuple):
+            setattr(view, name, [term for term in listed if not _is_hidden(_term(term), hidden)])
+        elif name == "ordering_fields" and listed == "__all__":
+            setattr(view, name, [])
+    query = view.request.query_params
+    filters = _filters(view)
+    for name in query:
+        known = filters.get(str(name))
+        source = getattr(known, "field_name", None) or str(name)
+        ordered = getattr(
+            known, "param_map", None
+        )  # django-filter's OrderingFilter: fields by what they are called
+        if isinstance(ordered, Mapping):
+            terms = {term.strip().lstrip("-") for term in query[name].split(",")}
+            told = any(
+                called in terms and _is_hidden(str(field), hidden) for field, called in ordered.items()
+            )
+        else:
+            told = _is_hidden(str(source).replace(".", "__"), hidden)
+        if told:
+            raise ValidationError({str(name): ["This parameter is not known here."]})
+
+
+def _term(listed: Any) -> str:
+    return str(listed[0] if isinstance(listed, list | tuple) else listed)
+
+
+def _filters(view: Any) -> Mapping[str, Any]:
+    """The filters of a FilterSet of django-filter's, by parameter."""
+    found: Mapping[str, Any] = getattr(getattr(view, "filterset_class", None), "base_filters", {})
+    return found
