@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import include, path
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.generics import ListAPIView
@@ -165,6 +166,10 @@ class Sliced(ListAPIView[Doc]):
     pagination_class = Window
 
 
+class Schema(SpectacularAPIView):
+    policy = Authenticated()
+
+
 router = SimpleRouter()
 for name, view in {"staff": Staff, "stock": Stock, "reported": Reported, "lax": Lax, "small": Small}.items():
     router.register(name, view, basename=name)
@@ -177,4 +182,5 @@ urlpatterns = [
     path("broken/", Broken.as_view()),
     path("dump/", Dump.as_view()),
     path("sliced/", Sliced.as_view()),
+    path("schema/", Schema.as_view()),
 ]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 
 from stockade.core.errors import ConfigurationError
@@ -15,7 +17,7 @@ from stockade.core.principal import Kind, Principal
 from stockade.drf.serializers import StrictModelSerializer, StrictSerializer
 from stockade.drf.visible import fields_for
 from stockade.policy import Role
-from tests.drf.field_views import StaffSerializer
+from tests.drf.field_views import PAYROLL, StaffSerializer
 from tests.pipeline.conftest import *  # noqa: F403 - the same project, users and tokens
 from tests.policy_app.models import Doc
 
@@ -174,3 +176,21 @@ def test_policies_that_only_report_hide_nothing(
     configure(MODE={"policies": "report"})
     assert nosy.get(f"/staff/{doc.pk}/").json()["rank"] == 77
     assert any(record.reason == "field_not_visible" for record in log())
+
+
+def test_the_document_says_who_sees_a_field_and_promises_it_to_nobody() -> None:
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    staff = schema["components"]["schemas"]["Staff"]
+    rank = staff["properties"]["rank"]
+    assert rank["description"] == f"Seen by {PAYROLL.describe()}."
+    assert "Written by" in staff["properties"]["locked"]["description"]
+    assert not {"rank", "ceiling", "owner_text"} & set(staff.get("required", ()))
+
+
+def test_a_document_for_one_caller_has_only_the_fields_of_his(
+    project: Any, hr: Client, nosy: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SpectacularAPIView, "serve_public", False)
+    for client, shown in ((hr, True), (nosy, False)):
+        document = client.get("/schema/?format=json").json()
+        assert ("rank" in document["components"]["schemas"]["Staff"]["properties"]) is shown

@@ -18,11 +18,12 @@ from drf_spectacular.settings import spectacular_settings
 
 from stockade.core import tenant
 from stockade.core.principal import ANONYMOUS, Kind, Principal
-from stockade.drf.schema import authentication, own
+from stockade.drf.schema import authentication, by_caller, own
 from stockade.drf.schema.judged import Judged, judged, remember
 from stockade.drf.schema.refusals import describe, settle
 from stockade.drf.schema.security import requirements
 from stockade.drf.schema.shadows import as_before, plain_parsers, without_ours
+from stockade.drf.visible import fields_for
 from stockade.schemes.users import read_user
 
 _CALLER = "stockade_caller"
@@ -32,7 +33,7 @@ def install() -> None:
     """Wrap what is asked for each view and operation; once more changes nothing."""
     for owner, wrappers in (
         (SchemaGenerator, (create_view, parse, has_view_permissions)),
-        (AutoSchema, (get_operation, get_auth, map_parsers)),
+        (AutoSchema, (get_operation, get_auth, map_parsers, _map_basic_serializer)),
     ):
         for wrapper in wrappers:
             _wrap(owner, wrapper)
@@ -63,7 +64,8 @@ def parse(stock: Any, generator: Any, input_request: Any, public: bool) -> Any:
     """The paths, with names for the shapes of refusals."""
     if not public and input_request is not None:
         vars(generator)[_CALLER] = _principal(input_request)
-    paths = stock(input_request, public)
+    with fields_for(vars(generator).get(_CALLER)):
+        paths = stock(input_request, public)
     appended = spectacular_settings.APPEND_COMPONENTS or {}
     settle(generator.registry, paths, set(appended.get("schemas", {})))
     return paths
@@ -123,6 +125,14 @@ def map_parsers(stock: Any, auto_schema: Any) -> Any:
     """The media types that a view takes."""
     with plain_parsers(auto_schema.view):
         return stock()
+
+
+def _map_basic_serializer(stock: Any, auto_schema: Any, serializer: Any, direction: Any) -> Any:
+    """The fields of a serializer, and for whom they are."""
+    schema = stock(serializer, direction)
+    if isinstance(schema, dict):
+        by_caller.describe(serializer, schema)
+    return schema
 
 
 def _judged(auto_schema: Any) -> Judged | None:
