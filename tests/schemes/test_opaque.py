@@ -464,3 +464,20 @@ def test_without_the_scheme_its_tokens_are_nothing(alice: User, configure: Calla
     configure(SCHEMES=["jwt"])
     assert status(token) == 401
     assert Client().post("/api/token-auth/", {"username": "alice", "password": PASSWORD}).status_code == 404
+
+
+# -- tenants ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_of_one_tenant_is_nothing_in_another(alice: User, configure: Callable[..., None]) -> None:
+    """User 7 of north is another than user 7 of south."""
+    configure(TENANT=lambda request: "north" if request is None else request.META["HTTP_X_TENANT"])
+    made = create_token(alice)
+    assert status(made.token, HTTP_X_TENANT="north") == 200
+    assert status(made.token, HTTP_X_TENANT="south") == 401
+    assert row(made).tenant == "north"
+    configure(TENANT=lambda request: "south" if request is None else request.META["HTTP_X_TENANT"])
+    assert opaque.live(alice.pk) == []
+    assert stockade.end_tokens(alice) == 0
+    assert not opaque.end_own(alice.pk, made.id)
+    assert status(made.token, HTTP_X_TENANT="north") == 200
