@@ -13,6 +13,12 @@ MEMORY = {"state": "memory://"}
 LMDB = {"state": "lmdb://"}
 REDIS = {"state": "redis://"}
 POSTGRES = {"database": "postgres"}
+EDGE = {"profile": "api"}  # `stockade.edge.settings`: hardened, and plain HTTP refused
+PAGE = "https://app.bench.example"
+CORS = {
+    "settings": {"CORS": {"ORIGINS": [PAGE], "CREDENTIALS": True}},
+    "environ": {"HTTP_ORIGIN": PAGE, "HTTP_SEC_FETCH_SITE": "same-site"},
+}
 SERVERS = frozenset({"redis", "postgres"})
 
 
@@ -129,6 +135,18 @@ ROWS: tuple[Row, ...] = (
     Row("stockade-memory-cold", "the same, every credential new", "stockade", MEMORY, cold=True, sql=1),
     Row("stockade-lmdb", "**Stockade, everything on, `lmdb://`**", "stockade", LMDB),
     Row("stockade-lmdb-cold", "the same, every credential new", "stockade", LMDB, cold=True, sql=1),
+    Row(
+        "stockade-lmdb-edge",
+        '**Stockade, `lmdb://`, hardened by `stockade.edge.settings("api")`**',
+        "stockade",
+        {**LMDB, **EDGE},
+    ),
+    Row(
+        "stockade-lmdb-cors",
+        "**the same, asked by a page of another origin (CORS)**",
+        "stockade",
+        {**LMDB, **EDGE, **CORS},
+    ),
     Row("stockade-redis", "**Stockade, everything on, `redis://`**", "stockade", REDIS, trips=1),
     Row(
         "stockade-redis-cold",

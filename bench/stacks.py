@@ -184,10 +184,13 @@ class Stockade:
 
     def settings(self, row: Row, place: Place) -> dict[str, Any]:
         import stockade.drf
+        import stockade.edge
 
+        profile = row.options.get("profile")
         kind = row.options["state"]
         state = {"lmdb://": f"lmdb://{place.folder}/state", "redis://": place.redis}.get(kind, kind)
         return {
+            **(stockade.edge.settings(profile) if profile else {}),
             "ROOT_URLCONF": "bench.sites.stockade",
             "INSTALLED_APPS": [*APPS, "stockade"],
             # It takes the place of SecurityMiddleware, XFrameOptionsMiddleware and, for sessions, CsrfViewMiddleware.

@@ -221,6 +221,7 @@ class Worker:
             "wsgi.multithread": False,
             "wsgi.multiprocess": True,
             "wsgi.run_once": False,
+            **self.row.options.get("environ", {}),
         }
         if authorized:
             environ["HTTP_AUTHORIZATION"] = self.issued[index].authorization
