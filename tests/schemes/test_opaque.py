@@ -121,7 +121,7 @@ def test_it_ends_when_it_expires(alice: User, later: Callable[[float], None]) ->
     token = create_token(alice, expires="1h").token
     assert status(token) == 200
     later(3601)
-    assert status(token) == 401
+    assert [status(token), status(token)] == [401, 401]  # by what the worker knew, and by the row
 
 
 def test_an_expired_token_costs_no_sql_the_second_time(alice: User, later: Callable[[float], None]) -> None:
@@ -275,8 +275,11 @@ def test_a_stolen_table_opens_nothing(alice: User, configure: Callable[..., None
             assert status(tried.replace("\n", "") or "x") == 401
 
 
-def test_a_digest_is_of_no_use_without_the_key(alice: User, project: Any) -> None:
+def test_a_digest_is_of_no_use_without_the_key(
+    alice: User, project: Any, configure: Callable[..., None]
+) -> None:
     """Whoever can write to the table, and not read the settings, cannot put a token of his own into it."""
+    configure(TOKEN={"PASSWORD_CHANGE": "keep"})  # the stamp is not what refuses it
     made = create_token(alice)
     project.SECRET_KEY = "the key of a thief, and not the project's"
     forged = create_token(alice)
