@@ -84,7 +84,7 @@ def fronts(folder: Path, tls: Path, site: Site, static: Path) -> Iterator[dict[s
         found = {"granian": stand.Front("granian", 0, site.port, folder)}
         for program in stand.PROGRAMS:
             files = stand.Files(folder / program, tls)
-            options = ["--static", str(static), "--max-body", str(MAX_BODY)]
+            options = ["--domain", stand.HOST, "--static", str(static), "--max-body", str(MAX_BODY)]
             found[program] = running.enter_context(
                 stand.front(program, files, site.upstream, *options, env=site.env, put=SHORT[program])
             )

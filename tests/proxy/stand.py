@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,9 +215,34 @@ def application_environment(folder: Path, **extra: str) -> dict[str, str]:
 
 def granian(port: int, env: Mapping[str, str], *options: str) -> contextlib.AbstractContextManager[Server]:
     """The application, in one process: its views count in memory."""
-    words = [
-        str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--workers", "1", "--blocking-threads",
-        "2", "--no-ws", "--workers-kill-timeout", "2", "--host", "127.0.0.1", "--port", str(port), *options,
-        "tests.proxy.wsgi:application",
-    ]  # fmt: skip
-    return serve(words, port, env=env, seconds=60)
+    return serve(
+        [*_GRANIAN, "--host", "127.0.0.1", "--port", str(port), *options, TARGET], port, env=env, seconds=60
+    )
+
+
+@contextlib.contextmanager
+def granian_at(path: Path, env: Mapping[str, str]) -> Iterator[None]:
+    """The application at a unix socket."""
+    process = subprocess.Popen([*_GRANIAN, "--uds", str(path), TARGET], cwd=ROOT, env=dict(env))
+    try:
+        deadline = time.monotonic() + 60
+        while not _listens(path):
+            assert process.poll() is None, "granian ended"
+            assert time.monotonic() < deadline, "granian does not listen"
+            time.sleep(0.02)  # another process decides when; there is no clock to move
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+TARGET = "tests.proxy.wsgi:application"
+_GRANIAN = [
+    str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--workers", "1", "--blocking-threads", "2",
+    "--no-ws", "--workers-kill-timeout", "2",
+]  # fmt: skip

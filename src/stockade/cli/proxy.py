@@ -149,6 +149,7 @@ def proxy(
     headers = conf.load(HeaderSettings)
     store = prepare(headers, django_settings()).stores[False, False]
     found = paths(registry)
+    flood, why = _flood(registry, found.unlimited)
     try:
         if connections and program is Program.CADDY:
             raise ValueError("--connections: Caddy does not count connections. Leave it out, or use nginx.")
@@ -171,7 +172,8 @@ def proxy(
             static=_static(static),
             mutual=plans.Mutual(plans.path(mtls), not mtls_optional) if mtls else None,
             front=_front(cloudflare, alb, addresses, origin_pull),
-            flood=_flood(registry, found.unlimited),
+            flood=flood,
+            uncounted=why,
             connections=connections,
             probes=found.probes,
             watchers=fronts.networks(watcher or ["127.0.0.1", "::1"]),
@@ -189,7 +191,13 @@ def _allowed() -> list[str]:
     """The names of ALLOWED_HOSTS that are one host each."""
     from django.conf import settings
 
-    return [host for host in settings.ALLOWED_HOSTS if "*" not in host and not host.startswith((".", "["))]
+    from stockade.core.address import parse
+
+    return [
+        host
+        for host in settings.ALLOWED_HOSTS
+        if "*" not in host and host[:1] not in ".[" and not parse(host)
+    ]
 
 
 def _certificate(program: Program, domain: str, certificate: str | None, key: str | None) -> tuple[str, str]:
@@ -257,14 +265,20 @@ def _front(
     return fronts.alb(alb) if alb else None
 
 
-def _flood(registry: Registry, unlimited: tuple[str, ...] | None) -> Flood | None:
-    """None where ``anon`` refuses nobody, or where the paths that it leaves alone cannot be told to a proxy."""
+def _flood(registry: Registry, unlimited: tuple[str, ...] | None) -> tuple[Flood | None, str]:
+    """What the edge counts; None, and why, where it might refuse what the project's limits admit."""
     from stockade.edge.proxy.flood import Flood
 
     engine = registry.engine
     limit = engine.plans.named.get("anon")
-    if limit is None or unlimited is None or not registry.settings.modes.general.limits:
-        return None
+    if limit is None:
+        return None, 'LIMITS has no "anon".'
+    if not registry.settings.modes.general.limits:
+        return None, "MODE has limits only reported."
+    if unlimited is None:
+        return None, 'the paths that "anon" leaves out have regular expressions that only Python reads.'
+    if any(scheme.anywhere or scheme.parameters for scheme in engine.others.schemes):
+        return None, "a scheme of the project reads its credential where only it knows."
     foreign = (name.removeprefix("HTTP_").replace("_", "-").title() for name in sorted(engine.others.headers))
     credentials = dict.fromkeys(["Authorization", "X-API-Key", "Cookie", *foreign])
-    return Flood(limit.count, limit.period / 1_000_000, tuple(credentials), unlimited)
+    return Flood(limit.count, limit.period / 1_000_000, tuple(credentials), unlimited), ""

@@ -10,9 +10,8 @@ from typing import Final
 # In which a proxy shows that it is ours; the name holds SECRET, so that Django's debug page hides the value.
 SECRET_HEADER: Final = "X-Stockade-Proxy-Secret"  # noqa: S105 - its name
 
-# The certificate of the client, verified by the proxy, and what came of that.
+# The certificate of the client, which the proxy has verified.
 CLIENT_CERT: Final = "X-Client-Cert"
-CLIENT_VERIFY: Final = "X-Client-Verify"
 
 # Where from: RFC 7239, its older relatives, and other products' spelling. Every X-Forwarded-* is meant besides.
 FORWARDED: Final = (
@@ -64,7 +63,7 @@ IDENTITY: Final = (
     "Cf-Access-Authenticated-User-Email",
     "Cf-Access-Jwt-Assertion",
     CLIENT_CERT,
-    CLIENT_VERIFY,
+    "X-Client-Verify",
     "X-Client-CN",
     "X-Client-DN",
     "X-SSL-Client-Cert",

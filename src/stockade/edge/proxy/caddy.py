@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from stockade.core.forwarded import (
     CLIENT_CERT,
-    CLIENT_VERIFY,
     FORWARDED,
     IDENTITY,
     REWRITE,
@@ -260,13 +259,10 @@ def _proxy(plan: Plan) -> str:
         "header_up X-Request-ID {http.request.uuid}",
     ]
     if plan.mutual is not None:
-        given |= {CLIENT_CERT: "", CLIENT_VERIFY: ""}
+        given[CLIENT_CERT] = "{http.request.tls.client.certificate_der_base64}"
         lines += [
-            note(
-                "The certificate of the client, DER in base64, and what it says of itself. Empty without one."
-            ),
-            f"header_up {CLIENT_CERT} {{http.request.tls.client.certificate_der_base64}}",
-            f"header_up -{CLIENT_VERIFY}",
+            note("The verified certificate of the client, DER in base64. Empty without one."),
+            f"header_up {CLIENT_CERT} {given[CLIENT_CERT]}",
         ]
     if plan.secret_file:
         lines += [

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from stockade.core.forwarded import (
     CLIENT_CERT,
-    CLIENT_VERIFY,
     FORWARDED,
     IDENTITY,
     REWRITE,
@@ -97,6 +96,8 @@ def _numbers(plan: Plan) -> Iterator[str]:
         yield _networks(plan)
     if plan.flood is not None:
         yield _flood(plan, plan.flood)
+    else:
+        yield note(f"Requests are counted by Stockade alone: {plan.uncounted}")
     if plan.connections:
         yield (
             note("Who holds many connections open (with HTTP/2 each request under way counts as one).") + "\n"
@@ -351,14 +352,11 @@ def _told(plan: Plan) -> str:
         "proxy_set_header X-Request-ID $request_id;",
     ]
     if plan.mutual is not None:
-        # Of a certificate that did not verify nothing is told: with "optional" nginx refuses those by itself.
-        given |= {CLIENT_CERT: "$ssl_client_escaped_cert", CLIENT_VERIFY: "$ssl_client_verify"}
+        # One that does not verify is refused, also where none is needed (status 495).
+        given[CLIENT_CERT] = "$ssl_client_escaped_cert"
         lines += [
-            note(
-                "The certificate of the client, percent-encoded PEM, and SUCCESS or NONE. Empty without one."
-            ),
-            f"proxy_set_header {CLIENT_CERT} $ssl_client_escaped_cert;",
-            f"proxy_set_header {CLIENT_VERIFY} $ssl_client_verify;",
+            note("The verified certificate of the client, PEM with percent-encoding. Empty without one."),
+            f"proxy_set_header {CLIENT_CERT} {given[CLIENT_CERT]};",
         ]
     if plan.secret_file:
         lines += [

@@ -67,6 +67,7 @@ class Plan:
         mutual: certificates of clients.
         front: who alone may connect.
         flood: what is refused by number; None for nothing.
+        uncounted: why nothing is.
         connections: at once from one address; 0 for any number.
         probes: regular expressions of paths that only `watchers` may ask.
         watchers: CIDR blocks.
@@ -88,6 +89,7 @@ class Plan:
     mutual: Mutual | None = None
     front: Front | None = None
     flood: Flood | None = None
+    uncounted: str = ""
     connections: int = 0
     probes: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
