@@ -171,7 +171,7 @@ class UploadField(serializers.FileField):
         Raises:
             ValidationError: it is too large, none of the types, or called as none of them.
         """
-        file = super().to_internal_value(data)
+        file: Any = super().to_internal_value(data)
         if file.size > self.max_size:
             self.fail("too_large", most=self.max_size)
         file.seek(0)
