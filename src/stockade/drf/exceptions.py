@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions as drf
+from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -18,6 +19,7 @@ from stockade.drf import before
 from stockade.drf.refused import Refused
 from stockade.pipeline import registry as registries
 from stockade.pipeline.record import record
+from stockade.web import page
 from stockade.web.problem import PROBLEM, body, headers
 from stockade.web.translate import refusal_of
 
@@ -50,9 +52,31 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     set_rollback()
     response = Response(body(registry, refusal), status=refusal.status, headers=headers(registry, refusal))
     renderer = getattr(request, "accepted_renderer", None)
-    if registry.settings.errors == "problem" and (renderer is None or "json" in (renderer.media_type or "")):
-        response.content_type = PROBLEM
+    if registry.settings.errors == "drf" or not (renderer is None or "json" in (renderer.media_type or "")):
+        return response
+    response.content_type = PROBLEM
+    if request is not None and renderer is not None and page.is_wanted():
+        # A renderer of its own: what looks at the response's data still finds them.
+        request.accepted_renderer, request.accepted_media_type = PageRenderer(), PageRenderer.media_type
+        response.content_type = page.HTML
     return response
+
+
+class PageRenderer(BaseRenderer):
+    """A refusal as a page."""
+
+    media_type = "text/html"
+    format = "page"
+    charset = "utf-8"
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The page of a problem document."""
+        return page.render(data)
 
 
 def _theirs(exc: Exception) -> bool:

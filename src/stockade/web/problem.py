@@ -8,17 +8,21 @@ from django.http import HttpResponse
 from stockade.core.errors import InsufficientScope, InvalidCredential, LoginFailed, Refusal, Undecided
 from stockade.pipeline.registry import Registry
 from stockade.schemes.jwt import profile
+from stockade.web import page
 
 PROBLEM = "application/problem+json"
 
 
 def respond(registry: Registry, refusal: Refusal) -> HttpResponse:
-    """The response that tells a client of `refusal`."""
-    response = HttpResponse(
-        orjson.dumps(body(registry, refusal)), status=refusal.status, content_type=PROBLEM
-    )
+    """The response that tells a client of `refusal`; a person is shown a page."""
+    told = body(registry, refusal)
     if registry.settings.errors == "drf":
-        response.headers["Content-Type"] = "application/json"
+        response = HttpResponse(orjson.dumps(told), status=refusal.status, content_type="application/json")
+    elif page.is_wanted():
+        response = HttpResponse(page.render(told), status=refusal.status, content_type=page.HTML)
+        response.headers["Vary"] = "Accept"
+    else:
+        response = HttpResponse(orjson.dumps(told), status=refusal.status, content_type=PROBLEM)
     for name, value in headers(registry, refusal).items():
         response.headers[name] = value
     return response
