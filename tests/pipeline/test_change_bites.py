@@ -19,10 +19,21 @@ from stockade.pipeline import registry as registries
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.every_state]
 
 
-@pytest.fixture
-def seen(alice: User, client_of: Callable[..., Client]) -> Client:
-    """A client of alice whose token this worker has seen."""
-    client = client_of(alice)
+@pytest.fixture(params=["jwt", "token"])
+def seen(
+    request: pytest.FixtureRequest,
+    alice: User,
+    client_of: Callable[..., Client],
+    configure: Callable[..., None],
+) -> Client:
+    """A client of alice whose token, of either scheme, this worker has seen."""
+    if request.param == "token":
+        configure(SCHEMES=["token"])
+        client = Client(
+            HTTP_AUTHORIZATION=f"Token {stockade.create_token(alice).token}", raise_request_exception=False
+        )
+    else:
+        client = client_of(alice)
     assert client.get("/private/").status_code == 200
     return client
 
@@ -36,8 +47,14 @@ def test_the_steady_state_asks_no_sql(seen: Client) -> None:
     assert len(queries) == 0
 
 
-def test_ending_the_sessions(alice: User, seen: Client) -> None:
-    stockade.end_sessions(alice)
+def end(user: User) -> None:
+    """Throw him out of everything."""
+    stockade.end_sessions(user)
+    stockade.end_tokens(user)
+
+
+def test_ending_sessions_and_tokens(alice: User, seen: Client) -> None:
+    end(alice)
     assert seen.get("/private/").status_code == 401
 
 
@@ -119,7 +136,7 @@ def test_a_change_that_was_rolled_back_changes_nothing(alice: User, seen: Client
 
 
 def test_a_replayed_dead_token_costs_no_sql(alice: User, seen: Client) -> None:
-    stockade.end_sessions(alice)
+    end(alice)
     assert seen.get("/private/").status_code == 401
     with CaptureQueriesContext(connection) as queries:
         assert seen.get("/private/").status_code == 401
@@ -129,13 +146,13 @@ def test_a_replayed_dead_token_costs_no_sql(alice: User, seen: Client) -> None:
 def test_a_lost_state_forgets_no_revocation(alice: User, seen: Client) -> None:
     from stockade.gate.registry import get_gate
 
-    stockade.end_sessions(alice)
+    end(alice)
     get_gate().reset()
     assert seen.get("/private/").status_code == 401
 
 
 def test_the_dead_token_is_in_the_log(alice: User, seen: Client, log: Callable[[], list[Any]]) -> None:
-    stockade.end_sessions(alice)
+    end(alice)
     seen.get("/private/")
     last = log()[-1]
     assert (last.event.tag, last.reason) == ("authn_credential_fail", "ended")
@@ -184,8 +201,9 @@ def test_another_row_that_is_not_there_stays_a_bug(alice: User, seen: Client) ->
 
 
 def delete_by_hand(user: User) -> None:
-    """As another program would, which knows nothing of sessions either."""
+    """As another program would, which knows nothing of sessions and tokens either."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM auth_user_groups WHERE user_id = %s", [user.pk])
         cursor.execute("DELETE FROM stockade_session WHERE user_id = %s", [user.pk])
+        cursor.execute("DELETE FROM stockade_opaquetoken WHERE user_id = %s", [user.pk])
         cursor.execute("DELETE FROM auth_user WHERE id = %s", [user.pk])

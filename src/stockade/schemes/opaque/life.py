@@ -179,7 +179,7 @@ def hold(user_id: Any) -> None:
     """Lock a user until the transaction ends: of those who count his tokens and add one, one at a time."""
     model = get_user_model()
     users = model._base_manager.using(router.db_for_write(model))  # noqa: SLF001 - also whom a manager hides
-    users.select_for_update(of=("self",), no_key=True).filter(pk=user_id).values_list("pk").first()
+    users.select_for_update(no_key=True).filter(pk=user_id).values_list("pk").first()
 
 
 def make_own(user: Any, name: str, shape: Shape, **more: Any) -> Made:
