@@ -192,6 +192,8 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
         return found
 
     def _user(self, value: str) -> str:
+        if tenant.exists() and "/" in value:
+            return value  # of another tenant, whose users are not at hand
         model = get_user_model()
         users = model._default_manager  # noqa: SLF001
         user = users.filter(**{model.USERNAME_FIELD: value}).first()

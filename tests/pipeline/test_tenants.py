@@ -452,3 +452,17 @@ def test_a_command_lists_the_sessions_of_the_tenant_that_it_works_for(
     printed = capsys.readouterr().out
     assert north.session in printed
     assert south.session not in printed
+
+
+def test_an_operator_bans_a_user_of_any_tenant(
+    north: Pair, south: Pair, configure: Callable[..., None], make_user: Callable[..., User], alice: User
+) -> None:
+    configure(TENANT_OPERATOR="public")
+    client = at("public")
+    client.force_login(make_user("root", is_staff=True, is_superuser=True))
+    form = {"verb": "deny", "kind": "user", "value": f"north/{alice.pk}", "reason": "", "expires_at": ""}
+    answer = client.post("/admin/stockade/listentry/add/", form)
+    assert answer.status_code == 302, answer.content
+    assert ListEntry.objects.get().created_by.startswith("public/")
+    assert at("north", north).get("/private/").status_code == 403
+    assert at("south", south).get("/private/").status_code == 200
