@@ -62,6 +62,7 @@ TEMPLATES = [
 
 STOCKADE = {
     "STATE": _config.state,
+    "SCHEMES": ["jwt", "token"],
     "EXEMPT": ["admin"],
     # Roomy enough to play with the page for an hour; `--limit` overrides them one by one.
     "LIMITS": {
@@ -82,7 +83,7 @@ STOCKADE = {
 }
 REST_FRAMEWORK = {
     **stockade.drf.defaults(),
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["stockade.drf.renderers.SafeJSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {
@@ -92,6 +93,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/",
+    "ENFORCE_NON_BLANK_FIELDS": True,
 }
 LOGGING = {
     "version": 1,
