@@ -110,7 +110,7 @@ class BodyTooLong(BadRequest):
 
 
 class LengthRequired(BadRequest):
-    """411: a body came in pieces whose sum nobody has said, and this server reads no such (RFC 9110 section 15.5.12)."""
+    """411: a body came in pieces whose sum nobody has said, and no such is read (RFC 9110 section 15.5.12)."""
 
     status = 411
     title = "Length required"

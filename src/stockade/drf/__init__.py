@@ -18,6 +18,9 @@ _THROTTLE = "stockade.drf.throttling.StockadeThrottle"
 _PARSERS = "DEFAULT_PARSER_CLASSES"
 _JSON = "rest_framework.parsers.JSONParser"
 _STRICT = "stockade.drf.parsers.StrictJSONParser"
+_RENDERERS = "DEFAULT_RENDERER_CLASSES"
+_JSON_OUT = "rest_framework.renderers.JSONRenderer"
+_SAFE = "stockade.drf.renderers.SafeJSONRenderer"
 
 
 def defaults(before: Mapping[str, Any] | None = None) -> dict[str, object]:
@@ -47,6 +50,11 @@ def defaults(before: Mapping[str, Any] | None = None) -> dict[str, object]:
         _PARSERS: [_STRICT],
         BEFORE: kept,
     }
+    renderers = (before or {}).get(_RENDERERS) or (
+        _JSON_OUT,
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    )
+    found[_RENDERERS] = [_SAFE if renderer == _JSON_OUT else renderer for renderer in renderers]
     if before:  # a project that lives: forms and uploads that it takes it goes on taking
         parsers = before.get(_PARSERS) or (
             _JSON,

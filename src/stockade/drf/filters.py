@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -42,6 +43,16 @@ class ListedOrderingFilter(OrderingFilter):
         found = super().get_valid_fields(queryset, view, context or {})
         hidden = hidden_of(view)
         return [pair for pair in found if not _is_hidden(str(pair[0]), hidden)] if hidden else found
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """For the OpenAPI document: which terms are listed."""
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        listed = getattr(view, "ordering_fields", self.ordering_fields)
+        if isinstance(listed, list | tuple):
+            term = f"-?({'|'.join(re.escape(_term(one)) for one in listed)})"
+            for parameter in found:
+                parameter["schema"]["pattern"] = f"^({term}(,{term})*)?$"
+        return found
 
 
 def hidden_of(view: Any) -> frozenset[str]:

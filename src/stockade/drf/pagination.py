@@ -11,26 +11,61 @@ from rest_framework.request import Request
 PAGE_SIZE, MOST, FARTHEST = 100, 1000, 10_000
 
 
-def whole(request: Request, name: str | None, low: int, high: int) -> int | None:
+def whole(request: Request, name: str | None, low: int, high: int, *, clamp: bool = False) -> int | None:
     """A number of the query string; None where it is not there.
+
+    Args:
+        request: with the query.
+        name: of the parameter; None where there is none.
+        low, high: the least and the most.
+        clamp: whether more than the most is taken for the most, as DRF does.
 
     Raises:
         ValidationError: it is no whole number from `low` to `high`; the message says so.
     """
-    said = request.query_params.get(name) if name else None
-    if said is None:
+    said = request.query_params.getlist(name) if name else []
+    if not said:
         return None
-    if not (said.isascii() and said.isdecimal() and len(said) <= 18 and low <= int(said) <= high):
+    number = said[0]
+    fits = (
+        len(said) == 1
+        and number.isascii()
+        and number.isdecimal()
+        and len(number) <= 18
+        and low <= int(number)
+    )
+    if not fits or (int(number) > high and not clamp):
         raise ValidationError({str(name): [f"Write a whole number from {low} to {high}."]})
-    return int(said)
+    return min(int(number), high)
 
 
-class BoundedPageNumberPagination(PageNumberPagination):
-    """``?page=&page_size=``; `max_page_size` items at most."""
+def described(parameters: list[dict[str, Any]], name: str | None, low: int, high: int | None) -> None:
+    """Say in the OpenAPI document what a parameter may be.
+
+    Args:
+        parameters: as DRF's paginator describes them.
+        name: of the parameter.
+        low: the least.
+        high: the most; None where more is taken for the most.
+    """
+    for parameter in parameters:
+        if parameter["name"] == name:
+            parameter["schema"]["minimum"] = low
+            if high is not None:
+                parameter["schema"]["maximum"] = high
+
+
+class _Sized:
+    """What paginators with a page size have in common.
+
+    Attributes:
+        clamp: whether a client that asks for too many gets `max_page_size` of them, as with DRF, and not 400.
+    """
 
     page_size: int | None = PAGE_SIZE
-    page_size_query_param = "page_size"
+    page_size_query_param: str | None = "page_size"
     max_page_size: int | None = MOST
+    clamp = False
 
     def get_page_size(self, request: Request) -> int | None:
         """How many items a page has.
@@ -38,7 +73,18 @@ class BoundedPageNumberPagination(PageNumberPagination):
         Raises:
             ValidationError: the client asks for none, or for too many.
         """
-        return whole(request, self.page_size_query_param, 1, self.max_page_size or MOST) or self.page_size
+        most = self.max_page_size or MOST
+        return whole(request, self.page_size_query_param, 1, most, clamp=self.clamp) or self.page_size
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """For the OpenAPI document."""
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)  # type: ignore[misc]
+        described(found, self.page_size_query_param, 1, None if self.clamp else self.max_page_size or MOST)
+        return found
+
+
+class BoundedPageNumberPagination(_Sized, PageNumberPagination):
+    """``?page=&page_size=``; `max_page_size` items at most."""
 
 
 class BoundedLimitOffsetPagination(LimitOffsetPagination):
@@ -64,18 +110,13 @@ class BoundedLimitOffsetPagination(LimitOffsetPagination):
         """
         return whole(request, self.offset_query_param, 0, self.max_offset) or 0
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """For the OpenAPI document."""
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        described(found, self.limit_query_param, 1, self.max_limit or MOST)
+        described(found, self.offset_query_param, 0, self.max_offset)
+        return found
 
-class BoundedCursorPagination(CursorPagination):
+
+class BoundedCursorPagination(_Sized, CursorPagination):
     """``?cursor=&page_size=``; `max_page_size` items at most."""
-
-    page_size: int | None = PAGE_SIZE
-    page_size_query_param = "page_size"
-    max_page_size: int | None = MOST
-
-    def get_page_size(self, request: Request) -> Any:
-        """How many items a page has.
-
-        Raises:
-            ValidationError: the client asks for none, or for too many.
-        """
-        return whole(request, self.page_size_query_param, 1, self.max_page_size or MOST) or self.page_size

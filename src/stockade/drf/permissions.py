@@ -48,10 +48,16 @@ class PolicyPermission(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the caller may do this at all."""
         exchange = exchange_of(request)
+        leaf = None if exchange is None else exchange.leaf
+        if (
+            leaf is not None
+            and leaf.cls is type(view)
+            and not leaf.open
+            and leaf.method == (request.__dict__.get("method") or request._request.method)  # noqa: SLF001
+        ):
+            return True  # decided by the pipeline before the view
         leaf = leaf_of(request, exchange) if exchange is not None else None
         running = exchange is not None and leaf is exchange.leaf
-        if running and leaf is not None and leaf.cls is type(view) and not leaf.open:
-            return True  # decided by the pipeline before the view
         if exchange is not None and running and leaf is not None and leaf.cls is not type(view):
             enter(exchange, view, request._request.method or "")  # noqa: SLF001
         if before.open_to(request, exchange, view):

@@ -32,7 +32,12 @@ class ArticleFilter(BaseFilterBackend):
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         """For the OpenAPI document."""
         return [
-            {"name": "author", "in": "query", "required": False, "schema": {"type": "string"}},
+            {
+                "name": "author",
+                "in": "query",
+                "required": False,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 150},
+            },
             {"name": "published", "in": "query", "required": False, "schema": {"type": "boolean"}},
         ]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q
 from drf_spectacular.utils import extend_schema
-from rest_framework.filters import OrderingFilter, SearchFilter
-from rest_framework.pagination import PageNumberPagination
+from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -16,16 +15,18 @@ from stockade.core.principal import Principal
 from stockade.demo.articles.models import Article
 from stockade.demo.project.filters import ArticleFilter
 from stockade.demo.project.serializers import ArticleSerializer, ProfileSerializer
+from stockade.drf.filters import ListedOrderingFilter
 from stockade.drf.mixins import PolicyMixin
+from stockade.drf.pagination import BoundedPageNumberPagination
 from stockade.policy import Authenticated, Owner, Public, Role, Scope
 
 
-class Pages(PageNumberPagination):
-    """Twenty a page, a hundred at most."""
+class Pages(BoundedPageNumberPagination):
+    """Twenty a page, a hundred at most: who asks for more gets a hundred."""
 
     page_size = 20
-    page_size_query_param = "page_size"
     max_page_size = 100
+    clamp = True
 
 
 class ArticleViewSet(PolicyMixin, ModelViewSet[Article]):
@@ -35,7 +36,7 @@ class ArticleViewSet(PolicyMixin, ModelViewSet[Article]):
     serializer_class = ArticleSerializer
     pagination_class = Pages
     lookup_value_converter = "uuid"
-    filter_backends = [ArticleFilter, SearchFilter, OrderingFilter]
+    filter_backends = [ArticleFilter, SearchFilter, ListedOrderingFilter]
     search_fields = ["title", "body"]
     ordering_fields = ["created_at", "title"]
 

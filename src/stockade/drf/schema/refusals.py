@@ -97,6 +97,8 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
         found["403"] = forbidden
     if "{" in auto_schema.path and not judged.shut:
         found["404"] = "It does not exist, or not for this caller."
+    elif leaf.method == "GET" and not leaf.detail and _has_numbered_pages(auto_schema):
+        found["404"] = "There is no such page."
     charged, counted = limits.charged(judged), limits.counted(judged)
     if charged or counted:
         names = dict.fromkeys([*(one.limit.name for one in limits.told(charged)), *counted])
@@ -104,6 +106,13 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
     if not leaf.probe:
         found["503"] = "Nothing can be decided just now, and nobody is let in."
     return found
+
+
+def _has_numbered_pages(auto_schema: Any) -> bool:
+    """Whether it is a list whose pages have numbers: DRF answers 404 to one beyond the last."""
+    return auto_schema._is_list_view() and hasattr(
+        getattr(auto_schema.view, "paginator", None), "page_query_param"
+    )
 
 
 def _forbidden(auto_schema: Any, judged: Judged) -> str:

@@ -8,12 +8,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 from django.db import connections, transaction
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import JSONRenderer
 from rest_framework.serializers import CharField, Serializer
 from rest_framework.views import APIView
 
 from stockade.core.errors import BadRequest
 from stockade.drf.parsers import StrictJSONParser
+from stockade.drf.renderers import SafeJSONRenderer
 from stockade.drf.views.forms import bounded, require_each_once
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class CredentialView(APIView):
     """
 
     parser_classes: tuple[type[BaseParser], ...] = (BoundedJSONParser,)
-    renderer_classes = (JSONRenderer,)
+    renderer_classes = (SafeJSONRenderer,)
     permission_classes = ()  # `policy` decides
     throttle_classes = ()
     serializer_class: type[Serializer[Any]] | None = None
