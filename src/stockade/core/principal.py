@@ -17,6 +17,9 @@ class Kind(Enum):
     SERVICE = "service"
 
 
+_ANONYMOUS = Kind.ANONYMOUS  # to look a member up costs a call, and every request asks
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The caller as policies and limits see it.
@@ -43,7 +46,7 @@ class Principal:
     @property
     def is_authenticated(self) -> bool:
         """Whether anything was proven."""
-        return self.kind is not Kind.ANONYMOUS
+        return self.kind is not _ANONYMOUS
 
     def has_scope(self, scope: str) -> bool:
         """Whether the credential reaches `scope`; an unbounded one reaches all."""

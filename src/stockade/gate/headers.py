@@ -24,10 +24,11 @@ def form(charges: tuple[Charge, ...]) -> str:
 def fill(form: str, charges: tuple[Charge, ...], verdict: Verdict) -> str:
     """RateLimit as `remaining` says it, from `form(charges)`."""
     numbers: list[int] = []
-    for left, reset in zip(verdict.remaining, verdict.reset, strict=True):
+    lefts = verdict.remaining
+    for at, reset in enumerate(verdict.reset):
         if reset <= 0:  # nothing used: no t is said
             return remaining(charges, verdict)
-        numbers.append(left)
+        numbers.append(lefts[at])
         numbers.append(-(-reset // _SECOND))
     return form % tuple(numbers)
 

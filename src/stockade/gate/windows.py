@@ -54,7 +54,7 @@ def charge(value: bytes | None, limit: Limit, cost: int, now: int) -> tuple[byte
                     )
                 check_cost(cost)
                 return None, max(0, left + cost), free - now
-            return _later(value, limit, cost, now)
+            return _later(value, limit, cost, now, total, end, top, free)
     if 0 < cost <= limit.count:
         grain = limit.grain
         slot = now // grain
@@ -68,9 +68,10 @@ def charge(value: bytes | None, limit: Limit, cost: int, now: int) -> tuple[byte
     return None, limit.count, 0
 
 
-def _later(value: bytes, limit: Limit, cost: int, now: int) -> tuple[bytes | None, int, int]:
-    """`charge` in a slot after the newest: drops what has left the window."""
-    shape, total, end, top, free = _unpack(value)
+def _later(
+    value: bytes, limit: Limit, cost: int, now: int, total: int, end: int, top: int, free: int
+) -> tuple[bytes | None, int, int]:
+    """`charge` in a slot after the newest: drops what has left the window. The last four are of the value's header."""
     grain, span = limit.grain, limit.span
     slot = now // grain
     newest = end // grain - 1
@@ -91,7 +92,7 @@ def _later(value: bytes, limit: Limit, cost: int, now: int) -> tuple[bytes | Non
         free = (oldest + span) * grain
     left = limit.count - total - cost
     if left >= 0 < cost:
-        new = _pack(shape, total + cost, (slot + 1) * grain, cost, free, limit.count)
+        new = _pack(limit.shape, total + cost, (slot + 1) * grain, cost, free, limit.count)
         return new + value[start:] + _pack_pair(newest, top), left, free - now
     check_cost(cost)
     return None, max(0, left + cost), free - now

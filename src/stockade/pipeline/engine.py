@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.conf import settings as django_settings
 from django.db import InterfaceError, OperationalError
 
 from stockade import keyring, truth
 from stockade.core import clock
-from stockade.core.address import TrustedProxies, limit_key as address_key
+from stockade.core.address import limit_key as address_key
 from stockade.core.context import RequestContext
 from stockade.core.credential import Credential
 from stockade.core.errors import (
@@ -69,8 +68,6 @@ class Engine(Asking):
         names = [scheme.name for scheme in self.schemes]
         check_limits(settings.limits, [*names, *(scheme.name for scheme in self.others.schemes)])
         self.plans = Plans(settings.limits, told=settings.modes.general.limits)
-        scheme_header = (django_settings.SECURE_PROXY_SSL_HEADER or ())[:1]
-        self.proxies = TrustedProxies(settings.trusted_proxies, settings.proxy_secret, scheme_header)
         self._until = 0
         self._max_age = round(settings.principal_max_age * 1_000_000)
 

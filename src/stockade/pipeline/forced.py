@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -14,12 +17,15 @@ from stockade.schemes.users import read_user
 TESTING_KEY = "stockade.testing.principal"
 
 
-def principal_of(request: HttpRequest) -> Principal | None:
+def principal_of(request: HttpRequest, state: Mapping[str, Any]) -> Principal | None:
     """The principal that a test has forced upon `request`, or None.
 
     Two ways: `stockade.testing` puts a Principal into the environ, DRF's `force_authenticate` a user on the request.
+
+    Args:
+        request: Django's.
+        state: its attributes.
     """
-    state = request.__dict__
     given = request.META.get(TESTING_KEY)
     if given is None and "scope" in state:  # ASGI: META is made from the scope's headers
         given = state["scope"].get(TESTING_KEY)

@@ -12,6 +12,7 @@ from django.urls import ResolverMatch
 
 from stockade import conf
 from stockade.core import tenant
+from stockade.core.address import TrustedProxies
 from stockade.core.context import RequestContext
 from stockade.core.errors import ConfigurationError
 from stockade.core.mode import ENFORCE, Mode
@@ -39,6 +40,7 @@ class Registry:
     plain_http: how plain HTTP is taken; None where it is served.
     cors: whose pages may read answers; None where CORS is not declared.
     guards_door: whether anything is done before the other middlewares, see `web.door`.
+    proxies: those that are believed; None where there are none.
     scheme_by_header: whether a proxy's header says if a request came over HTTPS.
     exempts: whether EXEMPT names anything.
     modes: the modes of single views, by name.
@@ -55,7 +57,10 @@ class Registry:
         self.headers = prepare(conf.load(HeaderSettings), django)
         self.plain_http = transport.prepare(conf.load(TransportSettings), django)
         self.cors = cors.make(conf.load(CorsSettings))
-        self.scheme_by_header = bool(django_settings.SECURE_PROXY_SSL_HEADER)
+        scheme_header = (django_settings.SECURE_PROXY_SSL_HEADER or ())[:1]
+        self.scheme_by_header = bool(scheme_header)
+        proxies = TrustedProxies(self.settings.trusted_proxies, self.settings.proxy_secret, scheme_header)
+        self.proxies = proxies or None
         self.guards_door = (
             self.scheme_by_header
             or self.headers.nonces

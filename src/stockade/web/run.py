@@ -48,8 +48,8 @@ def open_context(registry: Registry, request: HttpRequest) -> RequestContext:
     Where proxies are named, a request of anyone else loses what only they may say (`TrustedProxies.receive`).
     """
     meta = request.META
-    proxies = registry.engine.proxies
-    if proxies:
+    proxies = registry.proxies
+    if proxies is not None:
         address, believed = proxies.receive(meta)
         given = meta.get("HTTP_X_REQUEST_ID", "") if believed else ""
         id = given if given and _REQUEST_ID.match(given) else _new_id()
@@ -93,14 +93,15 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         registry.engine.turn_away(context)
     if declared.allowed is not None:
         declared.turn_away(context.address)
-    if UNREADABLE in request.__dict__:
+    state = request.__dict__
+    if UNREADABLE in state:
         _refuse(declared, request, BadRequest("The Content-Type cannot be read.", code="content_type"))
         restore(request)
     if "\0" in request.path_info:  # PostgreSQL takes none in text
         _refuse(
             declared, request, BadRequest("The path must not contain NUL characters.", code="null_character")
         )
-    leaf = declared.leaf(request.method or "")
+    leaf = declared.leaves.get(request.method or "", declared.other)
     if leaf is None:
         raise MethodNotAllowed(tuple(declared.leaves))
     if (
@@ -112,14 +113,14 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
     if declared.unguarded:
         _refuse(declared, request, Undeclared(reason="object_policy_without_policy_mixin"))
     exchange = registry.engine.find(context, leaf)
-    given = forced.principal_of(request)
+    given = forced.principal_of(request, state)
     if given is not None:
         exchange.key = b""
         exchange.entry = None
         exchange.principal = given
     elif exchange.key is ASK:
         exchange.http = request
-    request.stockade = exchange  # type: ignore[attr-defined]
+    state["stockade"] = exchange
     return exchange
 
 
@@ -170,7 +171,8 @@ def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
         Undeclared, Unauthenticated, Forbidden, InsufficientScope: see `Engine.decide`. Banned: the browser's user is,
             where the view finds out by itself who calls.
     """
-    if asks_session(exchange):
+    leaf = exchange.leaf
+    if leaf is not None and leaf.open and asks_session(exchange):
         registry.engine.pass_lists(exchange.context, partial(_session_user, request))
     try:
         registry.engine.decide(exchange)
@@ -183,7 +185,7 @@ def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
             raise
     principal = exchange.principal
     exchange.context.principal = principal
-    adopt(request, principal, exchange.entry, exchange.leaf)
+    adopt(request, principal, exchange.entry, leaf)
     # By the setting, for a subscriber or in a test. Where nobody wants them, this look is all that they cost.
     if not events.quiet:
         record_success(exchange)
