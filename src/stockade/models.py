@@ -25,13 +25,14 @@ def with_user(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
 with_user.lazy_sub_objs = True  # type: ignore[attr-defined]  # so that Django does not look for sessions by itself
 
 
-def user_key() -> Any:
+def user_key(*, null: bool = False) -> Any:
     """A row's user. With tenants it may be in a table of another schema, for which no constraint can stand."""
     return models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=with_user,
         related_name="+",
         db_constraint=not tenant_setting.configured(),
+        null=null,
     )
 
 
@@ -130,6 +131,7 @@ class OpaqueToken(models.Model):
         """Which scheme reads it."""
 
         TOKEN = "token", "token: Authorization: Token"
+        API_KEY = "api_key", "API key: X-API-Key, or Authorization: Api-Key"
 
     class Origin(models.TextChoices):
         """Where it comes from."""
@@ -140,8 +142,11 @@ class OpaqueToken(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.TOKEN)
-    user = user_key()
+    user = user_key(null=True)  # NULL: an API key that is a service's, and nobody's
     tenant = tenant_name()
+    lineage = models.UUIDField(
+        default=uuid.uuid4, editable=False, help_text="The same for a key and those that have replaced it."
+    )
     digest = models.CharField(max_length=64, unique=True, help_text="Keyed digest of the token.")
     digest_key = models.CharField(max_length=16, help_text="The name of the key of digest and stamp.")
     visible = models.CharField(
@@ -155,8 +160,15 @@ class OpaqueToken(models.Model):
     scopes = models.TextField(  # noqa: DJ001 - no scopes and an empty list of scopes are not the same
         null=True, help_text="Space separated; NULL means that the token has no scopes."
     )
+    networks = models.JSONField(
+        default=list, blank=True, help_text="Addresses and CIDR blocks that it is taken from; empty for any."
+    )
+    rate = models.CharField(max_length=32, blank=True, help_text="A limit of its own, such as 100/min.")
+    replaced_by = models.UUIDField(null=True, editable=False, help_text="The key that it was rotated to.")
     stamp = models.CharField(
-        max_length=64, help_text="Keyed digest of the password hash: a changed password ends it."
+        max_length=64,
+        blank=True,
+        help_text="Keyed digest of the password hash: a changed password ends it. Empty for API keys.",
     )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(
@@ -169,7 +181,8 @@ class OpaqueToken(models.Model):
     address = models.CharField(max_length=64, blank=True)
 
     class Meta:
-        verbose_name = "token"
+        verbose_name = "token or API key"
+        verbose_name_plural = "tokens and API keys"
         ordering = ("-created_at",)
         indexes = (models.Index(fields=["user", "-created_at"], name="stockade_token_user"),)
 

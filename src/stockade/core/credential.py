@@ -23,6 +23,8 @@ class Credential:
         issued, expires, auth_time: seconds since the epoch; 0.0 where unknown, and `expires` inf where it never does.
         confirmation: thumbprint of the bound key or certificate (RFC 8705 section 3.1), or "".
         claims: the verified claims of a token, for `request.auth["claim"]`; empty elsewhere.
+        networks: where it may be shown, as `ipaddress` networks; empty for anywhere.
+        rate: a limit of its own, such as ``100/min``, over `client`; "" for none.
     """
 
     scheme: str
@@ -36,6 +38,8 @@ class Credential:
     auth_time: float = 0.0
     confirmation: str = ""
     claims: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    networks: tuple[Any, ...] = ()
+    rate: str = ""
 
     # Code written for simplejwt reads `request.auth["user_id"]` and `.payload`, for OAuth toolkit `.scope`.
 

@@ -326,13 +326,26 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("token", "token: Authorization: Token")], default="token", max_length=16
+                        choices=[
+                            ("token", "token: Authorization: Token"),
+                            ("api_key", "API key: X-API-Key, or Authorization: Api-Key"),
+                        ],
+                        default="token",
+                        max_length=16,
                     ),
                 ),
                 (
                     "tenant",
                     models.CharField(
                         blank=True, default="", help_text="Empty in a project without tenants.", max_length=63
+                    ),
+                ),
+                (
+                    "lineage",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        help_text="The same for a key and those that have replaced it.",
                     ),
                 ),
                 (
@@ -376,9 +389,28 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "networks",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Addresses and CIDR blocks that it is taken from; empty for any.",
+                    ),
+                ),
+                (
+                    "rate",
+                    models.CharField(
+                        blank=True, help_text="A limit of its own, such as 100/min.", max_length=32
+                    ),
+                ),
+                (
+                    "replaced_by",
+                    models.UUIDField(editable=False, help_text="The key that it was rotated to.", null=True),
+                ),
+                (
                     "stamp",
                     models.CharField(
-                        help_text="Keyed digest of the password hash: a changed password ends it.",
+                        blank=True,
+                        help_text="Keyed digest of the password hash: a changed password ends it. Empty for API keys.",
                         max_length=64,
                     ),
                 ),
@@ -403,6 +435,7 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         db_constraint=not stockade.tenant.configured(),
+                        null=True,
                         on_delete=stockade.models.with_user,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
@@ -410,7 +443,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "token",
+                "verbose_name": "token or API key",
+                "verbose_name_plural": "tokens and API keys",
                 "ordering": ("-created_at",),
                 "indexes": [models.Index(fields=["user", "-created_at"], name="stockade_token_user")],
             },
