@@ -104,6 +104,27 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 # --- servers ---
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: Any
+) -> None:
+    """The run's database, which tests that commit leave as they found it.
+
+    `tests/test_controls.py` names a file for its tables, STOCKADE_TEST_TABLES: the first run writes it.
+    """
+    from tests import emptying, tables
+
+    kept = os.environ.get("STOCKADE_TEST_TABLES")
+    if kept and Path(kept).exists():
+        tables.take(Path(kept))
+    else:
+        request.getfixturevalue("django_db_setup")
+    with django_db_blocker.unblock():
+        if kept and not Path(kept).exists():
+            tables.keep(Path(kept))
+        emptying.begin()
+
+
 @pytest.fixture
 def database_vendor() -> str:
     """`sqlite` or `postgresql`: which database this run is on."""

@@ -22,6 +22,7 @@ import pytest
 from tests.servers import ROOT
 
 LIST = ROOT / "tests" / "controls.toml"
+TABLES = "tests/ground/control_subject.py::test_that_needs_tables"
 SECONDS = 120
 # What the run of this suite has set for itself, and a run inside it must find unset.
 OWN = re.compile(r"^(STOCKADE_TEST_|PYTEST_|COVERAGE_|COV_)")
@@ -94,8 +95,10 @@ def run_without(control: Control, folder: Path, nursery: Nursery) -> None:
     Raises:
         ControlError: the test did not fail as a test fails.
     """
+    test, settings = itself(control.test)
+    tables = None if control.file.endswith("/models.py") else nursery.prepare(settings)
     with control.removed(nursery.root):
-        status, output, counts = nursery.run(control.test, folder)
+        status, output, counts = nursery.run(test, settings, folder, tables)
     if counts.get("errors"):
         raise ControlError(f"{control.id}: the test broke instead of failing:\n{output}")
     if counts.get("failures"):
@@ -134,15 +137,29 @@ class Nursery:
             text=True,
         )
 
-    def run(self, test: str, folder: Path) -> tuple[int, str, dict[str, int]]:
+    def prepare(self, settings: str) -> Path:
+        """A file with the tables of these settings, made by the source as it is: once, and not in every run."""
+        made = self.root / f"{settings}.sqlite3"
+        if not made.exists():
+            folder = self.root / settings
+            folder.mkdir()
+            status, output, _ = self.run(TABLES, settings, folder, made)
+            if status:
+                raise ControlError(f"{TABLES} fails with every control in place:\n{output}")
+        return made
+
+    def run(
+        self, test: str, settings: str, folder: Path, tables: Path | None
+    ) -> tuple[int, str, dict[str, int]]:
         """Run one test against the copy; exit status, output, and the counts of its report.
 
         Args:
             test: its node id.
+            settings: the module of Django's settings.
             folder: where it may write.
+            tables: see `prepare`; None for tables by the models of the copy.
         """
         source, report, output = self.root / "src", folder / "report.xml", folder / "output"
-        test, settings = itself(test)
         environment = {name: value for name, value in os.environ.items() if not OWN.match(name)}
         # PYTHONPATH is for what the test starts. It comes before the folder that the editable installation adds, and
         # tests/conftest.py makes sure that the source is the one meant.
@@ -153,6 +170,8 @@ class Nursery:
             "DJANGO_SETTINGS_MODULE": settings,
             "STOCKADE_TEST_FOREIGN": str(folder),
         }
+        if tables is not None:
+            environment["STOCKADE_TEST_TABLES"] = str(tables)
         # Plain assertions and tables without migrations: nobody reads how a test failed here, and 125 modules need no
         # rewriting in each run.
         arguments = [

@@ -17,6 +17,13 @@ def test_that_needs_the_version() -> None:
     assert "removed" not in stockade.__version__
 
 
+@pytest.mark.django_db
+def test_that_needs_tables() -> None:
+    from stockade.models import Session
+
+    assert not Session.objects.exists()
+
+
 def test_that_needs_nothing() -> None:
     assert stockade.__version__
 
