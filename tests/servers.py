@@ -141,6 +141,7 @@ class _Job:
     call: bytes  # pickled (target, args): to be opened when Django is set up, because that imports the test module
     django: bool
     database: str | None
+    environment: dict[str, str]
 
 
 def run_processes(
@@ -168,10 +169,11 @@ def run_processes(
         from django.db import connection
 
         database = str(connection.settings_dict["NAME"])
-    # spawn: no locks, connections or lmdb environments come along, as with the workers of a server.
-    context = multiprocessing.get_context("spawn")
+    # Not forks of this process: no locks, connections or lmdb environments come along, as with the workers of a server.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.warmed"])
     barrier = context.Barrier(count)
-    job = _Job(pickle.dumps((target, args)), django, database)
+    job = _Job(pickle.dumps((target, args)), django, database, dict(os.environ))
     deadline = time.monotonic() + seconds
     started = []
     try:
@@ -208,6 +210,8 @@ def _child(index: int, job: _Job, barrier: Any, sender: Any) -> None:
     import traceback
 
     try:
+        os.environ.clear()
+        os.environ.update(job.environment)
         if job.django:
             import django
             from django.db import connection
