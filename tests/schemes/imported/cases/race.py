@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,19 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import connections
-from django.test import Client, override_settings
+from django.test import override_settings
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from stockade import end_sessions
 from stockade.models import ImportedToken, SecurityEvent, Session
 from stockade.schemes.simplejwt import move, standing
 from tests.schemes.meeting import Party, meeting
+from tests.schemes.racing import RACERS, atomic_requests, race, redeem
 from tests.servers import run_processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS, PROCESSES, THREADS = 25, 4, 2
-Answers = list[tuple[int, str]]
+ROUNDS = 25
 
 
 def project(state: str) -> dict[str, Any]:
@@ -32,43 +31,10 @@ def project(state: str) -> dict[str, Any]:
     }
 
 
-def exchange(token: str) -> tuple[int, str]:
-    client = Client(raise_request_exception=False)
-    answer = client.post("/api/token/refresh/", {"refresh": token}, content_type="application/json")
-    if answer.status_code == 200:
-        return answer.status_code, answer.json()["refresh"]
-    return answer.status_code, answer.content.decode()[:300]
-
-
-def racer(index: int, tokens: list[str], port: int, state: str, tables: bool) -> list[Answers]:
-    """In a process of its own: `THREADS` threads, each exchanging every token when all others do."""
-    if not tables:
-        standing.has_tables = lambda: False
-    connections.settings["default"]["ATOMIC_REQUESTS"] = True
-    found: list[Answers] = [[] for _ in range(THREADS)]
-    problems: list[BaseException] = []
-
-    def run(answers: Answers) -> None:
-        party = Party(port)
-        try:
-            for token in tokens:
-                party.wait()
-                answers.append(exchange(token))
-        except BaseException as error:  # noqa: BLE001 - told to the parent
-            problems.append(error)
-        finally:
-            party.close()
-            connections.close_all()
-
-    with override_settings(**project(state)):
-        threads = [threading.Thread(target=run, args=(answers,)) for answers in found]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(240)
-    if problems:
-        raise problems[0]
-    return found
+def without_tables() -> None:
+    """In a process of its own: as in a project that never had simplejwt's app of them."""
+    atomic_requests()
+    standing.has_tables = lambda: False
 
 
 @pytest.fixture
@@ -82,21 +48,18 @@ def test_eight_at_once_get_one_session(state: str, alice: User, mode: str) -> No
     """One wins; the others come within the leeway and get the same successor, never a second session."""
     tokens = [str(RefreshToken.for_user(alice)) for _ in range(ROUNDS)]
     move.run()
-    connections.close_all()
-    with meeting(PROCESSES * THREADS) as port:
-        by_process = run_processes(
-            PROCESSES, racer, tokens, port, state, mode == "tables", django=True, seconds=240
-        )
-    answers = [answers for process in by_process for answers in process]
-    assert len(answers) == PROCESSES * THREADS
+    answers = race(tokens, project(state), atomic_requests if mode == "tables" else without_tables)
     for number in range(ROUNDS):
         ours = [of_thread[number] for of_thread in answers]
-        assert [status for status, _ in ours] == [200] * 8, f"round {number}: {ours}"
+        assert [status for status, _ in ours] == [200] * RACERS, f"round {number}: {ours}"
         assert len({token for _, token in ours}) == 1, f"round {number}: more than one successor"
     assert Session.objects.count() == ROUNDS
     assert ImportedToken.objects.exclude(used_at=None).count() == ROUNDS
     assert SecurityEvent.objects.filter(event="authn_token_created").count() == ROUNDS
-    assert SecurityEvent.objects.filter(event="authn_token_refreshed", reason="leeway").count() == 7 * ROUNDS
+    assert (
+        SecurityEvent.objects.filter(event="authn_token_refreshed", reason="leeway").count()
+        == (RACERS - 1) * ROUNDS
+    )
 
 
 def ender(index: int, user: int, tokens: list[str], port: int, state: str) -> list[int]:
@@ -109,7 +72,7 @@ def ender(index: int, user: int, tokens: list[str], port: int, state: str) -> li
             if index == 0:
                 end_sessions(user)
             else:
-                found.append(exchange(tokens[0])[0])
+                found.append(redeem(tokens[0])[0])
     finally:
         party.close()
         connections.close_all()
@@ -125,4 +88,4 @@ def test_an_end_of_all_sessions_misses_no_exchange_under_way(turn: int, state: s
     with meeting(2) as port:
         run_processes(2, ender, alice.pk, tokens, port, state, django=True, seconds=120)
     assert not Session.objects.filter(ended_at=None).exists()
-    assert exchange(tokens[0])[0] == 401
+    assert redeem(tokens[0])[0] == 401
