@@ -82,10 +82,12 @@ def test_an_ipv6_host_is_written_in_brackets(tmp_path: Path) -> None:
     assert (run.base_url, run.twin_url) == ("http://[::1]:8000", "http://[::1]:8001")
 
 
-def test_a_second_signal_does_not_disturb_the_cleaning_up() -> None:
+def test_a_second_signal_does_not_disturb_the_cleaning_up(request: pytest.FixtureRequest) -> None:
     import os
     import signal
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     cleaned = []
     with Stoppable():
         try:
