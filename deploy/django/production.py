@@ -73,6 +73,8 @@ STOCKADE = {
     "STATE": secret("STATE_URL"),
     # The addresses of nginx, and no others: whoever is listed here says where requests come from.
     "TRUSTED_PROXIES": os.environ["MYPROJECT_PROXIES"].split(),  # 10.0.0.11/32 10.0.0.12/32
+    # What nginx shows beside its address: nothing else on its host, and nobody who takes its address, poses as nginx.
+    "PROXY_SECRET": secret("STOCKADE_PROXY_SECRET"),
     "JWT": {"ISSUER": f"https://{HOST}", "AUDIENCE": f"https://{HOST}"},
     # One line of JSON for each event, which a collector takes to where the other hosts' lines are.
     "EVENTS": {"SINKS": ["log", "database"], "LOG": os.environ.get("MYPROJECT_SECURITY_LOG", "stderr")},

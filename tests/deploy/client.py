@@ -11,9 +11,10 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.files import HOST
+from tests.deploy.files import HOST, PROXY_SECRET
 
-BY_TLS = "X-Forwarded-Proto: https"  # what the proxy says, for who speaks to the application in its place
+# What nginx says and shows, for who speaks to the application in its place.
+AS_NGINX = ("X-Forwarded-Proto: https", f"X-Stockade-Proxy-Secret: {PROXY_SECRET}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import stack
-from tests.deploy.files import HOST, certificates
+from tests.deploy.files import HOST, PROXY_SECRET, certificates
 from tests.deploy.redis import Node, Passwords, redis
 from tests.servers import ROOT, free_port
 
@@ -62,6 +62,7 @@ def site(folder: Path, tls: Path, database: stack.Database, state: Node) -> Iter
         STOCKADE_KEY=secrets.token_urlsafe(48),
         DATABASE_PASSWORD=database.password,
         STATE_URL=state.url(),
+        STOCKADE_PROXY_SECRET=PROXY_SECRET,
     )
     env = stack.environment(
         CREDENTIALS_DIRECTORY=str(kept),
@@ -79,7 +80,7 @@ def site(folder: Path, tls: Path, database: stack.Database, state: Node) -> Iter
         hosts = (free_port(), free_port())
         for port in hosts:
             running.enter_context(stack.host(port, env))
-        front = running.enter_context(stack.front(folder / "nginx", tls, hosts))
+        front = running.enter_context(stack.front(folder / "nginx", tls, hosts, env))
         yield Site(front, hosts, env, tls, password)
 
 

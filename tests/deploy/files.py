@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.servers import ROOT
 
 DEPLOY = ROOT / "deploy"
 HOST = "api.example.org"
+PROXY_SECRET = secrets.token_urlsafe(32)
 
 
 def filled(name: str, put: Mapping[str, str]) -> str:
@@ -72,6 +74,6 @@ def certificates(folder: Path) -> Path:
     pem = serialization.Encoding.PEM
     write(folder / "ca.pem", root.public_bytes(pem))
     write(folder / "server.pem", served.sign(authority_key, hashes.SHA256()).public_bytes(pem))
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    write(folder / "server.key", secret, 0o600)
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    write(folder / "server.key", private, 0o600)
     return folder

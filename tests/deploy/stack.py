@@ -1,8 +1,9 @@
-"""Starts nginx, granian and PostgreSQL with the files below deploy/."""
+"""Starts granian and PostgreSQL with the files below deploy/, and nginx as `stockade proxy` has it."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import subprocess
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.deploy import units
-from tests.deploy.files import DEPLOY, HOST, filled, write
+from tests.deploy.files import DEPLOY, HOST, PROXY_SECRET, filled, write
 from tests.servers import ROOT, Server, ServerError, free_port, serve
 
 NGINX = """
@@ -70,28 +71,54 @@ class Front:
     pid: int
 
 
+# As docs/how-to/run-on-many-hosts.md has it, but for the two ports.
+PROXY = [
+    "--domain", HOST, "--upstream", "10.0.0.21:8000", "--upstream", "10.0.0.22:8000", "--max-body", "1m",
+    "--static", "/srv/myproject/static", "--watcher", "127.0.0.1", "--watcher", "10.0.0.0/16", "--connections", "50",
+]  # fmt: skip
+
+
+@functools.cache
+def configuration(env: frozenset[tuple[str, str]]) -> str:
+    """What `stockade proxy nginx` prints for the site."""
+    stockade = str(Path(sys.executable).with_name("stockade"))
+    listens = ["--listen", "127.0.0.1:65443", "--listen-plain", "127.0.0.1:65080"]
+    done = subprocess.run(
+        [stockade, "proxy", "nginx", *PROXY, *listens],
+        cwd=ROOT,
+        env=dict(env),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @contextlib.contextmanager
-def front(folder: Path, certificates: Path, hosts: tuple[int, int]) -> Iterator[Front]:
-    """nginx as deploy/nginx has it, before two hosts on these ports."""
+def front(
+    folder: Path, certificates: Path, hosts: tuple[int, int], env: Mapping[str, str]
+) -> Iterator[Front]:
+    """nginx as `stockade proxy` has it for the site with this environment, before two hosts on these ports."""
     tls, plain = free_port(), free_port()
     static = folder / "static"
     write(static / "site.css", "body {}")
-    text = filled(
-        "nginx/myproject.conf",
-        {
-            "server 10.0.0.21:8000": f"server 127.0.0.1:{hosts[0]}",
-            "server 10.0.0.22:8000": f"server 127.0.0.1:{hosts[1]}",
-            "listen 443 ssl": f"listen 127.0.0.1:{tls} ssl",
-            "listen 80": f"listen 127.0.0.1:{plain}",
-            "/etc/nginx/tls/api.example.org.pem": str(certificates / "server.pem"),
-            "/etc/nginx/tls/api.example.org.key": str(certificates / "server.key"),
-            "/var/log/nginx/myproject.log": str(folder / "access.log"),
-            "/srv/myproject/static/": f"{static}/",
-        },
-    )
-    write(folder / "myproject.conf", text)
-    write(folder / "stockade-proxy.conf", filled("nginx/stockade-proxy.conf", {}))
-    with run_nginx(folder, tls, http="include myproject.conf;") as server:
+    write(folder / "secret.conf", f'proxy_set_header X-Stockade-Proxy-Secret "{PROXY_SECRET}";', 0o600)
+    text = configuration(frozenset(env.items()))
+    for old, new in {
+        "10.0.0.21:8000": f"127.0.0.1:{hosts[0]}",
+        "10.0.0.22:8000": f"127.0.0.1:{hosts[1]}",
+        "65443": str(tls),
+        "65080": str(plain),
+        "/etc/nginx/tls/api.example.org.pem": str(certificates / "server.pem"),
+        "/etc/nginx/tls/api.example.org.key": str(certificates / "server.key"),
+        "/etc/nginx/stockade-secret.conf": str(folder / "secret.conf"),
+        "/var/log/nginx/": f"{folder}/",
+        "/srv/myproject/static/": f"{static}/",
+    }.items():
+        assert old in text, f"the configuration has no {old!r}"
+        text = text.replace(old, new)
+    write(folder / "site.conf", text)
+    with run_nginx(folder, tls, http="include site.conf;") as server:
         yield Front(tls, plain, folder, server.pid)
 
 

@@ -91,7 +91,12 @@ def watched(site: Site, tmp_path: Path) -> Iterator[tuple[dict[str, str], list[A
             tmp_path / "credentials",
             **{
                 name: (Path(site.env["CREDENTIALS_DIRECTORY"]) / name).read_text()
-                for name in ("DJANGO_SECRET_KEY", "STOCKADE_KEY", "DATABASE_PASSWORD")
+                for name in (
+                    "DJANGO_SECRET_KEY",
+                    "STOCKADE_KEY",
+                    "DATABASE_PASSWORD",
+                    "STOCKADE_PROXY_SECRET",
+                )
             },
             STATE_URL=url("myproject"),
             STOCKADE_CHECK_STATE_URL=url("operator"),

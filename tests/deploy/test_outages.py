@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import stack
-from tests.deploy.client import BY_TLS, Answer, context, send
+from tests.deploy.client import AS_NGINX, Answer, context, send
 from tests.deploy.conftest import Site
 from tests.deploy.redis import Node, Passwords, redis
 from tests.deploy.stack import until
@@ -31,7 +31,7 @@ def with_state(site: Site, folder: Path, url: str) -> dict[str, str]:
         folder,
         **{
             name: (Path(site.env["CREDENTIALS_DIRECTORY"]) / name).read_text()
-            for name in ("DJANGO_SECRET_KEY", "STOCKADE_KEY", "DATABASE_PASSWORD")
+            for name in ("DJANGO_SECRET_KEY", "STOCKADE_KEY", "DATABASE_PASSWORD", "STOCKADE_PROXY_SECRET")
         },
         STATE_URL=url,
     )
@@ -45,7 +45,7 @@ def own(site: Site, tmp_path: Path) -> Iterator[tuple[Node, Server, int, stack.F
     with (
         redis(tmp_path / "redis", passwords) as node,
         stack.host(port, with_state(site, tmp_path / "credentials", node.url()), workers=1) as server,
-        stack.front(tmp_path / "nginx", site.tls, (port, port)) as front,
+        stack.front(tmp_path / "nginx", site.tls, (port, port), site.env) as front,
     ):
         until(lambda: send(port, "/readyz").status == 200, 30)
         yield node, server, port, front
@@ -74,13 +74,13 @@ def test_a_host_that_alone_has_lost_the_state_is_passed_over(
     node, _, port, _ = own
     os.kill(node.pid, signal.SIGKILL)
     until(lambda: send(port, "/readyz").status == 503)
-    with stack.front(tmp_path / "both", site.tls, (port, site.hosts[0])) as front:
+    with stack.front(tmp_path / "both", site.tls, (port, site.hosts[0]), site.env) as front:
         assert [through(front, site.tls).status for _ in range(20)] == [200] * 20
 
 
 def put(front: stack.Front, port: int, word: str) -> None:
     """Write how nginx takes a host, and have it read that; returns when its old workers have finished."""
-    path = front.folder / "myproject.conf"
+    path = front.folder / "site.conf"
     lines = [
         f"    server 127.0.0.1:{port} {word};" if f"server 127.0.0.1:{port} " in line else line
         for line in path.read_text().splitlines()
@@ -110,7 +110,9 @@ def test_a_deploy_host_by_host_loses_no_request(site: Site, tmp_path: Path) -> N
     with ExitStack() as running:
         old = running.enter_context(ExitStack())
         old.enter_context(stack.host(port, site.env, workers=1))
-        front = running.enter_context(stack.front(tmp_path / "nginx", site.tls, (port, site.hosts[0])))
+        front = running.enter_context(
+            stack.front(tmp_path / "nginx", site.tls, (port, site.hosts[0]), site.env)
+        )
         threads = [threading.Thread(target=ask, args=(method,)) for method in ("GET", "POST")]
         for thread in threads:
             thread.start()
@@ -133,7 +135,7 @@ def test_a_reload_starts_the_new_workers_before_it_ends_the_old(
     own: tuple[Node, Server, int, stack.Front], site: Site
 ) -> None:
     _, server, port, _ = own
-    before = {send(port, "/echo", lines=(BY_TLS,)).json()["pid"] for _ in range(5)}
+    before = {send(port, "/echo", lines=AS_NGINX).json()["pid"] for _ in range(5)}
     os.kill(server.pid, signal.SIGHUP)
     seen: set[int] = set()
 
@@ -141,7 +143,7 @@ def test_a_reload_starts_the_new_workers_before_it_ends_the_old(
         with contextlib.suppress(
             OSError, HTTPException
         ):  # a request that just arrives may be cut: see the guide
-            seen.add(send(port, "/echo", lines=(BY_TLS,)).json()["pid"])
+            seen.add(send(port, "/echo", lines=AS_NGINX).json()["pid"])
         return not any(Path(f"/proc/{pid}").exists() for pid in before)
 
     until(replaced, 60)

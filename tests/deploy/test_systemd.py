@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from stockade.cli.root import app
 from tests.deploy import stack, units
-from tests.deploy.client import BY_TLS, send
+from tests.deploy.client import AS_NGINX, send
 from tests.deploy.conftest import Site
 from tests.deploy.files import DEPLOY
 from tests.servers import free_port, serve
@@ -49,7 +49,7 @@ FENCES = {
     "LimitCORE": "0", "UMask": "0077", "StateDirectoryMode": "0700",
 }  # fmt: skip
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
-SECRETS = {"DJANGO_SECRET_KEY", "STOCKADE_KEY", "DATABASE_PASSWORD", "STATE_URL"}
+SECRETS = {"DJANGO_SECRET_KEY", "STOCKADE_KEY", "DATABASE_PASSWORD", "STATE_URL", "STOCKADE_PROXY_SECRET"}
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
@@ -148,6 +148,6 @@ def test_the_application_serves_without_memory_that_is_writable_and_executable(s
     with serve(command, port, env=site.env, seconds=60):
         assert send(port, "/readyz").status == 200
         body = json.dumps({"username": "alice", "password": site.password}).encode()
-        lines = ("Content-Type: application/json", BY_TLS)
+        lines = ("Content-Type: application/json", *AS_NGINX)
         answer = send(port, "/api/token/", method="POST", lines=lines, body=body)
         assert answer.status == 200, "argon2, the keys' cryptography and the drivers do without"
