@@ -11,9 +11,11 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
 
 from stockade.core.errors import ConfigurationError
 from stockade.core.principal import Kind, Principal
+from stockade.drf.filters import hidden_of
 from stockade.drf.serializers import StrictModelSerializer, StrictSerializer
 from stockade.drf.visible import fields_for
 from stockade.policy import Role
@@ -157,6 +159,15 @@ def test_without_a_caller_a_serializer_gives_what_everyone_may_have(doc: Doc) ->
         assert StaffSerializer(doc).data["rank"] == 77
     with fields_for(Principal(Kind.USER, "1", roles=frozenset({"hr"}))):
         assert StaffSerializer(doc).data["rank"] == 77
+
+
+def test_a_view_without_a_serializer_hides_nothing_and_does_not_fail() -> None:
+    """As one that only fetches an object and does something to it."""
+
+    class Bare(GenericAPIView[Doc]):
+        queryset = Doc.every.all()
+
+    assert hidden_of(Bare()) == frozenset()
 
 
 def test_a_misspelt_field_leaves_none_open() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
+from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 
 from stockade.drf import visible
@@ -57,8 +58,16 @@ class ListedOrderingFilter(OrderingFilter):
 
 def hidden_of(view: Any) -> frozenset[str]:
     """The sources of fields that the view's caller may not see."""
-    cls = view.get_serializer_class() if hasattr(view, "get_serializer_class") else None
+    cls = view.get_serializer_class() if _has_serializer(view) else None
     return visible.hidden_sources(cls, visible.caller_of({"request": view.request})) if cls else frozenset()
+
+
+def _has_serializer(view: Any) -> bool:
+    """Whether the view has one to ask for: one that only fetches its object needs none, and DRF asserts that it has."""
+    method = getattr(type(view), "get_serializer_class", None)
+    if method is None or method is GenericAPIView.get_serializer_class:
+        return method is not None and view.serializer_class is not None
+    return True
 
 
 def _is_hidden(term: str, hidden: frozenset[str]) -> bool:
