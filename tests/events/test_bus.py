@@ -12,11 +12,12 @@ import pytest
 from stockade import conf
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
-from stockade.events import Event, MemorySink, NullSink, Record, emit, flush, off, on, stats
+from stockade.events import Event, MemorySink, NullSink, Record, bus, emit, flush, off, on, stats
 from stockade.events.bus import state, under_test
 from stockade.events.conf import EventSettings
 from stockade.events.subscribers import errors
 from stockade.models import SecurityEvent
+from stockade.testing import capture_events
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,7 @@ def test_defaults():
         ("ROWS_PER_MINUTE", -1, "stockade.E145"),
         ("ACCOUNTS", "clear", "stockade.E146"),
         ("KEEP", "soon", "stockade.E147"),
+        ("LOG_IN_TESTS", "yes", "stockade.E148"),
     ],
 )
 def test_a_wrong_setting_stops_the_start(name, value, id):
@@ -258,3 +260,44 @@ def test_what_the_table_lost_is_told_to_every_sink(configure):
     assert told.details == {"total": 3, "authz_fail": 3}
     assert SecurityEvent.objects.filter(event="sys_events_dropped").count() == 1
     assert stats().database_dropped == 3
+
+
+# -- under a test runner -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", ["stderr", "stdout"])
+def test_a_test_run_is_not_written_over(stream, configure, capfd):
+    """`manage.py test` shows its dots on the same console."""
+    configure(SINKS=["log", "memory"], LOG=stream)
+    with capture_events() as captured:
+        emit(Event.LOGIN_FAIL, reason="wrong_password")
+    assert capfd.readouterr() == ("", "")
+    assert captured.one().event is Event.LOGIN_FAIL
+    assert [record.event for record in state.bus.memory.records] == [Event.LOGIN_FAIL]
+
+
+def test_the_log_of_a_test_run_is_shown_where_it_is_asked_for(configure, capfd):
+    configure(SINKS=["log"], LOG="stderr", LOG_IN_TESTS=True)
+    emit(Event.LOGIN_FAIL, reason="wrong_password")
+    assert "authn_login_fail" in capfd.readouterr().err
+
+
+def test_a_file_is_written_in_a_test_run_too(tmp_path, configure):
+    configure(SINKS=["log"], LOG=str(tmp_path / "security.log"))
+    emit(Event.LOGIN_FAIL, reason="wrong_password")
+    assert "authn_login_fail" in (tmp_path / "security.log").read_text()
+
+
+def test_no_project_that_serves_is_quiet(configure, capfd, monkeypatch):
+    monkeypatch.setattr(bus, "under_test", lambda: False)
+    configure(SINKS=["log"], LOG="stderr")
+    emit(Event.LOGIN_FAIL, reason="wrong_password")
+    assert "authn_login_fail" in capfd.readouterr().err
+
+
+def test_subscribers_hear_what_the_console_does_not_show(configure, capfd):
+    heard = []
+    on(Event.LOGIN_FAIL)(heard.append)
+    configure(SINKS=["log"])
+    emit(Event.LOGIN_FAIL, reason="wrong_password")
+    assert (len(heard), capfd.readouterr().err) == (1, "")

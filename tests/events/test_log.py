@@ -269,9 +269,9 @@ def test_a_long_line_loses_its_details_and_says_so():
 
 
 def test_the_standard_streams(configure, capfd):
-    configure(SINKS=["log"])
+    configure(SINKS=["log"], LOG_IN_TESTS=True)
     emit(Event.AUTHZ_FAIL)
     assert orjson.loads(capfd.readouterr().err)["event.action"] == "authz_fail"
-    configure(SINKS=["log"], LOG="stdout")
+    configure(SINKS=["log"], LOG="stdout", LOG_IN_TESTS=True)
     emit(Event.AUTHZ_FAIL)
     assert orjson.loads(capfd.readouterr().out)["event.action"] == "authz_fail"

@@ -16,7 +16,7 @@ from stockade import conf
 from stockade.events import subscribers
 from stockade.events.backlog import Backlog
 from stockade.events.catalogue import Event
-from stockade.events.conf import SINKS, EventSettings
+from stockade.events.conf import SINKS, STREAMS, EventSettings
 from stockade.events.log import LogSink
 from stockade.events.record import Naming, Record, Scalar, build
 from stockade.events.sinks import MemorySink, Sink
@@ -70,7 +70,9 @@ class Bus:
         self.keeps = any(name != "null" for name in listed)
         self.successes = settings.successes and self.keeps
         self.naming = Naming(settings.accounts, naming_key())
-        self.log = LogSink(settings.log, self._log_report) if "log" in listed else None
+        # A test runner writes to the same console; a file is nobody's console.
+        shown = settings.log not in STREAMS or settings.log_in_tests or not under_test()
+        self.log = LogSink(settings.log, self._log_report) if "log" in listed and shown else None
         self.memory = MemorySink() if "memory" in listed else None
         self.writer: Writer | None = None
         if "database" in listed:

@@ -65,6 +65,14 @@ class EventSettings(Section):
         why='Where the log sink writes: "stderr", "stdout" or an absolute path (opened for appending, mode 0600).',
         id="stockade.E142",
     )
+    log_in_tests: bool = setting(
+        "LOG_IN_TESTS",
+        boolean,
+        False,
+        why="Also write to stderr or stdout under a test runner, among its own output. Subscribers, other sinks and "
+        "captured events have everything either way.",
+        id="stockade.E148",
+    )
     queue: int = setting(
         "QUEUE",
         integer(100, 1_000_000),
