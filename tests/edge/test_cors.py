@@ -81,6 +81,24 @@ def test_no_strangers_page_does(origin: str, client: Client) -> None:
     assert "origin" in response.headers["Vary"].lower(), "or a cache gives the one's answer to the other"
 
 
+def test_what_varies_already_goes_on_varying(client: Client) -> None:
+    for _ in range(2):
+        vary = ask(client, "/rest/").headers["Vary"]
+        assert {one.strip().lower() for one in vary.split(",")} == {"accept", "origin"}
+
+
+def test_strangers_do_not_fill_the_memory(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cors, "_MOST", 10)
+    for number in range(30):
+        ask(client, origin=f"https://evil{number}.example")
+        ask(client, origin="https://" + "e" * 300 + f"{number}.example")
+    current = registry.current()
+    assert current is not None
+    assert current.cors is not None
+    assert len(current.cors._known) <= 10
+    assert ask(client).headers[ALLOWED] == APP
+
+
 def test_a_preflight_is_answered_without_credential_and_before_any_limit(client: Client) -> None:
     for _ in range(3):
         response = ask(client, "/once/", method="OPTIONS", **WISH)

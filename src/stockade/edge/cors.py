@@ -14,9 +14,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
+from django.utils.cache import patch_vary_headers
 
 from stockade.core.errors import ConfigurationError
 from stockade.edge.conf import ANY, CorsSettings
+from stockade.edge.headers import Store
 from stockade.edge.origins import pattern
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
 MIDDLEWARE = "corsheaders.middleware.CorsMiddleware"
+_VARY, _OWN = "vary", "access-control-"
+_MOST, _LONGEST = 1000, 255  # origins that are remembered, and characters of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class Cors:
             )
         self._rules = found
         self._library = _library()
+        self._known: dict[tuple[int, str, bool], Store] = {}
 
     def _rule(self, request: HttpRequest) -> Rule | None:
         path = request.path_info
@@ -125,9 +130,29 @@ class Cors:
     def mark(self, request: HttpRequest, response: HttpResponseBase) -> None:
         """Say on an answer whose pages may read it."""
         rule = self._rule(request)
-        if rule is not None:
-            with _heeding(rule):
-                self._library.add_response_headers(request, response)
+        if rule is None:
+            return
+        meta = request.META
+        key = (id(rule), meta.get("HTTP_ORIGIN", ""), request.method == "OPTIONS")
+        found = self._known.get(key)
+        if found is None:
+            found = self._ask(rule, request)
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            if len(key[1]) <= _LONGEST:  # strangers write what they like
+                self._known[key] = found
+        store: Store = response.headers._store  # noqa: SLF001
+        if _VARY in store:
+            patch_vary_headers(response, ("origin",))
+        store.update({name: pair for name, pair in found.items() if name != _VARY or name not in store})
+
+    def _ask(self, rule: Rule, request: HttpRequest) -> Store:
+        """What the library says of such a request, on an empty answer: it depends on nothing but rule and origin."""
+        blank = HttpResponse()
+        with _heeding(rule):
+            self._library.add_response_headers(request, blank)
+        store: Store = blank.headers._store  # noqa: SLF001
+        return {name: pair for name, pair in store.items() if name == _VARY or name.startswith(_OWN)}
 
 
 _current: ContextVar[Rule | None] = ContextVar("stockade_cors", default=None)
@@ -178,6 +203,9 @@ def _library() -> Any:
     class Ruled(middleware.CorsMiddleware):
         def is_enabled(self, request: HttpRequest) -> bool:
             return True  # a rule was found for the path
+
+        def check_signal(self, request: HttpRequest) -> bool:
+            return False  # what is declared is all
 
         def origin_found_in_white_lists(self, origin: str, url: Any) -> bool:
             rule = _current.get()
