@@ -9,6 +9,7 @@ __all__ = [
     "__version__",
     "allow",
     "ban",
+    "create_key",
     "create_token",
     "disallow",
     "end_sessions",
@@ -20,12 +21,12 @@ __all__ = [
 
 if TYPE_CHECKING:
     from stockade.schemes.jwt import issue
-    from stockade.schemes.opaque import create_token
+    from stockade.schemes.opaque import create_key, create_token
     from stockade.truth import allow, ban, disallow, end_sessions, end_tokens, invalidate, unban
 
 _WHERE = {
     "issue": "stockade.schemes.jwt",
-    "create_token": "stockade.schemes.opaque",
+    **dict.fromkeys(("create_key", "create_token"), "stockade.schemes.opaque"),
     **dict.fromkeys(
         ("allow", "ban", "disallow", "end_sessions", "end_tokens", "invalidate", "unban"), "stockade.truth"
     ),

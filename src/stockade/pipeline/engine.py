@@ -10,12 +10,13 @@ from django.db import InterfaceError, OperationalError
 
 from stockade import keyring, truth
 from stockade.core import clock
-from stockade.core.address import limit_key as address_key
+from stockade.core.address import limit_key as address_key, parse as address_of
 from stockade.core.context import RequestContext
 from stockade.core.credential import Credential
 from stockade.core.errors import (
     AmbiguousCredential,
     BadRequest,
+    Forbidden,
     InvalidCredential,
     Refusal,
     Unavailable,
@@ -264,6 +265,8 @@ class Engine(Asking):
         if principal is None:
             raise dead(entry.refusal)
         exchange.principal = principal
+        if entry.networks:
+            self._from_where(exchange, entry)
         return False
 
     def reload(self, exchange: Exchange) -> None:
@@ -295,6 +298,20 @@ class Engine(Asking):
         exchange.principal = fresh.principal
         if entry.principal is None:
             self._come_back(exchange, verdict)
+        if fresh.networks:
+            self._from_where(exchange, fresh)
+
+    def _from_where(self, exchange: Exchange, entry: Entry) -> None:
+        """Refuse a credential that is shown from another address than it is for, at nobody's expense.
+
+        Raises:
+            Forbidden: so it is.
+        """
+        address = address_of(exchange.context.address)
+        if address is None or not any(address in network for network in entry.networks):
+            if exchange.verdict is not None:
+                self._give_back(exchange.plan.charges, exchange.verdict)
+            raise Forbidden("The credential is not taken from this address.", code="address_not_allowed")
 
     def _come_back(self, exchange: Exchange, verdict: Verdict) -> None:
         """Nobody's credential until now: the lists were asked about the address alone, and no limit was charged."""

@@ -31,8 +31,8 @@ class Entry:
     """
 
     __slots__ = (
-        "credential", "epochs", "expires", "fresh_until", "given", "keys", "make_user", "plan", "plans", "principal",
-        "refusal", "scheme", "user_of", "world",
+        "credential", "epochs", "expires", "fresh_until", "given", "keys", "make_user", "networks", "plan", "plans",
+        "principal", "refusal", "scheme", "user_of", "world",
     )  # fmt: skip
 
     def __init__(self, scheme: Scheme, credential: Credential, keys: tuple[bytes, ...]) -> None:
@@ -53,6 +53,7 @@ class Entry:
         self.plan: Plan | None = None  # of the view that was called last, which is most often called next
         self.plans: dict[Any, Plan] | None = None  # of all views, from the second on
         self.given: Given | None = None  # of a foreign scheme, and of this request alone
+        self.networks: tuple[Any, ...] = ()  # where the credential may be shown; empty for anywhere
 
     def learn(
         self, principal: Principal | None, refusal: str, epochs: tuple[int, ...], world: int, fresh_until: int
@@ -68,6 +69,8 @@ class Entry:
         self.principal, self.refusal, self.plan, self.plans = principal, refusal, None, None
         if principal is not None and principal.user is not None:
             self.make_user, self.user_of = recipe(principal.user)
+        if principal is not None and principal.credential is not None:
+            self.networks = principal.credential.networks
         # Most never move: one tuple for all of them.
         self.epochs = _UNMOVED.get(epochs, epochs)
         self.world = world

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from stockade.core.errors import ConfigurationError
 from stockade.core.principal import Principal
 from stockade.gate import headers
-from stockade.gate.keys import limit_key
+from stockade.gate.keys import join, limit_key
 from stockade.gate.protocol import Charge, Limit
 from stockade.gate.rates import parse as parse_rate
 from stockade.pipeline.declared import Leaf
@@ -25,6 +25,12 @@ def _short(view: str) -> str:
     With whole names the lmdb state took a microsecond more: its tree compares keys, and fewer of them fit a page.
     """
     return sha256(view.encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=1000)
+def _own_rate(scheme: str, rate: str) -> Limit:
+    """The limit that a credential brings along; it was judged when it was written."""
+    return parse_rate(scheme, rate)
 
 
 class Plan(NamedTuple):
@@ -95,6 +101,13 @@ class Plans:
         if credential is not None:
             if self._credential:
                 wanted.append((self._credential, credential.session or credential.id))
+            if credential.rate:  # of its own, over all keys that have replaced one another
+                wanted.append(
+                    (
+                        _own_rate(credential.scheme, credential.rate),
+                        join(credential.scheme, credential.client),
+                    )
+                )
             if scheme := self.named.get(f"scheme:{credential.scheme}"):
                 wanted.append((scheme, who))
         roles = [self.named.get(f"role:{role}") for role in sorted(principal.roles)]

@@ -29,13 +29,13 @@ from stockade.pipeline.edge import edge_findings
 from stockade.pipeline.finding import Finding
 from stockade.pipeline.unmatched import matches, unmatched
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
-from stockade.schemes.opaque.conf import TokenSettings
+from stockade.schemes.opaque.conf import KeySettings, TokenSettings
 from stockade.tenant import TenantSettings
 
 SECTIONS: tuple[type[Section], ...] = (
     PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
     EventSettings, HeaderSettings, TransportSettings, CorsSettings, TenantSettings,
-    TokenSettings, InputSettings,
+    TokenSettings, KeySettings, InputSettings,
 )  # fmt: skip
 MIDDLEWARE = "stockade.web.Middleware"
 

@@ -29,6 +29,12 @@ def _token() -> Scheme:
     return OpaqueScheme(TOKEN)
 
 
+def _api_key() -> Scheme:
+    from stockade.schemes.opaque import API_KEY, OpaqueScheme
+
+    return OpaqueScheme(API_KEY)
+
+
 def _authtoken() -> Scheme:
     from stockade.schemes.authtoken.scheme import AuthtokenScheme
 
@@ -36,6 +42,7 @@ def _authtoken() -> Scheme:
 
 
 KNOWN: dict[str, Callable[[], Scheme]] = {
+    "api_key": _api_key,
     "authtoken": _authtoken,
     "jwt": _jwt,
     "simplejwt": _simplejwt,

@@ -126,8 +126,13 @@ def tell(ended: list[Ended], reason: str, using: str) -> None:
 
 def of_row(token: OpaqueToken) -> Ended:
     """A row as `on_end` gives it."""
-    subject = tenant.of(token.tenant, token.user_id)
+    subject = subject_of(token.tenant, token.user_id, token.lineage)
     return Ended(token.pk, subject, token.kind, token.user_id, token.linked, token.digest, token.digest_key)
+
+
+def subject_of(whose: str, user: Any, lineage: object) -> str:
+    """The subject of a row: its user's, or its own where it is a service's. That stays when the key is rotated."""
+    return tenant.of(whose, f"api_key:{lineage}" if user is None else user)
 
 
 def _uuid(value: uuid.UUID | str) -> uuid.UUID | None:

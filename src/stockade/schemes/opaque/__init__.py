@@ -1,19 +1,24 @@
-"""The scheme `token`: long-lived opaque secrets for scripts and apps, of which the database holds digests."""
+"""The schemes `token` and `api_key`: long-lived opaque secrets, of which the database holds digests."""
 
 from __future__ import annotations
 
 from stockade.schemes.opaque.life import Made, TokenInfo, create_token, end_own, live, make_own, prune
+from stockade.schemes.opaque.rotation import NotRotated, create_key, rotate
 from stockade.schemes.opaque.scheme import OpaqueScheme
-from stockade.schemes.opaque.shapes import TOKEN
+from stockade.schemes.opaque.shapes import API_KEY, TOKEN
 
 __all__ = [
+    "API_KEY",
     "TOKEN",
     "Made",
+    "NotRotated",
     "OpaqueScheme",
     "TokenInfo",
+    "create_key",
     "create_token",
     "end_own",
     "live",
     "make_own",
     "prune",
+    "rotate",
 ]

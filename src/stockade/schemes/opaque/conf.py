@@ -1,4 +1,4 @@
-"""Settings of opaque tokens: how long they live, how many there are, what ends them."""
+"""Settings of opaque tokens and API keys: how long they live, how many there are, what ends them."""
 
 from __future__ import annotations
 
@@ -45,3 +45,23 @@ class TokenSettings(Section):
     def ends_with_password(self) -> bool:
         """Whether a changed password ends tokens."""
         return self.password_change == "end"  # noqa: S105 - no password, a choice
+
+
+@dataclass(frozen=True)
+class KeySettings(Section):
+    """How API keys live."""
+
+    NAME = "API_KEY"
+
+    lifetime: float | None = setting(
+        "LIFETIME", lifetime, "365d", id="stockade.E155",
+        why="How long a new key is good, unless it is made for another time. None: for ever.",
+    )  # fmt: skip
+    most: int = setting(
+        "MOST", integer(1, 10_000), 20, id="stockade.E156",
+        why="How many keys a user may make by himself that have not ended; one more is refused.",
+    )  # fmt: skip
+    overlap: float = setting(
+        "OVERLAP", duration, "24h", id="stockade.E157",
+        why="How long a key that was rotated goes on beside the one that replaces it, unless said otherwise.",
+    )  # fmt: skip

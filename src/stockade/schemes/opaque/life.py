@@ -16,17 +16,20 @@ from django.db.models.functions import Coalesce
 from stockade import truth
 from stockade.conf import duration, load
 from stockade.core import clock, tenant
+from stockade.core.address import network, spelled
 from stockade.core.credential import Credential
 from stockade.core.errors import BadRequest, LoginFailed
 from stockade.database import durably, is_open
 from stockade.events import Event, emit
+from stockade.gate.rates import parse as parse_rate
 from stockade.models import OpaqueToken
 from stockade.schemes import banned, client
-from stockade.schemes.opaque.conf import TokenSettings
+from stockade.schemes.opaque.conf import KeySettings, TokenSettings
 from stockade.schemes.opaque.keys import digest_keys
 from stockade.schemes.opaque.rows import database
-from stockade.schemes.opaque.shapes import TOKEN, Shape
+from stockade.schemes.opaque.shapes import API_KEY, TOKEN, Shape
 from stockade.schemes.scopes import scope_text
+from stockade.truth.tokens import subject_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Origin = OpaqueToken.Origin
-MAX_NAME = 100
+MAX_NAME, MAX_NETWORKS, MAX_RATE = 100, 100, 32
 DEFAULT = object()  # a lifetime as the settings have it
 
 
@@ -69,6 +72,8 @@ class TokenInfo:
     last_used_at: datetime.datetime | None
     user_agent: str
     address: str
+    networks: list[str]
+    rate: str
 
 
 def create_token(
@@ -103,61 +108,109 @@ def make(
     *,
     scopes: Iterable[str] | None = None,
     expires: Any = DEFAULT,
+    allow: Iterable[str] = (),
+    rate: str = "",
     request: HttpRequest | None = None,
     origin: str = Origin.MADE,
 ) -> Made:
-    """As `create_token`, for any kind and origin."""
-    bound, until = scope_text(scopes), end_of(expires)
-    check_name(name)
+    """As `create_token`, for any kind and origin; `user` is None for what is a service's."""
+    row = OpaqueToken(
+        kind=shape.kind,
+        name=checked_name(name),
+        scopes=scope_text(scopes),
+        expires_at=end_of(expires, shape),
+        networks=checked_networks(allow),
+        rate=checked_rate(rate),
+        origin=origin,
+        tenant=tenant.now(),
+    )
+    if user is not None:
+        _give_to(row, user)
+    return insert(row, shape, request, str(origin), str(getattr(user, "password", "") or ""))
+
+
+def _give_to(row: OpaqueToken, user: Any) -> None:
     if user.pk is None:
         raise ValueError("The user is not saved.")
     if not user.is_active:
         raise LoginFailed(reason="inactive")
-    whose = tenant.now()
-    subject = tenant.of(whose, user.pk)
-    banned.refuse(subject)
-    where = client.of(request)
-    secret = shape.generate().reveal()
-    key = digest_keys()[0]
-    row = OpaqueToken(
-        kind=shape.kind,
-        user_id=user.pk,
-        tenant=whose,
-        digest=key.digest(secret),
-        digest_key=key.name,
-        visible=shape.visible(secret),
-        name=name,
-        origin=origin,
-        scopes=bound,
-        stamp=key.stamp(subject, str(getattr(user, "password", "") or "")),
-        created_at=clock.now_datetime(),
-        expires_at=until,
-        user_agent=where.user_agent,
-        address=where.address,
-    )
+    banned.refuse(tenant.of(row.tenant, user.pk))
+    row.user_id = user.pk
+
+
+def insert(
+    row: OpaqueToken, shape: Shape, request: HttpRequest | None, reason: str, password: str = ""
+) -> Made:
+    """Give a row that is new a secret, and save it.
+
+    Args:
+        row: with all that is not about the secret.
+        shape: of the secret.
+        request: where from.
+        reason: for the log.
+        password: the encoded hash of its user.
+    """
+    where, key, secret = client.of(request), digest_keys()[0], shape.generate().reveal()
+    subject = subject_of(row.tenant, row.user_id, row.lineage)
+    row.digest, row.digest_key, row.visible = key.digest(secret), key.name, shape.visible(secret)
+    row.stamp = key.stamp(subject, password) if shape.by_password else ""
+    row.created_at = clock.now_datetime()
+    row.user_agent, row.address = where.user_agent, where.address
     with transaction.atomic(using=database()):
         row.save(using=database(), force_insert=True)
         emit(
-            Event.TOKEN_CREATED, reason=str(origin), subject=subject, using=database(),
+            Event.TOKEN_CREATED, reason=reason, subject=subject, using=database(),
             credential=Credential(shape.kind, str(row.pk), subject),
         )  # fmt: skip
-    return Made(secret, row.pk, row.visible, until)
+    return Made(secret, row.pk, row.visible, row.expires_at)
 
 
-def check_name(name: object) -> None:
-    """ValueError unless it can name a token."""
+def checked_networks(allow: Iterable[str]) -> list[str]:
+    """Addresses and CIDR blocks in their one spelling.
+
+    Raises:
+        ValueError: one of them is none, or they are too many.
+    """
+    listed = [allow] if isinstance(allow, str) else list(allow)
+    if len(listed) > MAX_NETWORKS:
+        raise ValueError(f"Write at most {MAX_NETWORKS} addresses; a CIDR block stands for many.")
+    return [spelled(network(text)) for text in listed]
+
+
+def checked_rate(rate: object) -> str:
+    """A rate as it is written, or "" for none.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not rate:
+        return ""
+    text = str(rate)
+    parse_rate(API_KEY.kind, text)
+    if len(text) > MAX_RATE:
+        raise ValueError(f"Write a rate of at most {MAX_RATE} characters.")
+    return text
+
+
+def checked_name(name: object) -> str:
+    """The name of a token.
+
+    Raises:
+        ValueError: it can be none.
+    """
     if not isinstance(name, str) or len(name) > MAX_NAME or not (name == "" or name.isprintable()):
         raise ValueError(f"Write a name of at most {MAX_NAME} printable characters.")
+    return name
 
 
-def end_of(expires: Any) -> datetime.datetime | None:
+def end_of(expires: Any, shape: Shape = TOKEN) -> datetime.datetime | None:
     """When something ends that ends `expires` from now.
 
     Raises:
         ValueError: that is no time, or past.
     """
     if expires is DEFAULT:
-        expires = load(TokenSettings).lifetime
+        expires = bounds_of(shape).lifetime
     if expires is None:
         return None
     now = clock.now_datetime()
@@ -175,6 +228,11 @@ def end_of(expires: Any) -> datetime.datetime | None:
     return until
 
 
+def bounds_of(shape: Shape) -> TokenSettings | KeySettings:
+    """The settings of a kind."""
+    return load(KeySettings) if shape is API_KEY else load(TokenSettings)
+
+
 def hold(user_id: Any) -> None:
     """Lock a user until the transaction ends: of those who count his tokens and add one, one at a time."""
     model = get_user_model()
@@ -183,7 +241,7 @@ def hold(user_id: Any) -> None:
 
 
 def make_own(user: Any, name: str, shape: Shape, **more: Any) -> Made:
-    """A token that a user makes by himself; as many as ``TOKEN["MOST"]`` says.
+    """A token that a user makes by himself; as many as ``MOST`` of its kind says.
 
     Raises:
         BadRequest: he has as many. Further: as for `create_token`.
@@ -191,7 +249,7 @@ def make_own(user: Any, name: str, shape: Shape, **more: Any) -> Made:
 
     def change() -> Made:
         hold(user.pk)
-        if live_rows(user.pk, shape.kind).exclude(origin=Origin.LOGIN).count() >= load(TokenSettings).most:
+        if live_rows(user.pk, shape.kind).exclude(origin=Origin.LOGIN).count() >= bounds_of(shape).most:
             raise BadRequest("There are too many already. Revoke one first.", code="too_many_tokens")
         return make(user, name, shape, **more)
 
@@ -222,6 +280,8 @@ def live(user_id: Any, kind: str = TOKEN.kind, most: int = 100) -> list[TokenInf
             row.last_used_at,
             row.user_agent,
             row.address,
+            row.networks,
+            row.rate,
         )
         for row in live_rows(user_id, kind).order_by("-created_at", "pk")[:most]
     ]

@@ -35,6 +35,7 @@ class Found(NamedTuple):
     ended_at: datetime.datetime | None
     digest: str
     digest_key: str
+    lineage: uuid.UUID
 
 
 def database() -> str:
@@ -76,11 +77,14 @@ def _renew(found: Found, value: str) -> None:
     old, new = key_named(found.digest_key), digest_keys()[0]
     if old is None:
         return
+    rows = OpaqueToken.objects.using(database()).filter(pk=found.id, digest=found.digest)
+    if found.user is None:
+        rows.update(digest=new.digest(value), digest_key=new.name)
+        return
     facts = read_user(get_user_model(), found.user)
     if facts is None:
         return
     subject = tenant.of(found.tenant, found.user)
-    rows = OpaqueToken.objects.using(database()).filter(pk=found.id, digest=found.digest)
     same = rows.filter(stamp=old.stamp(subject, facts.password)).exists()
     # One whose password has changed stays so: an empty stamp is that of no password.
     stamp = new.stamp(subject, facts.password) if same else ""

@@ -15,6 +15,7 @@ from django.db import models
 
 from stockade.conf import load as settings
 from stockade.core import clock, tenant
+from stockade.core.address import network
 from stockade.core.credential import Credential
 from stockade.core.errors import InvalidCredential
 from stockade.core.principal import Kind, Principal
@@ -27,7 +28,7 @@ from stockade.schemes.opaque.shapes import Shape
 from stockade.schemes.prepared import Prepared
 from stockade.schemes.shape import UserState, shape_of
 from stockade.schemes.users import trusted_user
-from stockade.truth.tokens import token_key
+from stockade.truth.tokens import subject_of, token_key
 
 _FOREVER = float("inf")
 
@@ -46,6 +47,9 @@ class Token(NamedTuple):
     digest: str
     digest_key: str
     linked: bool
+    lineage: uuid.UUID
+    networks: list[str]
+    rate: str
 
 
 class OpaqueScheme:
@@ -83,7 +87,7 @@ class OpaqueScheme:
         return Credential(
             self.name,
             str(found.id),
-            tenant.of(found.tenant, found.user),
+            subject_of(found.tenant, found.user, found.lineage),
             scopes=None if found.scopes is None else frozenset(found.scopes.split()),
             issued=found.created_at.timestamp(),
             # One that is over goes the way of one that was ended, not that of one which was good a moment ago.
@@ -110,16 +114,19 @@ class OpaqueScheme:
             raise InvalidCredential(reason="ended")
         if token.expires_at is not None and token.expires_at.timestamp() <= clock.now():
             raise InvalidCredential(reason="expired")
-        if tenant.of(token.tenant, token.user_id) != credential.subject:
+        if subject_of(token.tenant, token.user_id, token.lineage) != credential.subject:
             raise InvalidCredential(reason="wrong_subject")
+        credential = self._as_now(credential, token)
+        if token.user_id is None:
+            self._note_use(token)
+            return Principal(
+                Kind.SERVICE, credential.subject, None, scopes=credential.scopes, credential=credential
+            )
         user = shape.read(columns, token.user_id)
         if not user.active:
             raise InvalidCredential(reason="inactive")
         self.judge(token, user, credential.subject)
-        scopes = None if token.scopes is None else frozenset(token.scopes.split())
-        if scopes != credential.scopes:
-            credential = replace(credential, scopes=scopes)
-        rows.used(token.id, token.last_used_at, settings(TokenSettings).last_used_every)
+        self._note_use(token)
         # One row for each group, or one with a NULL (an outer join).
         roles = frozenset(row[-1] for row in found if row[-1]) if shape.group else frozenset()
         return Principal(
@@ -127,10 +134,24 @@ class OpaqueScheme:
             credential.subject,
             trusted_user(model, token.user_id, True),
             roles,
-            scopes,
+            credential.scopes,
             credential,
             user.superuser,
         )
+
+    def _as_now(self, credential: Credential, token: Token) -> Credential:
+        """The credential with what bounds it as its row says it now."""
+        return replace(
+            credential,
+            scopes=None if token.scopes is None else frozenset(token.scopes.split()),
+            networks=tuple(network(text) for text in token.networks),
+            rate=token.rate,
+            client="" if self._shape.by_password else str(token.lineage),
+        )
+
+    @staticmethod
+    def _note_use(token: Token) -> None:
+        rows.used(token.id, token.last_used_at, settings(TokenSettings).last_used_every)
 
     def judge(self, token: Token, user: UserState, subject: str) -> None:
         """What beside its own row and its user decides whether a token holds.
@@ -138,7 +159,7 @@ class OpaqueScheme:
         Raises:
             InvalidCredential: the password is another than it was.
         """
-        if not settings(TokenSettings).ends_with_password:
+        if not (self._shape.by_password and settings(TokenSettings).ends_with_password):
             return
         key = key_named(token.digest_key)
         if key is None or not hmac.compare_digest(token.stamp, key.stamp(subject, user.password)):

@@ -17,12 +17,14 @@ class Shape(NamedTuple):
         prefix: how its tokens begin.
         keywords: of the Authorization header, in lower case.
         challenge: its WWW-Authenticate challenge.
+        by_password: whether a changed password of its user may end it. What machines call with stays.
     """
 
     kind: str
     prefix: str
     keywords: tuple[str, ...]
     challenge: str
+    by_password: bool
 
     def generate(self) -> SecretStr:
         """A new token."""
@@ -46,5 +48,8 @@ class Shape(NamedTuple):
         return rf"\b{self.prefix}[0-9A-Za-z]{{{BODY_LENGTH + CHECK_LENGTH}}}\b"
 
 
-TOKEN = Shape(OpaqueToken.Kind.TOKEN.value, "stt_", ("token",), "Token")
-SHAPES = {TOKEN.kind: TOKEN}
+TOKEN = Shape(OpaqueToken.Kind.TOKEN.value, "stt_", ("token",), "Token", by_password=True)
+API_KEY = Shape(
+    OpaqueToken.Kind.API_KEY.value, "stk_", ("api-key", "x-api-key"), "Api-Key", by_password=False
+)
+SHAPES = {shape.kind: shape for shape in (TOKEN, API_KEY)}
