@@ -9,6 +9,9 @@ from stockade.drf.views import (
     BrowserRefreshView,
     BrowserRevokeView,
     JWKSView,
+    KeyDetailView,
+    KeyListView,
+    KeyRotationView,
     SessionDetailView,
     SessionListView,
     TokenAuthView,
@@ -34,6 +37,10 @@ urlpatterns = [
     path("tokens/", TokenListView.as_view(), name="token_list"),
     path("tokens/current/", TokenDetailView.as_view(), {"id": "current"}, name="token_current"),
     path("tokens/<uuid:id>/", TokenDetailView.as_view(), name="token_detail"),
+    # Not there unless SCHEMES names "api_key".
+    path("keys/", KeyListView.as_view(), name="key_list"),
+    path("keys/<uuid:id>/", KeyDetailView.as_view(), name="key_detail"),
+    path("keys/<uuid:id>/rotate/", KeyRotationView.as_view(), name="key_rotate"),
     path("sessions/", SessionListView.as_view(), name="session_list"),
     path("sessions/<uuid:id>/", SessionDetailView.as_view(), name="session_detail"),
 ]

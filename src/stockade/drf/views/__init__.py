@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stockade.drf.views.api_keys import KeyDetailView, KeyListView, KeyRotationView
 from stockade.drf.views.browser import BrowserObtainView, BrowserRefreshView, BrowserRevokeView
 from stockade.drf.views.jwks import JWKSView
 from stockade.drf.views.opaque import TokenAuthView, TokenDetailView, TokenListView
@@ -18,6 +19,9 @@ __all__ = [
     "BrowserRefreshView",
     "BrowserRevokeView",
     "JWKSView",
+    "KeyDetailView",
+    "KeyListView",
+    "KeyRotationView",
     "SessionDetailView",
     "SessionListView",
     "TokenAuthView",
