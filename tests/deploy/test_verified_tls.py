@@ -30,10 +30,8 @@ PASSWORD = "a-password-of-the-tests-own"
 
 def tool(name: str, package: str) -> str:
     """A program of the machine. In CI it must be there; elsewhere its absence is reported."""
-    folders = [os.environ["PATH"]]
-    if shutil.which("pg_config"):  # Debian has the server's programs in a folder of each version
-        done = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True)
-        folders.insert(0, done.stdout.strip())
+    # Debian has the programs of a PostgreSQL server in a folder of each version.
+    folders = [*map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), os.environ["PATH"]]
     found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:
         message = f"{name} is missing: verified TLS was not tested (Debian: apt-get install {package})"
