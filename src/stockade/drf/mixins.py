@@ -18,9 +18,9 @@ from stockade.drf.filters import close_hidden
 from stockade.drf.permissions import authorize, leaf_of
 from stockade.drf.related import declare_visible, narrow_related, seeing_rule
 from stockade.pipeline import registry as registries
-from stockade.pipeline.declared import SAFE
 from stockade.pipeline.delegated import enter
 from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.leaf import SAFE
 from stockade.pipeline.mediation import run_mediated, undecided
 from stockade.policy import Policy
 

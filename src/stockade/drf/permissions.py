@@ -12,9 +12,9 @@ from stockade.drf import before
 from stockade.drf.authentication import exchange_of
 from stockade.drf.refused import Refused
 from stockade.pipeline import registry as registries
-from stockade.pipeline.declared import OTHER, Leaf
 from stockade.pipeline.delegated import enter
 from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.leaf import OTHER, Leaf
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is being imported
     from rest_framework.views import APIView

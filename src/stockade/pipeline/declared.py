@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stockade.conf import names
@@ -11,98 +11,12 @@ from stockade.core.errors import Banned, ConfigurationError
 from stockade.core.mode import ENFORCE, Mode, parse as parse_mode
 from stockade.gate.lists import Entry, Lists
 from stockade.gate.protocol import Limit
-from stockade.gate.rates import parse as parse_rate
-from stockade.policy import Policy, PolicyTable, Public, Visibility
+from stockade.pipeline.leaf import METHODS, OTHER, Leaf
+from stockade.pipeline.limits import cost_of, keyed, own_limits
+from stockade.pipeline.views import authenticators_of, is_detail, keys_of, known_actions, methods_of, name_of
+from stockade.policy import Policy, PolicyTable, Public
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
-OTHER = ""  # in place of a method that the view does not seem to answer
 MARK = "stockade_declared"  # the attribute that `protect` leaves on a plain view
-
-
-class Leaf:
-    """One method of one view.
-
-    Args:
-        method: the HTTP method, or OTHER.
-        action: the viewset's action, or "".
-        rule: who may; None = undeclared, refused.
-        visible: what the caller may see at all; None where the rule itself says it.
-        limits: the view's own limits and its throttle scope's, in the order of their headers.
-        cost: how many places one request takes of every limit.
-        guarded: whether the view can ask about objects (PolicyMixin, or a plain view made by `protect`).
-        detail: whether the view is about one object, named by its URL. A class may say so by `detail`.
-        view: the view's dotted name; keeps the counts of two views' limits of one name apart.
-        limited: whether LIMITS apply; not to probes and to views that count their own failures.
-        ignores_credentials: the body is the credential, and a client that sends its expired access token along must
-            still be able to renew it: the header is not read. So it is where anyone may and the view lists no
-            authenticators.
-        probe: asked by load balancers: bans and address lists do not apply.
-        cls: the view's class; None of a function.
-        mode: what is refused here, and what only recorded.
-        legacy: whether, without a policy, the view's own permission_classes judge.
-        authenticators: the view's own authentication_classes, where it does not take the project's.
-
-    Attributes:
-        forces: whether DRF is told who calls whatever its view's authenticators say; not where a plain view, which we
-            do not judge, may call one of DRF's.
-        own_callers: whether it finds out by itself who calls, so that no credential which it does not read closes it.
-        open: whether what we do not know of the caller is left to the view's own classes.
-        sight: rule and visibility together; None if undeclared.
-        mediated: whether an answer may leave only after the policy was asked (complete mediation).
-        names_object: whether it must have been asked about an object. Where one is only read, what is visible may be
-            found by a filter, unless there is more to ask than whether it is visible.
-    """
-
-    __slots__ = (
-        "action", "authenticators", "cls", "cost", "detail", "forces", "guarded", "ignores_credentials", "legacy",
-        "limited", "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "rule",
-        "safe", "sight", "view", "visible",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        method: str,
-        action: str,
-        rule: Policy | None,
-        visible: Policy | None,
-        *,
-        limits: tuple[Limit, ...],
-        cost: int,
-        guarded: bool,
-        detail: bool,
-        view: str,
-        limited: bool,
-        ignores_credentials: bool,
-        probe: bool,
-        cls: type[Any] | None,
-        mode: Mode = ENFORCE,
-        legacy: bool = False,
-        authenticators: frozenset[Any] | None = None,
-    ) -> None:
-        self.method, self.action, self.view = method, action, view
-        self.rule, self.visible = rule, visible
-        self.sight = Visibility(visible, rule) if rule is not None else None
-        self.limits, self.cost = limits, cost
-        self.safe = method in SAFE
-        self.guarded, self.detail = guarded, detail
-        self.limited = limited
-        self.ignores_credentials = ignores_credentials
-        self.probe = probe
-        self.cls = cls
-        self.mode, self.legacy = mode, legacy
-        self.open = legacy or not mode.policies
-        self.authenticators = authenticators if self.open else None
-        plain = not hasattr(cls, "authentication_classes")
-        # Asks nobody's authenticators but its own, or as a plain Django view none.
-        self.own_callers = legacy and (plain or authenticators is not None)
-        self.forces = not (plain and self.open)
-        self.names_object = not self.safe or (detail and visible is not None and visible is not rule)
-        sees = visible is not None and visible.about_objects
-        # What makes something new is asked about what it made, and only if its rule speaks of objects.
-        speaks = rule is not None and (rule.about_objects or (sees and (self.safe or detail)))
-        # A class answers OPTIONS by a method of its own, which describes it; a function by what it always does.
-        self.mediated = speaks and (method != "OPTIONS" or cls is None)
 
 
 class Declared:
@@ -172,14 +86,14 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
     by_method = (
         {method.upper(): action for method, action in actions.items()}
         if actions
-        else dict.fromkeys(_methods(cls), "")
+        else dict.fromkeys(methods_of(cls), "")
     )
     if actions is not None:
         by_method.setdefault("OPTIONS", "metadata")  # what DRF calls it
     declared, visible = own("policy"), own("visible")
     legacy = legacy and declared is None and visible is None  # who says what may be seen wants it asked
     mode = _mode(own("mode"), name, mode)
-    known = _known_actions(cls, actions) if actions is not None else ()
+    known = known_actions(cls, actions) if actions is not None else ()
     _refuse_two_policies(name, initkwargs, getattr(cls, "policy", None), actions or {})
     table = (
         PolicyTable(declared, view=name, actions=known, methods=METHODS, visible=visible)
@@ -191,15 +105,15 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
     scope = own("throttle_scope")
     if legacy or (not mode.limits and scope not in scopes):
         scope = None  # it is DRF's own throttle's
-    extra = _limits(_keys(own("limits"), name, "limits", counted), scope, scopes, name)
-    costs = _keys(own("cost"), name, "cost", counted)
+    extra = own_limits(keyed(own("limits"), name, "limits", counted), scope, scopes, name)
+    costs = keyed(own("cost"), name, "cost", counted)
 
     probe = own("probe") is True
-    own_authenticators = _own_authenticators(cls, initkwargs)
+    own_authenticators = authenticators_of(cls, initkwargs)
     ignoring = probe or bool(getattr(cls, "ignores_credentials", False))
     looks_at_nobody = own_authenticators == frozenset()  # as the logins of simplejwt, knox and others do
     answered = {*by_method, "OPTIONS"} | ({"HEAD"} if "GET" in by_method else set())
-    if cls is None and isinstance(declared, Mapping) and "*" not in (keys := _names(declared)):
+    if cls is None and isinstance(declared, Mapping) and "*" not in (keys := keys_of(declared)):
         # One function for all methods: what it does for "everything but GET" must not be had by HEAD or OPTIONS.
         answered &= keys
 
@@ -213,9 +127,9 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
             rule,
             table.visible if table is not None else None,
             limits=tuple(extra(key_method, action)),
-            cost=_cost(costs, key_method, action),
+            cost=cost_of(costs, key_method, action),
             guarded=guarded,
-            detail=_is_detail(cls, initkwargs),
+            detail=is_detail(cls, initkwargs),
             view=name,
             limited=own("limited") is not False and not probe,
             ignores_credentials=ignoring or (looks_at_nobody and _for_anyone(rule)),
@@ -234,22 +148,6 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
 def _for_anyone(rule: Policy | None) -> bool:
     """Whether a rule asks nothing of the caller, so that it does not matter who that is."""
     return isinstance(rule, Public) and not rule.about_objects
-
-
-# Of a view that picks its authenticators for each request: no scheme is listed there, because nobody else knows.
-_ITS_OWN: frozenset[Any] = frozenset({"get_authenticators"})
-
-
-def _own_authenticators(cls: Any, initkwargs: Mapping[str, Any]) -> frozenset[Any] | None:
-    """A DRF view's authentication_classes, if they are other than the default that its base has frozen."""
-    name = "authentication_classes"
-    bases = [base for base in getattr(cls, "__mro__", ()) if name in vars(base)]
-    if not bases:
-        return None
-    if getattr(cls, "get_authenticators", None) is not vars(bases[-1]).get("get_authenticators"):
-        return _ITS_OWN
-    listed = initkwargs.get(name, getattr(cls, name))
-    return None if listed is vars(bases[-1])[name] else frozenset(listed)
 
 
 def _mode(declared: Any, name: str, general: Mode) -> Mode:
@@ -285,126 +183,15 @@ def _allowed(declared: Any, name: str) -> Lists | None:
     return Lists([Entry("view", True, "address", one) for one in listed], only_allowed=True)
 
 
-def name_of(of: Any) -> str:
-    """The dotted name by which a view's limits are counted apart from another's."""
-    name = str(getattr(of, "__qualname__", type(of).__name__))
-    if isinstance(of, type) and of.__name__ != name.rpartition(".")[2]:
-        name = of.__name__  # DRF's @api_view names its classes after the function, but by __name__ alone
-    return f"{getattr(of, '__module__', '?')}.{name}"
-
-
 def _refuse_two_policies(
     name: str, initkwargs: Mapping[str, Any], table: Any, actions: Mapping[str, str]
 ) -> None:
     """`@action(policy=...)` is of its whole route: an entry for one of the route's actions would count for nothing."""
     if initkwargs.get("policy") is None or not isinstance(table, Mapping):
         return
-    if twice := sorted(_names(table).intersection(actions.values())):
+    if twice := sorted(keys_of(table).intersection(actions.values())):
         raise ConfigurationError(
             "stockade.E214",
             f"{name} declares two policies for {', '.join(twice)}: by @action(policy=...) and in its own table.",
             "Keep the one in the table: it can name each method's action.",
         )
-
-
-def _is_detail(cls: Any, initkwargs: Mapping[str, Any]) -> bool:
-    """DRF's routers say `detail`; a generic view for one object has a `get_object` and no `list`."""
-    detail = initkwargs.get("detail", getattr(cls, "detail", None))
-    if detail is not None:
-        return bool(detail)
-    return hasattr(cls, "get_object") and not hasattr(cls, "list")
-
-
-def _methods(cls: Any) -> Iterable[str]:
-    """The methods that a class-based view answers; all for a function."""
-    if cls is None:
-        return METHODS
-    return [method for method in METHODS if hasattr(cls, method.lower())]
-
-
-def _known_actions(cls: Any, actions: Mapping[str, str]) -> tuple[str, ...]:
-    """A viewset's actions: the standard ones, those of this route, its own @action methods and what they map to."""
-    standard = ("list", "create", "retrieve", "update", "partial_update", "destroy", "metadata")
-    get_extra: Callable[[], Iterable[Any]] = getattr(cls, "get_extra_actions", tuple)
-    extra = [name for action in get_extra() for name in (action.__name__, *action.mapping.values())]
-    # A route of `as_view({"get": "own_method"})` elsewhere names methods that nothing marks as actions.
-    declared = [getattr(cls, name, None) for name in ("policy", "limits", "cost")]
-    named = [key for table in declared if isinstance(table, Mapping) for key in _names(table)]
-    elsewhere = [
-        key
-        for key in named
-        if key.isidentifier() and callable(getattr(cls, key, None)) and key not in cls.http_method_names
-    ]
-    return tuple(dict.fromkeys([*standard, *actions.values(), *extra, *elsewhere]))
-
-
-def _names(table: Mapping[Any, Any]) -> set[str]:
-    """The keys of a table, which may stand several in one: ``"list, retrieve"``."""
-    return {key.strip() for keys in table for key in str(keys).split(",")}
-
-
-def _keys(declared: Any, name: str, what: str, known: set[str]) -> Any:
-    """`declared` as it is.
-
-    Raises:
-        ConfigurationError: a key of it is no action or method of the view, and would limit nothing.
-    """
-    if isinstance(declared, Mapping):
-        for key in _names(declared):
-            if key != "*" and key not in known:
-                raise ConfigurationError(
-                    "stockade.E213",
-                    f"{name}: {what} has the key {key!r}.",
-                    f"It has: {', '.join(sorted(known))}, '*'.",
-                )
-    return declared
-
-
-def _limits(
-    declared: Any, scope: Any, scopes: Mapping[str, Limit], name: str
-) -> Callable[[str, str], list[Limit]]:
-    """The view's own limits by (method, action): a rate, a list of rates, or a dict from actions and methods."""
-    shared: list[Limit] = []
-    if scope:
-        if scope not in scopes:
-            raise ConfigurationError(
-                "stockade.E210",
-                f"{name} has throttle_scope {scope!r}, which LIMITS does not name.",
-                f'Add LIMITS["{scope}"] = "100/hour", or use one of {", ".join(sorted(scopes)) or "none yet"}.',
-            )
-        shared.append(scopes[scope])
-    table: dict[str, list[Limit]] = {}
-    by_key: Mapping[str, Any] = (
-        declared if isinstance(declared, Mapping) else {"*": declared} if declared else {}
-    )
-    for keys, rates in by_key.items():
-        for key in (part.strip() for part in keys.split(",")):
-            for rate in [rates] if isinstance(rates, str) else rates:
-                number = len(table.get(key, ())) + 1
-                suffix = ("" if key == "*" else f".{key}") + ("" if number == 1 else f".{number}")
-                try:
-                    limit = parse_rate(f"{name.rpartition('.')[2]}{suffix}", rate)
-                except ValueError as error:
-                    raise ConfigurationError(
-                        "stockade.E211", f"{name} has a wrong limit.", str(error)
-                    ) from None
-                table.setdefault(key, []).append(limit)
-
-    def find(method: str, action: str) -> list[Limit]:
-        own = table.get(action) or table.get(method) or table.get("*", [])
-        return [*shared, *own]
-
-    return find
-
-
-def _cost(declared: Any, method: str, action: str) -> int:
-    """How many places one request takes: `cost = 5`, or a dict from actions and methods."""
-    if isinstance(declared, Mapping):
-        declared = declared.get(action, declared.get(method, declared.get("*")))
-    if declared is None:
-        return 1
-    if isinstance(declared, bool) or not isinstance(declared, int) or declared < 1:
-        raise ConfigurationError(
-            "stockade.E212", f"A cost of {declared!r} is no whole number from 1.", "Write cost = 5."
-        )
-    return declared

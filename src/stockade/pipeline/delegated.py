@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from stockade.core.errors import MethodNotAllowed, Refusal, Undeclared
 from stockade.pipeline import registry as registries
-from stockade.pipeline.declared import OTHER
 from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.leaf import OTHER
 from stockade.pipeline.reporting import spare
 
 

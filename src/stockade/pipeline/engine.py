@@ -27,10 +27,10 @@ from stockade.database import aside, snapshot_is_old, write_database
 from stockade.gate.protocol import DIRTY, Charge, Gate, Verdict
 from stockade.pipeline.asking import Asking, NeedsThread, in_event_loop
 from stockade.pipeline.conf import PipelineSettings
-from stockade.pipeline.declared import OTHER, Leaf
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.find import Finder, Presented
 from stockade.pipeline.foreign import ASK, Others
+from stockade.pipeline.leaf import OTHER, Leaf
 from stockade.pipeline.memory import Entry, ForeignEntry, Memory, dead
 from stockade.pipeline.plans import NOTHING, Plan, Plans
 from stockade.schemes import attempts

@@ -9,7 +9,8 @@ from stockade.core.errors import CsrfFailed, Forbidden, InvalidCredential, NotVi
 from stockade.core.mode import ENFORCE, spares
 from stockade.core.principal import ANONYMOUS, Principal
 from stockade.edge import csrf
-from stockade.pipeline.declared import Declared, Leaf
+from stockade.pipeline.declared import Declared
+from stockade.pipeline.leaf import Leaf
 from stockade.pipeline.plans import NOTHING
 from stockade.pipeline.reporting import spare
 from stockade.policy import Mediator

@@ -13,7 +13,7 @@ from stockade.gate import headers
 from stockade.gate.keys import join, limit_key
 from stockade.gate.protocol import Charge, Limit
 from stockade.gate.rates import parse as parse_rate
-from stockade.pipeline.declared import Leaf
+from stockade.pipeline.leaf import Leaf
 
 _ANON_CACHE = 20_000
 

@@ -8,7 +8,7 @@ from stockade.core.errors import Refusal
 from stockade.core.mode import Mode, concern, spares
 from stockade.core.principal import Principal
 from stockade.events import emit
-from stockade.pipeline.declared import METHODS
+from stockade.pipeline.leaf import METHODS
 from stockade.pipeline.naming import event_of
 
 _QUIET = 60.0  # seconds; a view without a policy is told of at each request else

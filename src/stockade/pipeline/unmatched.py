@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from django.urls import ResolverMatch, get_resolver
 
-from stockade.pipeline.declared import name_of
 from stockade.pipeline.registry import PRESETS, Registry
+from stockade.pipeline.views import name_of
 
 _HOW = 'Write "namespace" or "namespace:url-name" as `reverse` takes them, or take it out.'
 

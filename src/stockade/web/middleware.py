@@ -15,8 +15,8 @@ from stockade.core.errors import BadRequest, NotVisible, Refusal, Unavailable, U
 from stockade.core.mode import ENFORCE
 from stockade.pipeline import registry as registries
 from stockade.pipeline.asking import NeedsThread
-from stockade.pipeline.declared import OTHER
 from stockade.pipeline.exchange import Exchange
+from stockade.pipeline.leaf import OTHER
 from stockade.pipeline.mediation import undecided
 from stockade.pipeline.record import record, told
 from stockade.pipeline.registry import Registry

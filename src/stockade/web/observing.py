@@ -28,8 +28,10 @@ from stockade.core.errors import (
 from stockade.observe.limits import Limits
 from stockade.observe.shapes import FOREIGN, AnyScheme, has_expired, is_ours
 from stockade.pipeline.conf import DEFAULT_LIMITS
-from stockade.pipeline.declared import MARK, METHODS, name_of, read
+from stockade.pipeline.declared import MARK, read
 from stockade.pipeline.find import Finder
+from stockade.pipeline.leaf import METHODS
+from stockade.pipeline.views import name_of
 from stockade.schemes.protocol import Scheme
 from stockade.web.content_type import harmless
 

@@ -20,10 +20,11 @@ from stockade.core.errors import BadRequest, MethodNotAllowed, Refusal, Unavaila
 from stockade.core.principal import Principal
 from stockade.events.bus import state as events
 from stockade.pipeline import forced
-from stockade.pipeline.declared import OTHER, Declared, Leaf
+from stockade.pipeline.declared import Declared
 from stockade.pipeline.engine import Engine
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.foreign import ASK
+from stockade.pipeline.leaf import OTHER, Leaf
 from stockade.pipeline.memory import Entry
 from stockade.pipeline.record import record_success
 from stockade.pipeline.registry import Registry

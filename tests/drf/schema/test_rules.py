@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain, combinations
 
 from hypothesis import given, settings, strategies as st
 
+from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.drf.schema import rules
-from stockade.pipeline.declared import Leaf
-from stockade.policy import Authenticated, Nobody, Owner, Policy, Public, Role, Scope
+from stockade.pipeline.leaf import Leaf
+from stockade.policy import Authenticated, Nobody, Owner, Policy, Public, Role, Scheme, Scope
 
 NAMES = ("a", "b", "c")
 ROLES = ("R", "S")
@@ -113,3 +115,39 @@ def test_a_rule_of_the_projects_own_that_fails_opens_nothing() -> None:
             raise NotImplementedError
 
     assert not rules.admits_anyone(leaf(Authenticated() | Asks()))  # type: ignore[arg-type]
+
+
+SCHEMES = ("jwt", "token", "session")
+BY_SCHEME: st.SearchStrategy[Policy] = st.recursive(
+    LEAVES | st.sets(st.sampled_from(SCHEMES), min_size=1).map(lambda names: Scheme(*sorted(names))),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda two: two[0] & two[1]),
+        st.tuples(inner, inner).map(lambda two: two[0] | two[1]),
+        inner.map(lambda one: ~one),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(BY_SCHEME)
+def test_whoever_is_let_in_came_by_a_scheme_that_is_named(rule: Policy) -> None:
+    named = rules.schemes(leaf(rule))
+    for known in KNOWN:
+        for scheme in SCHEMES:
+            caller = replace(known, credential=Credential(scheme, "id", "1"))
+            if rule.admits(caller) is not False and named is not None:
+                assert scheme in named, (rule, scheme)
+        if rule.admits(known) is not False:
+            assert named is None, "who shows no credential is let in"
+
+
+def test_the_schemes_of_a_rule_are_named() -> None:
+    for rule, named in (
+        (Scheme("jwt") & Role("R"), {"jwt"}),
+        (Scheme("jwt") & Role("R") | Scheme("token"), {"jwt", "token"}),
+        (Scheme("jwt") | Role("R"), None),
+        (Scheme("jwt", "token") & ~Scheme("token"), {"jwt", "token"}),
+        (Scheme("jwt") & (Scheme("jwt") | Scheme("token")), {"jwt"}),
+    ):
+        assert rules.schemes(leaf(rule)) == named

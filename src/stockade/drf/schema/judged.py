@@ -10,7 +10,8 @@ from django.urls import ResolverMatch, get_resolver
 
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.pipeline import registry as registries
-from stockade.pipeline.declared import Declared, Leaf
+from stockade.pipeline.declared import Declared
+from stockade.pipeline.leaf import Leaf
 from stockade.pipeline.registry import Registry
 from stockade.pipeline.start import MIDDLEWARE
 
