@@ -6,8 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.urls import path as route
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from stockade.drf.schema.authentication import SCHEMES
+from stockade.policy import Authenticated, Scheme, Scope
 from stockade.schemes.registry import KNOWN
 from tests.drf.schema.conftest import Document, Operation
 
@@ -70,6 +76,36 @@ def test_foreign_schemes_are_called_as_their_packages_call_them(
     assert found["paths"]["/docs/"]["post"]["security"] == [
         {"jwt": ["docs:write"]}, {"jwtAuth": ["docs:write"]}, {"cookieAuth": []}, {"basicAuth": []},
     ]  # fmt: skip
+
+
+class OwnSerializer(Serializer[Any]):
+    pass
+
+
+class Own(GenericAPIView[Any]):
+    serializer_class = OwnSerializer
+    policy = {
+        "GET": Authenticated() & Scheme("SessionAuthentication", "jwt"),
+        "POST": Scheme("JWTAuthentication") & Scope("a"),
+    }
+
+    def get(self, request: Request) -> Response:
+        return Response()
+
+    post = get
+
+
+urlpatterns = [route("own/", Own.as_view())]
+
+
+def test_an_operation_for_some_kinds_of_credentials_names_no_others(
+    configure: Callable[..., None], document: Callable[..., Document], project: Any
+) -> None:
+    project.ROOT_URLCONF = __name__
+    configure(SCHEMES=["jwt", JWT, SESSION, BASIC])
+    found = document()["paths"]["/own/"]
+    assert found["get"]["security"] == [{"jwt": []}, {"cookieAuth": []}]
+    assert found["post"]["security"] == [{"jwtAuth": ["a"]}]
 
 
 def test_the_tokens_of_simplejwt_keep_their_name_whoever_reads_them(
@@ -189,5 +225,20 @@ def test_opaque_tokens_are_called_as_drf_spectacular_calls_them_whoever_reads_th
     assert "201" in found["paths"]["/api/tokens/"]["post"]["responses"]
 
 
+def test_api_keys_are_in_their_header(
+    configure: Callable[..., None], document: Callable[..., Document]
+) -> None:
+    configure(SCHEMES=["api_key"])
+    found = document()
+    assert found["components"]["securitySchemes"]["apiKey"]["name"] == "X-API-Key"
+    assert found["paths"]["/docs/"]["post"]["security"] == [{"apiKey": ["docs:write"]}]
+    assert "201" in found["paths"]["/api/keys/{id}/rotate/"]["post"]["responses"]
+    assert "/api/token-auth/" not in found["paths"]
+
+
 def test_views_of_a_scheme_that_is_off_are_not_in_the_document(document: Callable[..., Document]) -> None:
-    assert not [path for path in document()["paths"] if path.startswith(("/api/token-auth", "/api/tokens"))]
+    assert not [
+        path
+        for path in document()["paths"]
+        if path.startswith(("/api/token-auth", "/api/tokens", "/api/keys"))
+    ]

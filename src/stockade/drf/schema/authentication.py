@@ -42,6 +42,16 @@ SCHEMES = {
     # As drf-spectacular calls DRF's TokenAuthentication, whose clients these are.
     "token": _TOKEN,
     "authtoken": _TOKEN,
+    "api_key": Scheme(
+        "apiKey",
+        {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": "An API key; also as `Authorization: Api-Key ...`.",
+        },
+        scoped=True,
+    ),
 }
 
 

@@ -9,12 +9,12 @@ from drf_spectacular.extensions import OpenApiViewExtension
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 
 from stockade.conf import load
-from stockade.drf.views import browser, opaque, sessions, tokens
+from stockade.drf.views import api_keys, browser, opaque, sessions, tokens
 from stockade.edge import csrf
 from stockade.schemes.attempts import FAILED_AUTH, SESSION_REFRESH
 from stockade.schemes.conf import SchemeSettings
 from stockade.schemes.jwt import cookie
-from stockade.schemes.opaque import TOKEN
+from stockade.schemes.opaque import API_KEY, TOKEN
 
 REFRESH_COOKIE = "refreshCookie"
 _OBTAIN = (tokens.TokenObtainPairView, browser.BrowserObtainView, opaque.TokenAuthView)
@@ -25,6 +25,7 @@ _SERIALIZERS = (
     tokens.ObtainSerializer, tokens.RefreshSerializer, tokens.VerifySerializer, tokens.RevokeSerializer,
     browser.BrowserObtainSerializer, browser.BrowserRefreshSerializer, browser.BrowserRevokeSerializer,
     sessions.SessionSerializer, opaque.TokenAuthSerializer, opaque.TokenSerializer, opaque.NewTokenSerializer,
+    api_keys.KeySerializer, api_keys.MadeKeySerializer, api_keys.NewKeySerializer, api_keys.RotationSerializer,
 )  # fmt: skip
 for _serializer in _SERIALIZERS:
     set_override(_serializer, "component_name", f"Stockade{_serializer.__name__.removesuffix('Serializer')}")
@@ -140,9 +141,8 @@ class TokenAuth(OpenApiViewExtension):  # type: ignore[no-untyped-call]
 
     def view_replacement(self) -> Any:
         """The same view, or none."""
-        return (
-            _derived(self.target) if _takes_tokens() else extend_schema(exclude=True)(_derived(self.target))
-        )
+        view = _derived(self.target)
+        return view if _takes(TOKEN.kind) else extend_schema(exclude=True)(view)
 
 
 class Tokens(OpenApiViewExtension):  # type: ignore[no-untyped-call]
@@ -155,7 +155,7 @@ class Tokens(OpenApiViewExtension):  # type: ignore[no-untyped-call]
     def view_replacement(self) -> Any:
         """The same view with its answers, or none."""
         view = _derived(self.target)
-        if not _takes_tokens():
+        if not _takes(TOKEN.kind):
             return extend_schema(exclude=True)(view)
         if issubclass(self.target, opaque.TokenListView):
             return extend_schema_view(
@@ -165,5 +165,26 @@ class Tokens(OpenApiViewExtension):  # type: ignore[no-untyped-call]
         return extend_schema_view(delete=extend_schema(responses={204: None}))(view)
 
 
-def _takes_tokens() -> bool:
-    return TOKEN.kind in load(SchemeSettings).schemes
+class Keys(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """As with tokens."""
+
+    target_class = "stockade.drf.views.api_keys.KeysView"
+    match_subclasses = True
+    priority = -1
+
+    def view_replacement(self) -> Any:
+        """The same view with its answers, or none."""
+        view = _derived(self.target)
+        if not _takes(API_KEY.kind):
+            return extend_schema(exclude=True)(view)
+        made = extend_schema(responses={201: api_keys.MadeKeySerializer})
+        if issubclass(self.target, api_keys.KeyListView):
+            listed = extend_schema(responses=api_keys.KeySerializer(many=True))
+            return extend_schema_view(get=listed, post=made)(view)
+        if issubclass(self.target, api_keys.KeyRotationView):
+            return extend_schema_view(post=made)(view)
+        return extend_schema_view(delete=extend_schema(responses={204: None}))(view)
+
+
+def _takes(kind: str) -> bool:
+    return kind in load(SchemeSettings).schemes
