@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stockade.drf import visible
+from stockade.drf.serializers import StrictMixin
 
 
 def describe(serializer: Any, schema: dict[str, Any]) -> None:
@@ -28,6 +29,21 @@ def describe(serializer: Any, schema: dict[str, Any]) -> None:
             schema["required"] = [one for one in schema["required"] if one != name]
     if schema.get("required") == []:
         del schema["required"]
+
+
+def takes_no_other(serializer: Any, *, enforced: bool) -> bool:
+    """Whether a serializer takes and gives its own fields alone.
+
+    Args:
+        serializer: a serializer, or its class.
+        enforced: whether ``MODE["input"]`` is, for the view that it is of.
+    """
+    cls: Any = serializer if isinstance(serializer, type) else type(serializer)
+    if not getattr(cls, "strict", True) or not (enforced or issubclass(cls, StrictMixin)):
+        return False
+    # A method of the project's own may give more.
+    given: Any = cls.to_representation
+    return str(given.__module__).startswith(("rest_framework.", "stockade."))
 
 
 def _words(said: visible.Declared, name: str) -> str:

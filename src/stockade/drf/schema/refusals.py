@@ -14,6 +14,7 @@ from stockade.drf.schema import limits, rules, security
 from stockade.drf.schema.components import HEADER, SCHEMA, register, schema_names
 from stockade.drf.schema.judged import Judged
 from stockade.drf.schema.own import own_of
+from stockade.drf.views.opaque import OwnTokensView, TokenDetailView, TokenListView
 from stockade.drf.views.sessions import SessionView
 from stockade.web.problem import PROBLEM
 
@@ -97,6 +98,9 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
         found["403"] = forbidden
     if "{" in auto_schema.path and not judged.shut:
         found["404"] = "It does not exist, or not for this caller."
+    elif isinstance(leaf.cls, type) and issubclass(leaf.cls, OwnTokensView):  # "current" may be none
+        if issubclass(leaf.cls, TokenDetailView):
+            found["404"] = "It does not exist, or not for this caller."
     elif leaf.method == "GET" and not leaf.detail and _has_numbered_pages(auto_schema):
         found["404"] = "There is no such page."
     charged, counted = limits.charged(judged), limits.counted(judged)
@@ -125,8 +129,9 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
     permissions = [
         one for one in auto_schema.view.get_permissions() if not isinstance(one, (PolicyPermission, AllowAny))
     ]
-    of_users = services and isinstance(leaf.cls, type) and issubclass(leaf.cls, SessionView)
-    if rules.may_forbid(leaf, services) or permissions or of_users:
+    of_users = services and isinstance(leaf.cls, type) and issubclass(leaf.cls, SessionView | OwnTokensView)
+    by_token = isinstance(leaf.cls, type) and issubclass(leaf.cls, TokenListView) and leaf.method == "POST"
+    if rules.may_forbid(leaf, services) or permissions or of_users or by_token:
         found.append("The caller may not do this.")
     own = own_of(leaf.cls)
     by_cookie = not leaf.safe and any(_by_cookie(one) for one in schemes)

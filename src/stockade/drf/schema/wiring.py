@@ -132,6 +132,9 @@ def _map_basic_serializer(stock: Any, auto_schema: Any, serializer: Any, directi
     schema = stock(serializer, direction)
     if isinstance(schema, dict):
         by_caller.describe(serializer, schema)
+        found = _judged(auto_schema)
+        if by_caller.takes_no_other(serializer, enforced=found is not None and found.leaf.mode.input):
+            schema.setdefault("additionalProperties", False)
     return schema
 
 

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.response import Response
@@ -33,13 +34,13 @@ from stockade.schemes import devices, opaque
 from stockade.schemes.conf import SchemeSettings
 from stockade.schemes.opaque.life import MAX_NAME
 from stockade.schemes.opaque.login import obtain
-from stockade.schemes.opaque.shapes import TOKEN
+from stockade.schemes.opaque.shapes import API_KEY, TOKEN
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-_SCHEMES = (TOKEN.kind, "authtoken")  # that read tokens of the table
-_MAX_SECONDS = 100 * 366 * 86400
+_SCHEMES = (TOKEN.kind, API_KEY.kind, "authtoken")  # that read the table
+_MAX_SECONDS = 10 * 366 * 86400 - 1  # what `conf.duration` takes
 
 
 def _require_scheme() -> None:
@@ -113,8 +114,16 @@ class NewTokenSerializer(StrictSerializer):
     """What a new token is for, what it may do, and how long."""
 
     name = TextField(max_length=MAX_NAME)
-    scopes = ListField(child=TextField(), required=False, allow_null=True, max_length=100)
-    expires_in = IntegerField(required=False, min_value=60, max_value=_MAX_SECONDS, help_text="Seconds.")
+    # RFC 6749 section 3.3
+    scopes = ListField(
+        child=TextField(validators=[RegexValidator(r"^[!#-\[\]-~]+\Z")]),
+        required=False,
+        allow_null=True,
+        max_length=100,
+    )
+    expires_in = IntegerField(
+        required=False, write_only=True, min_value=60, max_value=_MAX_SECONDS, help_text="Seconds."
+    )
     token = TextField(read_only=True)
     id = UUIDField(read_only=True)
     visible = CharField(read_only=True, help_text="How it begins.")
@@ -180,6 +189,8 @@ class TokenListView(OwnTokensView):
             raise Forbidden(reason="inactive") from None
         body = {
             "id": str(made.id),
+            "name": fields["name"],
+            "scopes": fields.get("scopes"),
             "token": made.token,
             "visible": made.visible,
             "expires_at": made.expires_at,
