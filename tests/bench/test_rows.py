@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield place
 
 
+def few_bans(row: rows.Row) -> rows.Row:
+    """The row without the time that it takes to write a hundred thousand bans: no count depends on how many."""
+    return replace(row, options={**row.options, "bans": 1000}) if "bans" in row.options else row
+
+
 @pytest.fixture(scope="module")
 def results(place: Place) -> dict[str, stats.Result]:
-    samples = driver.measure(rows.select([row.name for row in ROWS], rows.SERVERS), place, PLAN)
+    chosen = [few_bans(row) for row in rows.select([row.name for row in ROWS], rows.SERVERS)]
+    samples = driver.measure(chosen, place, PLAN)
     return {result.row.name: result for result in stats.evaluate(samples, samples[0])}
 
 

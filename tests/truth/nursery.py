@@ -1,7 +1,7 @@
 """A process that forks workers and kills them: run as a program by `test_kills.py`.
 
-Usage: ``python -m tests.truth.nursery DIRECTORY MODE [SEED]``, with the database of the test. It forks before it has
-a connection or a state open, so each worker opens its own, as those of a server do.
+Usage: ``python -m tests.truth.nursery DIRECTORY MODE [SEED ROUNDS]``, with the database of the test. It forks before it
+has a connection or a state open, so each worker opens its own, as those of a server do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-ROUNDS = 50
 PER_ROUND = 40  # sessions, and as many users, that a worker works through
 BOUND = 60  # seconds for anything that must come
 
@@ -235,23 +234,26 @@ def epoch_of(key: str) -> int:
     return get_gate().ask((key.encode(),), ()).epochs[0]
 
 
-def at_random(seed: int) -> dict[str, Any]:
+def at_random(seed: int, rounds: int) -> dict[str, Any]:
     """Kill workers at any moment; after each death look at everything that was ever answered."""
     chance = random.Random(seed)
-    world = asked(lambda: prepare(ROUNDS * PER_ROUND))
+    world = asked(lambda: prepare(rounds * PER_ROUND))
     answered: list[str] = []
     problems: list[str] = []
     killed = 0
-    for number in range(ROUNDS):
+    for number in range(rounds):
         part = slice(number * PER_ROUND, (number + 1) * PER_ROUND)
         reader, writer = os.pipe()
         pid = fork(lambda: revoke(writer, world["users"][part], world["sessions"][part]))  # noqa: B023 - forked at once
         os.close(writer)
         lines = b""
         with os.fdopen(reader, "rb", buffering=0) as pipe:
-            while b"ready\n" not in lines and select.select([pipe], [], [], BOUND)[0]:
-                lines += pipe.read(65536) or b"ready\nended"
-            time.sleep(chance.uniform(0, 0.06))  # real processes: the moment of death is what is tried
+            enough = 1 + chance.randrange(
+                8
+            )  # "ready", and so many answers: by number, for a busy machine is slow
+            while lines.count(b"\n") < enough and select.select([pipe], [], [], BOUND)[0]:
+                lines += pipe.read(65536) or b"ended\n" * enough
+            time.sleep(chance.uniform(0, 0.01))  # real processes: the moment of death is what is tried
             os.kill(pid, signal.SIGKILL)
             killed += wait_dead(pid) == signal.SIGKILL
             lines += pipe.read()
@@ -279,7 +281,7 @@ def main() -> None:
     settings.STOCKADE = configuration(Path(directory))
     conf.forget()
     asked(begin)
-    print(json.dumps(at_points() if mode == "points" else at_random(int(rest[0]))))
+    print(json.dumps(at_points() if mode == "points" else at_random(*map(int, rest))))
 
 
 def begin() -> None:

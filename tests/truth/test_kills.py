@@ -47,12 +47,15 @@ def test_a_writer_that_is_killed_at_any_step_of_a_change(tmp_path: Path) -> None
             assert seen["after"] > 0, name
 
 
-def test_nothing_that_was_answered_as_revoked_is_admitted_whenever_workers_are_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [15, pytest.param(300, marks=pytest.mark.soak)])
+def test_nothing_that_was_answered_as_revoked_is_admitted_whenever_workers_are_killed(
+    rounds: int, tmp_path: Path
+) -> None:
     seed = random.SystemRandom().randrange(2**32)
-    found = nursery(tmp_path, "random", str(seed))
+    found = nursery(tmp_path, "random", str(seed), str(rounds))
     assert found["problems"] == [], f"seed {seed}"
     assert found["dirty"] == found["lost"] == found["invented"] == [], f"seed {seed}"
     assert set(found["answered"]) <= set(found["revoked"]), f"seed {seed}"
     # Else nothing was tried: most died at work, having answered some.
-    assert found["killed"] >= 40, f"seed {seed}"
-    assert len(found["answered"]) >= 50, f"seed {seed}"
+    assert found["killed"] >= 0.8 * rounds, f"seed {seed}"
+    assert len(found["answered"]) >= rounds, f"seed {seed}"
