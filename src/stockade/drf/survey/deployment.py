@@ -131,7 +131,11 @@ def tenants(views: list[View]) -> Iterator[Fact]:
         if listed is not None and not _has(own, app):
             found.append(name)
             apps.append(listed)
-    write = [f'TENANT_APPS = [*TENANT_APPS, "{app}"]  # tables for each tenant' for app in apps]
+    # What migrate_schemas has noted in a schema as done, though it was not its to do, it does not do there again.
+    write = ["# tables for each tenant; in schemas that exist a migration of yours has to make them:"] * bool(
+        apps
+    )
+    write += [f'TENANT_APPS = [*TENANT_APPS, "{app}"]' for app in apps]
     if _routed(views, f"{_JWT}.views") or _authenticates(views, f"{_JWT}.authentication"):
         found.append("simplejwt")
         write.append("# simplejwt's tokens name no tenant; ours do, with TENANT.")
