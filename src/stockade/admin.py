@@ -147,6 +147,8 @@ class OpaqueTokenAdmin(ReadOnly):
     @admin.display(description="user")
     def whose(self, token: OpaqueToken) -> str:
         """The user; of another tenant's only the key is at hand."""
+        if token.user_id is None:
+            return "(service)"
         return tenant.of(token.tenant, token.user_id) if token.tenant else str(token.user)
 
     @admin.action(description="Revoke the selected tokens", permissions=("revoke",))

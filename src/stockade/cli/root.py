@@ -10,7 +10,7 @@ import typer
 from django.db import DatabaseError
 
 from stockade import __version__
-from stockade.cli import bans, check, events, importing, keyring, lockouts, sessions, state, tokens
+from stockade.cli import apikeys, bans, check, events, importing, keyring, lockouts, sessions, state, tokens
 from stockade.cli.output import FINDINGS, WRONG_USE
 from stockade.cli.proxy import proxy
 from stockade.cli.report import report
@@ -54,6 +54,7 @@ app.command("proxy")(proxy)
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(lockouts.app, name="lockouts")
 app.add_typer(bans.app, name="bans")
 app.add_typer(events.app, name="events")
@@ -61,16 +62,17 @@ app.add_typer(state.app, name="state")
 app.add_typer(importing.app, name="import")
 
 
-def run(arguments: list[str] | None = None) -> None:
+def run(arguments: list[str] | None = None, name: str | None = None) -> None:
     """Run the command line.
 
     Args:
         arguments: without the program's name; None for those of the process.
+        name: how it was called, for the lines on its use; None for what the process says.
     """
     if "" not in sys.path:
         sys.path.insert(0, "")  # the project's own package, as `python manage.py` finds it
     try:
-        app(arguments)
+        app(arguments, prog_name=name)
     except ConfigurationError as error:
         typer.echo(str(error), err=True)
         sys.exit(WRONG_USE)

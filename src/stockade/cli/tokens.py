@@ -73,24 +73,24 @@ def list_tokens(
 
     from stockade.core import clock, tenant
     from stockade.models import OpaqueToken
-    from stockade.schemes.opaque.keys import digest_keys
+    from stockade.schemes.opaque import TOKEN
+    from stockade.schemes.opaque.keys import standing
     from stockade.schemes.opaque.rows import database
 
-    found = OpaqueToken.objects.using(database()).filter(tenant=tenant.now()).select_related("user")
+    found = OpaqueToken.objects.using(database()).filter(kind=TOKEN.kind, tenant=tenant.now())
     if user is not None:
         found = found.filter(user=find_user(user))
     if not ended:
         found = found.filter(Q(expires_at=None) | Q(expires_at__gt=clock.now_datetime()), ended_at=None)
-    names = {key.name: "older" for key in digest_keys()[1:]} | {digest_keys()[0].name: "current"}
     rows = (
         {
             **{column: getattr(token, column, None) for column in _COLUMNS},
             "id": str(token.id),
-            "user": token.user.get_username(),
+            "user": token.user.get_username() if token.user is not None else "",
             "begins": token.visible,
-            "digest_key": names.get(token.digest_key, "lost"),
+            "digest_key": standing(token.digest_key),
         }
-        for token in found.order_by("-created_at").iterator()
+        for token in found.select_related("user").order_by("-created_at").iterator()
     )
     listing(rows, _COLUMNS, format, empty="No tokens.")
 
@@ -113,7 +113,7 @@ def revoke(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 @app.command("revoke-all")
 def revoke_all(user: Annotated[str, typer.Option("--user", help="Username or primary key.")]) -> None:
-    """End every token of a user."""
+    """End every token and API key of a user."""
     load_project()
     from stockade.truth import end_tokens
 
@@ -126,7 +126,7 @@ def revoke_all(user: Annotated[str, typer.Option("--user", help="Username or pri
 def prune(
     older: Annotated[str, typer.Option("--older", metavar="AGE", help="Over for longer than this.")] = "30d",
 ) -> None:
-    """Delete tokens that are long over; meant for a timer."""
+    """Delete tokens and API keys that are long over; meant for a timer."""
     load_project()
     from stockade.schemes import opaque
 

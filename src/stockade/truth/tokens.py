@@ -63,7 +63,8 @@ def end_tokens(
     What is said of `end_sessions` about transactions, and about asking again, holds here too.
 
     Args:
-        user: a user or a user's primary key: all tokens of that user, or those of `ids` that are the user's.
+        user: a user or a user's primary key: all tokens and API keys of that user, or those of `ids` that are the
+            user's.
         ids: these tokens; what is no id of one is none.
         reason: for the row and the log, at most 32 characters.
 

@@ -59,6 +59,14 @@ def digest_keys() -> tuple[DigestKey, ...]:
     return found[1]
 
 
+def standing(name: str) -> str:
+    """What the key that a row names is to the settings: ``current``, ``older`` (a fallback) or ``lost``."""
+    names = [key.name for key in digest_keys()]
+    if name not in names:
+        return "lost"
+    return "current" if name == names[0] else "older"
+
+
 def key_named(name: str) -> DigestKey | None:
     """The key that a row names; None if it is not configured any more."""
     return next((key for key in digest_keys() if key.name == name), None)
