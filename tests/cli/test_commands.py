@@ -393,3 +393,12 @@ def test_a_database_without_tables_is_told_so() -> None:
     assert result.returncode == 1
     assert "migrate" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("program", ["manage.py", "/srv/shop/manage.py", "django-admin"])
+def test_the_usage_line_can_be_typed_as_it_stands(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from stockade.management.commands.stockade import Command
+
+    with pytest.raises(SystemExit):
+        Command().run_from_argv([program, "stockade", "bans", "add", "--help"])
+    assert f"Usage: {program.rpartition('/')[2]} stockade bans add " in " ".join(capsys.readouterr().out.split())

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.http import HttpRequest, HttpResponse
 from django.urls import clear_url_caches, include, path
 
 from stockade.pipeline import start
+from stockade.policy import Authenticated, Policy, Role, Scheme
+from stockade.web import protect
 from tests.pipeline import urls, views
 
 Configure = Callable[..., None]
@@ -95,3 +98,40 @@ def test_it_stops_no_start_and_every_name_is_told(configure: Configure) -> None:
     configure(EXEMPT=["shopp", "privat"], MODE={"views": {"shopp": "report"}})
     assert len(told()) == 3
     assert not any(found.stops for found in start.findings() if found.id == "stockade.W013")
+
+
+def plain(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+# -- schemes in policies ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rule", [Scheme("jtw"), Authenticated() & ~Scheme("jwt", "jtw"), Role("Editors") | Scheme("jtw")]
+)
+def test_a_scheme_that_there_is_not_stops_the_start(rule: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~Scheme("jtw")` would let everybody in."""
+    view = protect(policy=rule)(plain)
+    monkeypatch.setattr(urls, "urlpatterns", [path("odd/", view)])
+    clear_url_caches()
+    (found,) = [found for found in start.findings() if found.id == "stockade.E218"]
+    assert found.stops
+    assert "'jtw'" in found.message
+    assert "jwt" in found.hint
+
+
+def test_schemes_that_there_are_stop_nothing(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(SCHEMES=["jwt", "rest_framework.authentication.SessionAuthentication"])
+    view = protect(policy=Scheme("jwt") | Scheme("SessionAuthentication"))(plain)
+    monkeypatch.setattr(urls, "urlpatterns", [path("odd/", view)])
+    clear_url_caches()
+    assert [found for found in start.findings() if found.id == "stockade.E218"] == []
+
+
+def test_the_hint_for_the_login_names_every_backend_and_what_login_needs(project: Any) -> None:
+    own = "django.contrib.auth.backends.ModelBackend"
+    project.AUTHENTICATION_BACKENDS = [own]
+    (found,) = [found for found in start.findings() if found.id == "stockade.W012"]
+    assert f'AUTHENTICATION_BACKENDS = ["stockade.schemes.backend.LoginLimits", "{own}"]' in found.hint
+    assert f'backend="{own}"' in found.hint

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Permission as Row
 from django.db.models import Q
 
+from stockade.core.credential import Credential
 from stockade.core.errors import ConfigurationError, Forbidden, InsufficientScope, Unauthenticated
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.policy import (
@@ -22,6 +23,7 @@ from stockade.policy import (
     Public,
     Role,
     Rule,
+    Scheme,
     Scope,
     Staff,
     as_policy,
@@ -188,6 +190,53 @@ def test_a_client_or_a_key_without_a_user_does_not_pass_for_a_person(ann: Any) -
     assert Person().check(user_principal(ann))
     assert type(Person().refusal(client)) is Forbidden
     assert type(Person().refusal(ANONYMOUS)) is Unauthenticated
+
+
+# --- kinds of credentials ---
+
+
+def _by(scheme: str, kind: Kind = Kind.USER) -> Principal:
+    return Principal(kind, "7", credential=Credential(scheme, "id", "7"))
+
+
+def test_a_token_that_leaked_does_not_do_what_only_a_session_may() -> None:
+    rule = Authenticated() & Scheme("session")
+    assert rule.check(_by("session"))
+    assert not rule.check(_by("token"))
+    assert not rule.check(_by("session-of-another-kind"))
+    assert type(rule.refusal(_by("token"))) is Forbidden
+    assert type(rule.refusal(ANONYMOUS)) is Unauthenticated
+
+
+def test_who_shows_no_credential_has_none_of_any_kind(ann: Any) -> None:
+    for caller in (ANONYMOUS, Principal(Kind.USER, "7", ann), Principal(Kind.SERVICE, "backup")):
+        assert not Scheme("session", "jwt").check(caller)
+
+
+def test_one_of_several_kinds_is_enough() -> None:
+    rule = Scheme("jwt", "token")
+    assert [rule.check(_by(name)) for name in ("jwt", "token", "session", "JWT")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert rule.check(_by("jwt", Kind.SERVICE))
+
+
+def test_a_kind_of_credential_is_the_same_for_every_object_and_asks_nothing(ann: Any) -> None:
+    rule = Scheme("jwt")
+    assert (rule.about_objects, rule.may_query) == (False, False)
+    Doc.every.create(author=ann, keeper=ann)
+    assert Doc.every.filter(rule.filter(_by("jwt"))).count() == 1
+    assert Doc.every.filter(rule.filter(_by("token"))).count() == 0
+    assert Doc.every.filter((Owner("author") & ~rule).filter(_by("jwt"))).count() == 0
+
+
+@pytest.mark.parametrize("names", [(), ("",), (" jwt",), (7,)])
+def test_a_scheme_without_a_name_is_none(names: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"stockade\.E040.*Scheme"):
+        Scheme(*names)
 
 
 # --- staff ---
@@ -366,6 +415,7 @@ def test_what_is_no_model_is_not_asked_about(ann: Any) -> None:
         Permission("a.b") | Granted("a.c"),
         Staff() & ~Role("A"),
         Person() | Role("A"),
+        Scheme("jwt", "session") & Person(),
     ],
 )
 def test_a_policy_reads_like_the_code_that_made_it(policy: Policy) -> None:

@@ -12,7 +12,18 @@ from django.db.models import F, Q
 
 from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
-from stockade.policy import Authenticated, Nobody, Owner, Person, Policy, Public, Role, Scope, as_policy
+from stockade.policy import (
+    Authenticated,
+    Nobody,
+    Owner,
+    Person,
+    Policy,
+    Public,
+    Role,
+    Scheme,
+    Scope,
+    as_policy,
+)
 from tests.policy_app.models import Badge, Cover, Doc, Note, Org, Project, Report
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
@@ -235,7 +246,8 @@ def policy(chance: random.Random, users: list[Any], depth: int = 3) -> Policy:
         if kind < 0.7:
             return Public(where=condition(chance, users))
         simple = [Public(), Nobody(), Authenticated(), Person(), Role("Editors"), Role("Editors", "Admins")]
-        others = [Scope("docs:read"), Scope(*SCOPES), as_policy(OddRank()), as_policy(OnWeekdays())]
+        others: list[Policy] = [Scope("docs:read"), Scope(*SCOPES), Scheme("jwt"), Scheme("token", "session")]
+        others += [as_policy(OddRank()), as_policy(OnWeekdays())]
         return chance.choice([*simple, *others])
     left, right = policy(chance, users, depth - 1), policy(chance, users, depth - 1)
     kind = chance.random()

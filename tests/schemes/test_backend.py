@@ -10,8 +10,14 @@ from django.contrib.auth import authenticate, get_user
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
+from django.urls import path
+from rest_framework.authtoken.serializers import AuthTokenSerializer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from stockade.core.errors import TooMany
+from stockade.events import Kind
 from stockade.schemes import backend, login
 from tests.schemes.conftest import PASSWORD
 
@@ -162,3 +168,36 @@ def test_a_failed_login_to_the_admin_makes_nothing_known(admin: User) -> None:
     for number in range(5):
         sign_in("wrong", f"198.51.100.{number}")
     assert sign_in(PASSWORD, "192.0.2.7").status_code == 429
+
+
+@pytest.mark.parametrize("handler", ["stockade.drf.exceptions", "rest_framework.views"])
+def test_a_wrong_password_at_a_view_of_the_project_is_one_event(
+    handler: str, admin: User, project: Any, log: Callable[..., Any]
+) -> None:
+    """authtoken's answers with a 400 of its own: that the input was wrong is no second thing that happened."""
+    project.ROOT_URLCONF = __name__
+    project.REST_FRAMEWORK = {"EXCEPTION_HANDLER": f"{handler}.exception_handler"}
+    project.STOCKADE = {**project.STOCKADE, "UNDECLARED": "legacy"}
+    answer = Client().post(
+        "/token/", {"username": "admin", "password": "wrong"}, content_type="application/json"
+    )
+    assert answer.status_code == 400
+    assert [(one.event.name, one.status) for one in log() if one.event.kind is not Kind.SYSTEM] == [
+        ("LOGIN_FAIL", 401)
+    ]
+    Client().post("/token/", {"username": "admin"}, content_type="application/json")
+    assert [one.event.name for one in log()][-1] == "INPUT_FAIL"
+
+
+class Tokens(APIView):
+    """As authtoken's view verifies: by a serializer that says what is wrong."""
+
+    permission_classes = ()
+
+    def post(self, request: Request) -> Response:
+        serializer = AuthTokenSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        return Response()
+
+
+urlpatterns = [path("token/", Tokens.as_view())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from stockade.pipeline.declared import Declared
 from stockade.pipeline.edge import edge_findings
 from stockade.pipeline.finding import Finding
 from stockade.pipeline.unmatched import matches, unmatched
+from stockade.policy.rules import scheme_names
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
 from stockade.schemes.opaque.conf import KeySettings, TokenSettings
 from stockade.tenant import TenantSettings
@@ -165,10 +166,15 @@ def backend_findings() -> Iterator[Finding]:
     from django.conf import settings
 
     if next(iter(settings.AUTHENTICATION_BACKENDS), "") != LOGIN_LIMITS:
+        others = [name for name in settings.AUTHENTICATION_BACKENDS if name != LOGIN_LIMITS]
+        listed = [f'"{name}"' for name in (LOGIN_LIMITS, *others)]
+        own = listed[1] if others else '"django.contrib.auth.backends.ModelBackend"'
         yield Finding(
             "stockade.W012",
             f"{LOGIN_LIMITS} is not first in AUTHENTICATION_BACKENDS: guessing at the admin's login is not limited.",
-            f'Write AUTHENTICATION_BACKENDS = ["{LOGIN_LIMITS}", *AUTHENTICATION_BACKENDS].',
+            f"Write AUTHENTICATION_BACKENDS = [{', '.join(listed)}]. Where your code calls login(request, user) for a "
+            f"user whom authenticate() has not returned, name the backend there: backend={own}; with several Django "
+            "asks for it.",
             stops=False,
         )
 
@@ -319,15 +325,35 @@ def view_findings() -> list[Finding]:
         return []
     found: list[Finding] = []
     seen: set[Any] = set()
+    known = {scheme.name for scheme in registry.engine.schemes}
+    known |= {scheme.name for scheme in registry.engine.others.schemes}
     for route, view, exempt in views():
         if exempt or view in seen:
             continue
         seen.add(view)
         try:
-            found.extend(_judge(route, registry.declared(view)))
+            declared = registry.declared(view)
+            found.extend(_judge(route, declared))
+            found.extend(scheme_findings(route, declared, known))
         except ConfigurationError as error:
             found.append(_of(error))
     return found
+
+
+def scheme_findings(route: str, declared: Declared, known: Collection[str]) -> Iterator[Finding]:
+    """A `Scheme` that nobody can come by: it holds for nobody, and its negation for everybody."""
+    rules = {leaf.rule for leaf in declared.leaves.values()} | {
+        leaf.visible for leaf in declared.leaves.values()
+    }
+    asked = {
+        name for rule in rules if rule is not None for one in rule.leaves() for name in scheme_names(one)
+    }
+    for name in sorted(asked.difference(known)):
+        yield Finding(
+            "stockade.E218",
+            f"{declared.name} ({route}) asks for Scheme({name!r}), and no scheme is called so.",
+            f"Name it in SCHEMES, or write one of {', '.join(sorted(known))}.",
+        )
 
 
 def _judge(route: str, declared: Declared) -> Iterator[Finding]:

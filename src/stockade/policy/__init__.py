@@ -6,7 +6,7 @@ from stockade.policy.mediation import Mediator
 from stockade.policy.owner import Owner
 from stockade.policy.public import Public
 from stockade.policy.refusals import missing_scopes
-from stockade.policy.rules import Authenticated, Nobody, Permission, Person, Role, Scope, Staff
+from stockade.policy.rules import Authenticated, Nobody, Permission, Person, Role, Scheme, Scope, Staff
 from stockade.policy.table import PolicyTable
 from stockade.policy.visibility import Visibility, refusal_at_the_door
 
@@ -23,6 +23,7 @@ __all__ = [
     "Public",
     "Role",
     "Rule",
+    "Scheme",
     "Scope",
     "Staff",
     "Undecidable",

@@ -117,6 +117,35 @@ class Person(Policy):
         return "a user"
 
 
+class Scheme(_Named):
+    """The caller proved who it is by one of these schemes, named as in events: ``jwt``, ``session``, ``token``.
+
+    A foreign authenticator's name is its class's, such as ``SessionAuthentication``. Whoever showed no credential used
+    none.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, *names: str) -> None:
+        self.names = names_of("Scheme", names, 'Scheme("jwt")')
+        wanted = frozenset(self.names)
+        self._about_caller(
+            lambda principal: principal.credential is not None and principal.credential.scheme in wanted
+        )
+
+    def _conceivable(self) -> Bits:
+        return TRUE | FALSE
+
+    def describe(self) -> str:
+        """A phrase."""
+        return "a caller by " + " or ".join(self.names)
+
+
+def scheme_names(rule: Policy) -> tuple[str, ...]:
+    """The names that a rule asks for, if it is a `Scheme`."""
+    return rule.names if isinstance(rule, Scheme) else ()
+
+
 class Role(_Named):
     """The caller is in one of these groups. A superuser is in no group but its own."""
 

@@ -478,7 +478,7 @@ def test_a_key_of_drf_api_key_is_known_by_its_scheme(settings: Any) -> None:
     keyed = type("HasAPIKey", (base,), {"__module__": "rest_framework_api_key.permissions"})
     keyed.has_permission = lambda self, request, view: bool(request.META.get("HTTP_X_KEY"))  # type: ignore[attr-defined]
     fact = facts(settings, routed(type("Here", (Docs,), {"permission_classes": [keyed]})))["undeclared"]
-    written = as_policy(wrote(fact)["HasAPIKeyRule"]())
+    written = as_policy(wrote(fact)["policy"])
     shown = Principal(Kind.SERVICE, "HasAPIKey:abc", credential=Credential("HasAPIKey", "abc", "abc"))
     other = Principal(Kind.USER, "7", User(pk=7), credential=Credential("TokenAuthentication", "t", "7"))
     assert [written.check(who) for who in (shown, other, ANONYMOUS)] == [True, False, False]

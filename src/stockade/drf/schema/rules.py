@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stockade.core.principal import ANONYMOUS
-from stockade.pipeline.declared import Leaf
-from stockade.policy import Owner, Policy, Scope
+from stockade.pipeline.leaf import Leaf
+from stockade.policy import Owner, Policy, Scheme, Scope
 from stockade.policy.composed import All, AnyOf, Composed, Conceivable, Not
 from stockade.policy.logic import ANY, FALSE, NOT, TRUE, VERDICT, Bits
 
@@ -109,6 +109,27 @@ def _least(ways: Iterable[Scopes]) -> set[Scopes]:
     if len(least) > _MOST:
         raise _TooManyWays
     return least
+
+
+def schemes(leaf: Leaf) -> frozenset[str] | None:
+    """The names of the schemes that a caller may come by; None for any."""
+    found = [named for rule in asked(leaf) if (named := _named(rule)) is not None]
+    return frozenset.intersection(*found) if found else None
+
+
+def _named(rule: Policy) -> frozenset[str] | None:
+    if isinstance(rule, Scheme):
+        return frozenset(rule.names)
+    if isinstance(rule, Conceivable):
+        return _named(rule.part)
+    if isinstance(rule, All):
+        found = [named for part in rule.parts if (named := _named(part)) is not None]
+        return frozenset.intersection(*found) if found else None
+    if isinstance(rule, AnyOf):
+        ways = [_named(part) for part in _conceivable(rule)]
+        known = [way for way in ways if way is not None]
+        return frozenset().union(*known) if ways and len(known) == len(ways) else None
+    return None  # also the negation: whoever it leaves out is told so by 403
 
 
 def may_forbid(leaf: Leaf, services: bool) -> bool:

@@ -15,11 +15,12 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from stockade import conf
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.schema import rules
-from stockade.drf.schema.authentication import enabled
+from stockade.drf.schema.authentication import SCHEMES, enabled
 from stockade.drf.schema.components import SECURITY, register
 from stockade.drf.schema.judged import Judged
 from stockade.drf.schema.own import REFRESH_COOKIE, cookie_definition, own_of
 from stockade.schemes.conf import SchemeSettings
+from stockade.schemes.registry import names
 
 EXTENSION = "x-stockade-scopes"
 _SCOPED = ("oauth2", "openIdConnect")
@@ -28,13 +29,20 @@ _WHOLE_USER = (SessionAuthentication, BasicAuthentication)  # never bounded by s
 Requirement = dict[str, list[Any]]
 
 
-def authenticators() -> list[Any]:
-    """An instance of each that SCHEMES names, ours standing for all that are ours."""
-    listed = [
-        import_string(name) if "." in name else StockadeAuthentication
-        for name in conf.load(SchemeSettings).schemes
+def authenticators(wanted: frozenset[str] | None = None) -> list[Any]:
+    """An instance of each that SCHEMES names, ours standing for all that are ours.
+
+    Args:
+        wanted: the names of schemes that are meant; None for all.
+    """
+    listed = conf.load(SchemeSettings).schemes
+    called = names(path for path in listed if "." in path)
+    found = [
+        import_string(path) if path in called else StockadeAuthentication
+        for path in listed
+        if wanted is None or called.get(path, path) in wanted
     ]
-    return [cls() for cls in dict.fromkeys(listed)]
+    return [cls() for cls in dict.fromkeys(found)]
 
 
 def requirements(auto_schema: Any, judged: Judged) -> list[Requirement]:
@@ -50,8 +58,9 @@ def requirements(auto_schema: Any, judged: Judged) -> list[Requirement]:
         return [{REFRESH_COOKIE: []}]
     if not leaf.ignores_credentials:
         ways = rules.scopes(leaf)
-        for authenticator in authenticators():
-            found.extend(_of(auto_schema, authenticator, ways))
+        wanted = rules.schemes(leaf)
+        for authenticator in authenticators(wanted):
+            found.extend(_of(auto_schema, authenticator, ways, wanted))
         found.extend(spectacular_settings.SECURITY)
     if not judged.shut and rules.admits_anyone(leaf):
         found.append({})
@@ -66,8 +75,14 @@ def unsaid(auto_schema: Any, judged: Judged) -> list[list[str]]:
     return [] if () in ways else [list(way) for way in ways]
 
 
-def _of(auto_schema: Any, authenticator: Any, ways: list[tuple[str, ...]]) -> Iterator[Requirement]:
-    """One authenticator's requirements, by the extension of its package."""
+def _of(
+    auto_schema: Any, authenticator: Any, ways: list[tuple[str, ...]], wanted: frozenset[str] | None
+) -> Iterator[Requirement]:
+    """One authenticator's requirements, by the extension of its package.
+
+    Args:
+        wanted: the names of schemes that lead in; None for any.
+    """
     if not whitelisted(authenticator, spectacular_settings.AUTHENTICATION_WHITELIST, exact=True):
         return
     extension = OpenApiAuthenticationExtension.get_match(authenticator)
@@ -77,17 +92,20 @@ def _of(auto_schema: Any, authenticator: Any, ways: list[tuple[str, ...]]) -> It
             "Write one; see the documentation of drf-spectacular."
         )
         return
-    names, definitions = extension.name, extension.get_security_definition(auto_schema)
-    if isinstance(names, str):
-        names, definitions = [names], [definitions]  # type: ignore[list-item]
-    if not names:  # as a requirement that would be none at all
+    known, definitions = extension.name, extension.get_security_definition(auto_schema)
+    if isinstance(known, str):
+        known, definitions = [known], [definitions]  # type: ignore[list-item]
+    if not known:  # as a requirement that would be none at all
         return
     types: dict[str, str] = {}
-    for name, definition in zip(names, definitions, strict=True):
+    for name, definition in zip(known, definitions, strict=True):
         register(auto_schema.registry, name, SECURITY, definition)  # type: ignore[arg-type]
         types[name] = str(definition["type"])  # type: ignore[index]
     # OAuth toolkit's says None where a view has no permission of the package: here the policy asks.
-    asked: Any = extension.get_security_requirement(auto_schema) or {name: [] for name in names}
+    asked: Any = extension.get_security_requirement(auto_schema) or {name: [] for name in known}
+    if wanted is not None and isinstance(authenticator, StockadeAuthentication):
+        told = {SCHEMES[name].name for name in wanted if name in SCHEMES}
+        asked = [one for one in asked if told.issuperset(one)]
     for one in [asked] if isinstance(asked, dict) else asked:
         for way in ways:
             yield {

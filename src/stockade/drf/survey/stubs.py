@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from stockade.drf.survey.expressions import Expression
+from stockade.drf.survey.expressions import Expression, rule
 
-_KEYED: Final = '''\
-class {name}:
-    """Whoever shows a key that {cls} takes; name it in SCHEMES too."""
-
-    about_objects = False
-
-    def check(self, principal, obj):
-        return principal.credential is not None and principal.credential.scheme == "{cls}"
-
-    def filter(self, principal):
-        return Q()
-'''
 _CALLER: Final = '''\
 class {name}:
     """What {cls} asks of the caller."""
@@ -57,10 +45,7 @@ _ANONYMOUS: Final = "from django.contrib.auth.models import AnonymousUser"
 
 def keyed(permission: Any) -> Expression:
     """Whoever shows an API key: the permission class reads it from the request, which SCHEMES does in its place."""
-    cls = type(permission).__name__
-    name = f"{cls}Rule"
-    code = _KEYED.format(name=name, cls=cls)
-    return Expression(f"as_policy({name}())", stubs={name: code}, imports=frozenset({_Q}))
+    return rule("Scheme", type(permission).__name__, user=False)
 
 
 def stub(permission: Any, *, objects: bool) -> Expression:

@@ -28,6 +28,7 @@ _RULES = (
     "Person",
     "Public",
     "Role",
+    "Scheme",
     "Scope",
     "Staff",
     "as_policy",
