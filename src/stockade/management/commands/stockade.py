@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         own.add_argument("--settings")
         own.add_argument("--pythonpath")
-        run(own.parse_known_args(argv[2:])[1])
+        run(own.parse_known_args(argv[2:])[1], f"{Path(argv[0]).name} {argv[1]}")
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Whatever follows is the command line's own to read."""
@@ -31,4 +32,4 @@ class Command(BaseCommand):
         """For `call_command("stockade", "sessions", "list")`."""
         from stockade.cli.root import app
 
-        app(arguments, standalone_mode=False)
+        app(arguments, standalone_mode=False, prog_name="manage.py stockade")
