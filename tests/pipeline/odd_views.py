@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import include, path
+from django.views import View
 from django.views.generic import DetailView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action, api_view
@@ -265,7 +266,49 @@ class WhoAmI(APIView):
         return Response({"user": str(request.user), "auth": str(request.auth)})
 
 
+class Shelf(ViewSet):
+    """Open to readers, the rest to editors."""
+
+    policy = {"list": Public(), "*": Role("Editors")}
+
+    def list(self, request: Request) -> Response:
+        return Response([])
+
+    def create(self, request: Request) -> Response:
+        return Response("created")
+
+
+class Answering(APIView):
+    """Its OPTIONS is its own, and does something."""
+
+    policy = {"GET": Public(), "*": Role("Editors")}
+
+    def get(self, request: Request) -> Response:
+        return Response("read")
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return Response("done")
+
+
+class PlainShelf(View):
+    """A class of Django's."""
+
+    policy = {"GET": Public(), "*": Role("Editors")}
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse("read")
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse("written")
+
+
+@protect(policy={"GET": Public(), "*": Role("Editors")})
+def do_anything(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"did {request.method}")
+
+
 router = SimpleRouter()
+router.register("shelf", Shelf, basename="shelf")
 router.register("kept", Kept, basename="kept")
 router.register("past", Past, basename="past")
 router.register("ownlookup", OwnLookup, basename="ownlookup")
@@ -287,4 +330,8 @@ urlpatterns = [
     path("counter/", counter),
     path("frank/", frank),
     path("careless/<uuid:pk>/", careless),
+    path("answering/", Answering.as_view()),
+    path("plain_shelf/", PlainShelf.as_view()),
+    path("do_anything/", do_anything),
+    path("mapped_options/", Shelf.as_view({"get": "list", "options": "create"})),
 ]

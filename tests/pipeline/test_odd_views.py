@@ -73,6 +73,19 @@ def test_two_policies_for_one_action_stop_the_start_instead_of_the_wider_one_win
         read(view, {})
 
 
+@pytest.mark.parametrize("path", ["/shelf/", "/plain_shelf/"])
+def test_who_may_read_may_ask_for_options_beside_a_rule_for_the_rest(path: str, anonymous: Client) -> None:
+    assert anonymous.options(path).status_code == 200
+    assert anonymous.post(path).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/answering/", "/do_anything/", "/mapped_options/"])
+def test_an_options_that_does_something_is_not_had_by_readers(path: str, anonymous: Client) -> None:
+    """Else whatever the rest does could be had under that name."""
+    assert anonymous.get(path).status_code == 200
+    assert anonymous.options(path).status_code == 401
+
+
 def test_a_rule_for_metadata_is_heeded(anonymous: Client) -> None:
     assert anonymous.get("/secretive/").status_code == 200
     assert anonymous.options("/secretive/").status_code == 403

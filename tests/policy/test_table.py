@@ -73,6 +73,24 @@ def test_options_tell_those_who_may_do_something_and_no_stranger() -> None:
     assert table({"OPTIONS": Nobody(), "list": READ}).lookup("OPTIONS", None).admits(EDITOR) is False  # type: ignore[union-attr]
 
 
+def test_who_may_read_may_ask_what_there_is_though_the_rest_is_for_others() -> None:
+    """`"*"` is for what the view does; OPTIONS only tells what that is."""
+    rule = table({"list": Public(), "*": WRITE & Owner("author")}).lookup("OPTIONS", "metadata")
+    assert rule is not None
+    assert not rule.about_objects
+    assert (rule.admits(EDITOR), rule.admits(ANONYMOUS)) == (True, True)
+    shut = table({"list": READ, "*": Nobody()}).lookup("OPTIONS", "metadata")
+    assert shut is not None
+    assert shut.admits(ANONYMOUS) is READ.admits(ANONYMOUS)
+    assert table({"list": Public(), "OPTIONS, *": Nobody()}).lookup("OPTIONS", None).admits(EDITOR) is False  # type: ignore[union-attr]
+
+
+def test_an_options_that_does_something_is_among_the_rest() -> None:
+    """A plain function answers it by its one body: what "the rest" may not be had by, OPTIONS is not either."""
+    found = PolicyTable({"GET": Public(), "*": WRITE}, view="Articles", describes=False)
+    assert found.lookup("OPTIONS", None) is WRITE
+
+
 @pytest.mark.parametrize(
     ("declared", "error"),
     [

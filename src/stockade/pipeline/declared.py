@@ -57,6 +57,12 @@ class Declared:
             raise Banned("view", "address")
 
 
+def _describes(cls: Any, action: str) -> bool:
+    """Whether a view's OPTIONS is Django's or DRF's own, which does nothing but tell what the view takes."""
+    module = str(getattr(getattr(cls, "options", None), "__module__", ""))
+    return action in ("", "metadata") and module.partition(".")[0] in ("django", "rest_framework")
+
+
 def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: bool = False) -> Declared:
     """Compile what `view` (the callback that the URL resolver found) declares.
 
@@ -96,7 +102,14 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
     known = known_actions(cls, actions) if actions is not None else ()
     _refuse_two_policies(name, initkwargs, getattr(cls, "policy", None), actions or {})
     table = (
-        PolicyTable(declared, view=name, actions=known, methods=METHODS, visible=visible)
+        PolicyTable(
+            declared,
+            view=name,
+            actions=known,
+            methods=METHODS,
+            visible=visible,
+            describes=_describes(cls, by_method.get("OPTIONS", "")),
+        )
         if declared is not None
         else None
     )

@@ -27,12 +27,14 @@ class PolicyTable:
         actions: the actions that the view has.
         methods: the HTTP methods that it may be asked with.
         visible: the rule for what may be seen at all; by default that of retrieve, list, GET or "*".
+        describes: whether OPTIONS only tells what the view takes. Then it is for those who may do anything here,
+            whatever "*" says; else it is among the rest.
 
     Raises:
         ConfigurationError: an unknown or repeated key, or a value that is no rule.
     """
 
-    __slots__ = ("_by_key", "_found", "_known", "visible")
+    __slots__ = ("_by_key", "_describes", "_found", "_known", "visible")
 
     def __init__(
         self,
@@ -42,9 +44,11 @@ class PolicyTable:
         actions: Collection[str] = (),
         methods: Collection[str] = METHODS,
         visible: object = None,
+        describes: bool = True,
     ) -> None:
         methods = tuple(method.upper() for method in methods)
         self._known = frozenset({*actions, *methods})
+        self._describes = describes and isinstance(declared, Mapping)
         self._by_key = dict(_read(declared, view, self._known)) if isinstance(declared, Mapping) else {}
         if not isinstance(declared, Mapping):
             self._by_key[EVERY] = _rule(declared, view, "policy")
@@ -89,7 +93,7 @@ class PolicyTable:
             return self._by_key[method]
         if method == "HEAD" and "GET" in self._by_key:
             return self._by_key["GET"]
-        if EVERY in self._by_key:
+        if EVERY in self._by_key and not (self._describes and method == "OPTIONS"):
             return self._by_key[EVERY]
         if method == "OPTIONS":
             # Who may do something here, may ask what. It describes the endpoint and names no object.
