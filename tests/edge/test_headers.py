@@ -15,6 +15,7 @@ from django.utils.cache import patch_cache_control
 
 import stockade
 from stockade.core.errors import ConfigurationError
+from stockade.edge import csp
 from stockade.pipeline import registry
 
 ALL = {
@@ -280,11 +281,12 @@ WITHOUT = (
 )
 
 
-def test_a_page_gets_a_nonce_of_its_own_each_time(client: Client, project: Any) -> None:
+@pytest.mark.parametrize("path", ["/nonce/", "/nonce/django/"])
+def test_a_page_gets_a_nonce_of_its_own_each_time(path: str, client: Client, project: Any) -> None:
     project.SECURE_CSP = STRICT
     seen = set()
     for _ in range(3):
-        response = ask(client, "GET /nonce/")
+        response = ask(client, f"GET {path}")
         (nonce,) = re.findall(r"nonce='([\w-]{22})'", response.content.decode())
         assert response.headers[CSP] == WITHOUT.replace(
             "script-src 'self'", f"script-src 'self' 'nonce-{nonce}'"
@@ -322,6 +324,31 @@ def test_djangos_page_about_a_failure_keeps_its_styles(client: Client, project: 
     headers = ask(client, "GET /broken/").headers
     assert "script-src" not in headers[CSP]
     assert "frame-ancestors 'none'" in headers[CSP]
+
+
+def test_a_view_overrides_the_policy_as_in_django_6(client: Client, project: Any) -> None:
+    project.SECURE_CSP = STRICT
+    assert ask(client, "GET /overridden/").headers[CSP] == "default-src data:"
+    assert CSP not in ask(client, "GET /overridden/?none").headers
+
+
+@pytest.mark.parametrize(
+    ("config", "plain", "marked"),
+    [
+        ({"default-src": ["'self'"]}, "default-src 'self'", "default-src 'self'"),
+        ({"script-src": [csp.NONCE]}, "", "script-src 'nonce-n'"),
+        ({"a": True, "b": False, "c": None, "d": "x y"}, "a; d x y", "a; d x y"),
+        (
+            {"img-src": {"b:", "a:"}, "x": (csp.NONCE, "y")},
+            "img-src a: b:; x y",
+            "img-src a: b:; x 'nonce-n' y",
+        ),
+        ({"script-src": csp.NONCE}, "", "script-src 'nonce-n'"),
+    ],
+)
+def test_a_policy_is_written_alike_on_every_django(config: csp.Config, plain: str, marked: str) -> None:
+    assert (csp.build(config), csp.build(config, "n")) == (plain, marked)
+    assert (csp._render(config, None), csp._render(config, "n")) == (plain, marked)
 
 
 # -- MODE --------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
+import django
 from django.contrib.staticfiles.views import serve
 from django.http import (
     FileResponse,
@@ -30,6 +31,10 @@ from stockade.web import protect
 from stockade.web.health import healthz
 
 PAGE = "<!doctype html><title>Page</title>"
+# Django 6's own, where there is one.
+PROCESSOR = (
+    "django.template.context_processors.csp" if django.VERSION >= (6, 0) else "stockade.edge.csp.nonce"
+)
 open_to_all = protect(policy=Public())
 
 
@@ -56,6 +61,14 @@ def _with_nonce(processor: str) -> Callable[[HttpRequest], HttpResponse]:
         return HttpResponse(template.render(import_string(processor)(request), request))
 
     return open_to_all(view)
+
+
+@open_to_all
+def overridden(request: HttpRequest) -> HttpResponse:
+    """As Django 6's `csp_override` leaves it."""
+    response = HttpResponse(PAGE)
+    response._csp_config = {"default-src": "data:"} if "none" not in request.GET else {}  # type: ignore[attr-defined]
+    return response
 
 
 @open_to_all
@@ -157,6 +170,8 @@ urlpatterns: list[Any] = [
     path("empty/", empty),
     path("page/", page, name="page"),
     path("nonce/", _with_nonce("stockade.edge.csp.nonce")),
+    path("nonce/django/", _with_nonce(PROCESSOR)),
+    path("overridden/", overridden),
     path("tagged/", tagged),
     path("framed_by_anyone/", framed_by_anyone),
     path("framed_by_us/", framed_by_us),

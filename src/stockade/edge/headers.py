@@ -81,11 +81,11 @@ class Headers:
     ) -> None:
         policy: csp.Prepared | None = self.policies[page, who]
         state = response.__dict__
-        if "_csp_config" in state:  # of Django 6's csp_override
+        if page and self.nonces and _is_debug_page(response):
+            policy = csp.prepare({**CSP_PAGE, csp.FRAMES: ["'none'"]})
+        elif "_csp_config" in state:  # of Django 6's csp_override
             config = state["_csp_config"]
             policy = csp.prepare(config) if config else None
-        elif page and self.nonces and _is_debug_page(response):
-            policy = csp.prepare({**CSP_PAGE, csp.FRAMES: ["'none'"]})
         elif response.status_code == 304 and policy is not None and policy.marked != policy.plain:
             # The browser keeps its page, and with it the nonce that the page was written for. A header here would
             # take the place of the one that it came with (RFC 9111 section 3.2).
