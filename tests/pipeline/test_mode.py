@@ -15,7 +15,7 @@ from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.core.mode import ENFORCE, REPORT, Mode, parse, parse_all
 from stockade.demo.articles.models import Article
 from stockade.models import ListEntry
-from stockade.pipeline import registry, reporting, start
+from stockade.pipeline import judged, registry, reporting
 from tests.pipeline import views
 
 Configure = Callable[..., None]
@@ -284,7 +284,7 @@ async def test_it_is_the_same_under_asgi(configure: Configure, counted: Counted)
 def test_a_check_names_views_without_a_policy_only_where_they_are_refused(configure: Configure) -> None:
     def refused() -> set[str]:
         found = {
-            finding.message.split()[0] for finding in start.view_findings() if finding.id == "stockade.W010"
+            finding.message.split()[0] for finding in judged.view_findings() if finding.id == "stockade.W010"
         }
         return {name.rpartition(".")[2] for name in found}
 

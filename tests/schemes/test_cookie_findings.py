@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from stockade.pipeline.start import CORS, findings, refuse_to_start
+from stockade.edge.cors import MIDDLEWARE as CORS
+from stockade.pipeline.start import findings, refuse_to_start
 
 COOKIE = {"REFRESH_COOKIE": "__Secure-refresh-token"}
 

@@ -57,7 +57,7 @@ def _rows(deploy: bool) -> Iterator[dict[str, Any]]:
     if deploy and not stopped:  # with a wrong setting nothing can be opened
         from stockade import conf
         from stockade.cli.deployed import look
-        from stockade.pipeline.start import state_findings
+        from stockade.pipeline.kept import state_findings
 
         if conf.configured():
             for finding in state_findings():

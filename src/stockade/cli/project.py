@@ -35,7 +35,7 @@ def load_project(*, judge: bool = True) -> None:
         fail('"stockade" is not in INSTALLED_APPS of this project.', WRONG_USE)
     if not judge:
         return
-    from stockade.pipeline.start import key_findings, settings_findings
+    from stockade.pipeline.configured import key_findings, settings_findings
 
     wrong = [str(finding) for finding in (*settings_findings(), *key_findings())]
     if wrong:

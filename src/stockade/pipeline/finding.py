@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stockade.core.errors import ConfigurationError
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -16,3 +18,8 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.id}: {self.message} {self.hint}"
+
+    @classmethod
+    def of(cls, error: ConfigurationError) -> Finding:
+        """What a wrong setting says of itself."""
+        return cls(error.id, error.message, error.hint)

@@ -1,6 +1,6 @@
 """A Redis as the state: its version, memory, role, connections, and who may listen.
 
-That it evicts or is shared stops the start: `pipeline.start.state_findings` says so, here too.
+That it evicts or is shared stops the start: `pipeline.kept.state_findings` says so, here too.
 """
 
 from __future__ import annotations

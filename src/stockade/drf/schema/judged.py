@@ -13,7 +13,7 @@ from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import Declared
 from stockade.pipeline.leaf import Leaf
 from stockade.pipeline.registry import Registry
-from stockade.pipeline.start import MIDDLEWARE
+from stockade.pipeline.wired import MIDDLEWARE
 
 _CALLBACK = "stockade_callback"
 _MATCHES = "stockade_matches"

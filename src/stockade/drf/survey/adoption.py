@@ -15,7 +15,7 @@ from stockade.drf.survey.stood import refused_anyway
 from stockade.drf.survey.views import View
 from stockade.gate.rates import parse as parse_rate
 from stockade.pipeline.registry import PRESETS
-from stockade.pipeline.start import MIDDLEWARE
+from stockade.pipeline.wired import MIDDLEWARE
 from stockade.schemes.registry import KNOWN
 
 _SESSION = "rest_framework.authentication.SessionAuthentication"

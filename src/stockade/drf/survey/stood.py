@@ -11,7 +11,7 @@ from stockade.drf import before
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.permissions import PolicyPermission
 from stockade.drf.throttling import StockadeThrottle
-from stockade.pipeline.start import MIDDLEWARE
+from stockade.pipeline.wired import MIDDLEWARE
 
 _OURS: Final = (
     (StockadeAuthentication, "DEFAULT_AUTHENTICATION_CLASSES"),

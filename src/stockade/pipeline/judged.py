@@ -1,0 +1,87 @@
+"""What the start says of a project's views: undeclared, nonsense, rules that nothing enforces, names of none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from stockade.core.errors import ConfigurationError
+from stockade.pipeline import registry as registries
+from stockade.pipeline.declared import Declared
+from stockade.pipeline.finding import Finding
+from stockade.pipeline.unmatched import matches, unmatched
+from stockade.policy.rules import scheme_names
+
+
+def views() -> Iterator[tuple[str, Callable[..., Any], bool]]:
+    """Every URL pattern of the project as (route, view, whether EXEMPT leaves it alone)."""
+    registry = registries.current()
+    for route, match in matches():
+        yield route, match.func, registry is not None and registry.exempt(match)
+
+
+def name_findings() -> Iterator[Finding]:
+    """Names in the settings that are of no view: what was written for it is without effect."""
+    registry = registries.current()
+    for one in unmatched(registry) if registry is not None else ():
+        yield Finding("stockade.W013", one.meaning, one.remedy, stops=False)
+
+
+def view_findings() -> list[Finding]:
+    """Undeclared views (refused to all), nonsense in a declaration, and object rules that nothing enforces."""
+    registry = registries.current()
+    if registry is None:
+        return []
+    found: list[Finding] = []
+    seen: set[Any] = set()
+    known = {scheme.name for scheme in registry.engine.schemes}
+    known |= {scheme.name for scheme in registry.engine.others.schemes}
+    for route, view, exempt in views():
+        if exempt or view in seen:
+            continue
+        seen.add(view)
+        try:
+            declared = registry.declared(view)
+            found.extend(_judge(route, declared))
+            found.extend(scheme_findings(route, declared, known))
+        except ConfigurationError as error:
+            found.append(Finding.of(error))
+    return found
+
+
+def scheme_findings(route: str, declared: Declared, known: Collection[str]) -> Iterator[Finding]:
+    """A `Scheme` that nobody can come by: it holds for nobody, and its negation for everybody."""
+    rules = {leaf.rule for leaf in declared.leaves.values()} | {
+        leaf.visible for leaf in declared.leaves.values()
+    }
+    asked = {
+        name for rule in rules if rule is not None for one in rule.leaves() for name in scheme_names(one)
+    }
+    for name in sorted(asked.difference(known)):
+        yield Finding(
+            "stockade.E218",
+            f"{declared.name} ({route}) asks for Scheme({name!r}), and no scheme is called so.",
+            f"Name it in SCHEMES, or write one of {', '.join(sorted(known))}.",
+        )
+
+
+def _judge(route: str, declared: Declared) -> Iterator[Finding]:
+    bare = [
+        m
+        for m, leaf in declared.leaves.items()
+        if leaf.rule is None and not leaf.open and m not in ("HEAD", "OPTIONS", "TRACE")
+    ]
+    if bare:
+        yield Finding(
+            "stockade.W010",
+            f"{declared.name} ({route}) declares no policy for {', '.join(bare)}: refused to everybody.",
+            "Give it a `policy`, wrap it with stockade.web.protect, or name it in EXEMPT.",
+            stops=False,
+        )
+    if declared.unguarded:
+        yield Finding(
+            "stockade.E012",
+            f"{declared.name} ({route}) has a policy about objects but cannot ask about any.",
+            "Derive it from stockade.drf.mixins.PolicyMixin, named before the view class; its own filter_backends "
+            "would bypass the policy.",
+        )
