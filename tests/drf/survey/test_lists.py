@@ -14,6 +14,7 @@ from rest_framework.pagination import CursorPagination, LimitOffsetPagination, P
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from stockade.drf.pagination import BoundedLimitOffsetPagination
 from tests.drf.survey.asking import at, facts, listed, routed
 from tests.drf.survey.common import Docs, Generic, Pages, Rest
 from tests.drf.survey.test_access import asks
@@ -31,6 +32,16 @@ def lists(**attributes: Any) -> Any:
 
 class Limits(LimitOffsetPagination):
     default_limit = 20
+    max_limit = 100
+
+
+class AnyLimit(LimitOffsetPagination):
+    default_limit = 20
+
+
+class AnySize(PageNumberPagination):
+    page_size = 20
+    page_size_query_param = "size"
 
 
 class Cursors(CursorPagination):
@@ -96,12 +107,18 @@ ORDERING, FILTERING = [OrderingFilter], [DjangoFilterBackend]
                 "no pagination": lists(pagination_class=None),
                 "pages without a size": lists(pagination_class=PageNumberPagination),
                 "limits without one": lists(pagination_class=LimitOffsetPagination),
+                "limits that a client sets": lists(pagination_class=AnyLimit),
+                "sizes that a client sets": lists(pagination_class=AnySize),
                 "a viewset": routed(type("All", (Docs,), {"pagination_class": None})),
                 "a list of its own": routed(OwnEndless),
             },
             missed={
                 "pages": lists(),
                 "limits": lists(pagination_class=Limits),
+                "sizes that a client sets, bounded": lists(
+                    pagination_class=type("Most", (AnySize,), {"max_page_size": 100})
+                ),
+                "ours": lists(pagination_class=BoundedLimitOffsetPagination),
                 "cursors": lists(pagination_class=Cursors),
                 "a size of its own": lists(pagination_class=OwnSize),
                 "a size at the class": lists(pagination_class=type("Five", (Pages,), {"page_size": 5})),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from stockade.core.errors import ConfigurationError, Unavailable
-from stockade.drf.survey import access, credentials, data, deployment, lists, objects, throttles
+from stockade.drf.survey import access, credentials, data, deployment, lists, objects, sinks, throttles
 from stockade.drf.survey.adoption import next_step
 from stockade.drf.survey.facts import KINDS, SETTINGS, Fact, in_order
 from stockade.drf.survey.routes import routes
@@ -23,6 +23,7 @@ OF_A_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
     access.undeclared, access.csrf_exempt, data.writable_privilege, data.password_out, lists.unbounded,
     lists.by_anything, credentials.login_unlimited, credentials.basic_auth, credentials.in_query,
     objects.unchecked, objects.by_hand, objects.list_leaks, objects.detached,
+    sinks.raw_sql, sinks.raw_html, sinks.raw_output, sinks.all_fields,
 )  # fmt: skip
 # What these tell, the policy that a view's classes amount to does not answer.
 OF_OBJECTS = frozenset({"object-unchecked", "object-by-hand", "list-leaks"})

@@ -32,6 +32,8 @@ SETTINGS: Final = "settings"
 
 KINDS: Final[dict[str, str]] = {
     "anyone-writes": "An unsafe method asks nothing of the caller.",
+    "raw-sql": "Text of a client's can become part of a query.",
+    "raw-html": "Text of a client's can become script in a page.",
     "writable-privilege": "A client writes what makes a user more, or an object another's.",
     "password-out": "An answer has a password's hash in it.",
     "object-by-hand": "An object is fetched by a part of the URL, and nothing asks whose it is.",
@@ -49,8 +51,10 @@ KINDS: Final[dict[str, str]] = {
     "token-forever": "Tokens never expire, and lie in the database as they are sent.",
     "basic-auth": "The password itself is sent with every request.",
     "throttle-per-process": "Each process counts for itself: the limit is as many times what it says.",
+    "raw-output": "Every column of a row leaves.",
     "unbounded-list": "One request may ask for everything.",
     "order-by-anything": "Rows may be ordered or filtered by fields that are never shown.",
+    "all-fields": "A column that is added to a model leaves, or is written, by itself.",
     "anyone-reads": "GET asks nothing of the caller.",
     "names-nothing": "A name in the settings is of no view, and has no effect.",
     "undeclared": "A view without a policy.",

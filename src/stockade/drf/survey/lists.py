@@ -34,9 +34,9 @@ def unbounded(view: View) -> Iterator[Fact]:
             "unbounded-list",
             view.name,
             found[0].route.path,
-            "The list has no pages: one request may ask for every row.",
-            "from rest_framework.pagination import PageNumberPagination\n\n"
-            "class Pages(PageNumberPagination):\n    page_size = 100\n\n"
+            "The list has no pages, or a client says how long they are: one request may ask for every row.",
+            "from stockade.drf.pagination import BoundedPageNumberPagination\n\n"
+            "class Pages(BoundedPageNumberPagination):\n    page_size = 100\n    max_page_size = 500\n\n"
             "# in the view:\npagination_class = Pages",
             labels(found),
         )
@@ -61,7 +61,15 @@ def _endless(paginator: Any) -> bool:
     if any(source.overridden(type(paginator), name) for name in names):
         return False
     sizes = [getattr(paginator, name) for name in ("page_size", "default_limit") if hasattr(paginator, name)]
-    return bool(sizes) and all(size is None for size in sizes)
+    return (bool(sizes) and all(size is None for size in sizes)) or _said_by_the_client(paginator)
+
+
+def _said_by_the_client(paginator: Any) -> bool:
+    """Whether a client says how long a page is, without an upper bound; DRF's `max_limit` is None by itself."""
+    for name, most in (("page_size_query_param", "max_page_size"), ("limit_query_param", "max_limit")):
+        if getattr(paginator, name, None) and hasattr(paginator, most) and getattr(paginator, most) is None:
+            return True
+    return False
 
 
 def _cut(handler: Handler) -> bool:
