@@ -27,7 +27,7 @@ from stockade.policy import Authenticated
 from stockade.schemes import opaque
 from stockade.schemes.conf import SchemeSettings
 from stockade.schemes.opaque import API_KEY, TOKEN
-from stockade.schemes.opaque.life import MAX_NAME, MAX_NETWORKS, MAX_RATE
+from stockade.schemes.opaque.bounds import MAX_NAME, MAX_NETWORKS, MAX_RATE
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

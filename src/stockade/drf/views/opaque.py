@@ -32,7 +32,7 @@ from stockade.pipeline import registry as registries
 from stockade.policy import Authenticated
 from stockade.schemes import devices, opaque
 from stockade.schemes.conf import SchemeSettings
-from stockade.schemes.opaque.life import MAX_NAME
+from stockade.schemes.opaque.bounds import MAX_NAME
 from stockade.schemes.opaque.login import obtain
 from stockade.schemes.opaque.shapes import API_KEY, TOKEN
 

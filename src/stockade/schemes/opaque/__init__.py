@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stockade.schemes.opaque.life import Made, TokenInfo, create_token, end_own, live, make_own, prune
+from stockade.schemes.opaque.life import prune
+from stockade.schemes.opaque.making import Made, create_token
+from stockade.schemes.opaque.owned import TokenInfo, end_own, live, make_own
 from stockade.schemes.opaque.rotation import NotRotated, create_key, rotate
 from stockade.schemes.opaque.scheme import OpaqueScheme
 from stockade.schemes.opaque.shapes import API_KEY, TOKEN

@@ -14,7 +14,8 @@ from stockade.database import durably
 from stockade.events import Event, emit
 from stockade.schemes import client, devices, login
 from stockade.schemes.opaque.conf import TokenSettings
-from stockade.schemes.opaque.life import Made, Origin, make, make_room
+from stockade.schemes.opaque.making import Made, Origin, make
+from stockade.schemes.opaque.owned import make_room
 from stockade.schemes.opaque.rows import database
 from stockade.schemes.opaque.shapes import TOKEN
 

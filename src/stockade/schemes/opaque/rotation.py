@@ -7,15 +7,14 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-
 from stockade import truth
 from stockade.conf import load
 from stockade.core import clock
-from stockade.database import durably, is_open
 from stockade.models import OpaqueToken
+from stockade.schemes.opaque.bounds import DEFAULT
 from stockade.schemes.opaque.conf import KeySettings
-from stockade.schemes.opaque.life import DEFAULT, Made, insert, make
+from stockade.schemes.opaque.life import persist
+from stockade.schemes.opaque.making import Made, insert, make
 from stockade.schemes.opaque.rows import database
 from stockade.schemes.opaque.shapes import API_KEY
 from stockade.truth.tokens import token_key
@@ -81,10 +80,7 @@ def rotate(
         with truth.changing([token_key(id)], using=database()):
             return _rotate(id, user_id, seconds, request)
 
-    if is_open(database()):
-        with transaction.atomic(using=database()):
-            return change()
-    return durably(change, database())
+    return persist(change)
 
 
 def _rotate(id: uuid.UUID, user_id: Any, seconds: float, request: HttpRequest | None) -> Made:
