@@ -15,6 +15,7 @@ from stockade import conf
 from stockade.core import forwarded
 from stockade.core.address import TrustedProxies
 from stockade.core.errors import ConfigurationError
+from stockade.events.catalogue import Event
 from stockade.pipeline.conf import PipelineSettings
 from stockade.policy import Public
 from stockade.web import protect
@@ -122,6 +123,26 @@ def test_an_error_page_does_not_show_the_secret() -> None:
     request.META = {forwarded.meta_name(forwarded.SECRET_HEADER): SECRET}
     assert SECRET not in str(get_exception_reporter_filter(request).get_safe_request_meta(request))
     assert SECRET not in repr(PipelineSettings(proxy_secret=parsed(SECRET)))
+
+
+def test_who_poses_as_a_proxy_stands_in_the_security_log(
+    ask: Callable[..., Any], log: Callable[[], list[Any]]
+) -> None:
+    """Also a proxy of ours whose secret was changed on one side only: somebody must hear of it."""
+    configured = {"TRUSTED_PROXIES": ["127.0.0.1/32"], "PROXY_SECRET": SECRET}
+    ask({**FORGED, **SHOWN}, **configured)
+    ask(FORGED, **configured)  # without a secret: a probe, a neighbour
+    assert posed(log()) == []
+    ask({**FORGED, "x-stockade-proxy-secret": OLDER}, **configured)
+    ask({**FORGED, **SHOWN}, "203.0.113.9", **configured)
+    found = posed(log())
+    assert [record.address for record in found] == ["127.0.0.1", "203.0.113.9"]
+    assert SECRET not in str(found)
+    assert OLDER not in str(found)
+
+
+def posed(records: list[Any]) -> list[Any]:
+    return [record for record in records if record.event is Event.PROXY_FORGED]
 
 
 def test_every_way_to_say_where_from_or_who_is_taken_away() -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, TypeAlias
 
-from stockade.core.forwarded import FORWARDED, IDENTITY, SECRET_HEADER, meta_name
+from stockade.core.forwarded import FORWARDED, IDENTITY, SECRET_META, meta_name
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -90,7 +90,6 @@ def limit_key(text: str) -> str:
     return str(found)
 
 
-_SECRET = meta_name(SECRET_HEADER)
 _ONLY_PROXIES = frozenset(map(meta_name, (*FORWARDED, *IDENTITY)))
 _ANY_FORWARDED = meta_name("X-Forwarded-")
 
@@ -145,7 +144,7 @@ class TrustedProxies:
         """
         if not self._secrets:
             return True
-        shown = str(meta.pop(_SECRET, "")).encode("utf-8", "surrogatepass")
+        shown = str(meta.pop(SECRET_META, "")).encode("utf-8", "surrogatepass")
         equal = False
         for secret in self._secrets:
             equal |= compare_digest(shown, secret)

@@ -96,3 +96,6 @@ REWRITE: Final = (
 def meta_name(header: str) -> str:
     """The key of a header in a WSGI environ and in request.META (RFC 3875 section 4.1.18)."""
     return "HTTP_" + header.upper().replace("-", "_")
+
+
+SECRET_META: Final = meta_name(SECRET_HEADER)

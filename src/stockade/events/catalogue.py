@@ -44,6 +44,7 @@ class Event(Enum):
     LIMIT_EXCEEDED = ("excess_rate_limit_exceeded", Level.WARN, Kind.REFUSAL)
     INPUT_FAIL = ("input_validation_fail", Level.WARN, Kind.REFUSAL)
     CSRF_FAIL = ("malicious_csrf", Level.WARN, Kind.REFUSAL)
+    PROXY_FORGED = ("malicious_proxy", Level.WARN, Kind.REFUSAL)
     PLAIN_HTTP = ("transport_plain_http", Level.WARN, Kind.REFUSAL)
     BAN_CREATED = ("ban_created", Level.WARN, Kind.LIFE)
     BAN_CHANGED = ("ban_changed", Level.WARN, Kind.LIFE)

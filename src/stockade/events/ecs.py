@@ -36,6 +36,7 @@ _MEANING: dict[Event, tuple[list[str], list[str], str]] = {
     Event.LIMIT_EXCEEDED: (["web"], ["access", "denied"], "A limit was reached"),
     Event.INPUT_FAIL: (["web"], ["access", "denied"], "Input was refused"),
     Event.CSRF_FAIL: (["intrusion_detection", "web"], ["denied"], "A cross-site request was refused"),
+    Event.PROXY_FORGED: (["intrusion_detection", "network"], ["denied"], "A request posed as a proxy"),
     Event.PLAIN_HTTP: (["network", "web"], ["access", "denied"], "A request over plain HTTP was refused"),
     Event.BAN_CREATED: (["configuration"], ["creation"], "A ban or an allowed address was added"),
     Event.BAN_CHANGED: (["configuration"], ["change"], "A ban or an allowed address was changed"),

@@ -17,8 +17,11 @@ from django.http import HttpRequest
 from stockade.core import tenant
 from stockade.core.context import RequestContext, current
 from stockade.core.errors import BadRequest, MethodNotAllowed, Refusal, Unavailable, Undeclared
+from stockade.core.forwarded import SECRET_META
 from stockade.core.principal import Principal
 from stockade.events.bus import state as events
+from stockade.events.catalogue import Event
+from stockade.events.emission import emit
 from stockade.pipeline import forced
 from stockade.pipeline.declared import Declared
 from stockade.pipeline.engine import Engine
@@ -51,13 +54,18 @@ def open_context(registry: Registry, request: HttpRequest) -> RequestContext:
     meta = request.META
     proxies = registry.proxies
     if proxies is not None:
+        posing = SECRET_META in meta
         address, believed = proxies.receive(meta)
+        posing = posing and not believed
         given = meta.get("HTTP_X_REQUEST_ID", "") if believed else ""
         id = given if given and _REQUEST_ID.match(given) else _new_id()
         context = RequestContext(id, meta, address)
     else:
+        posing = False
         context = RequestContext(_new_id(), meta, meta.get("REMOTE_ADDR", ""))
     current.set(context)
+    if posing:
+        emit(Event.PROXY_FORGED)
     request.stockade_context = context  # type: ignore[attr-defined]
     return context
 
