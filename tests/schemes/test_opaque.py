@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -20,6 +21,7 @@ import stockade
 from stockade.core import clock
 from stockade.core.errors import LoginFailed
 from stockade.core.secrets import checksum
+from stockade.gate.registry import get_gate
 from stockade.models import OpaqueToken
 from stockade.policy import Authenticated, Role, Scope
 from stockade.schemes import opaque
@@ -98,14 +100,16 @@ def test_it_is_found_by_the_documented_pattern(alice: User) -> None:
     assert token[-6:] == checksum(token[:-6])
 
 
-def test_in_the_steady_state_no_sql_is_asked(alice: User) -> None:
+def test_in_the_steady_state_no_sql_is_asked_and_the_state_once(alice: User) -> None:
     token = create_token(alice).token
     client = Client(HTTP_AUTHORIZATION=f"Token {token}")
     assert client.get("/quiet/").status_code == 200
     clock.shift(1)
-    with CaptureQueriesContext(connection) as queries:
+    asked = mock.Mock(wraps=get_gate().ask)
+    with CaptureQueriesContext(connection) as queries, mock.patch.object(get_gate(), "ask", asked):
         assert client.get("/quiet/").status_code == 200
     assert not queries.captured_queries
+    assert asked.call_count == 1
 
 
 def test_refusals_are_problems_with_the_challenge_of_each_scheme(alice: User) -> None:

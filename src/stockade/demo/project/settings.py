@@ -62,7 +62,7 @@ TEMPLATES = [
 
 STOCKADE = {
     "STATE": _config.state,
-    "SCHEMES": ["jwt", "token"],
+    "SCHEMES": ["jwt", "token", "api_key"],
     "EXEMPT": ["admin"],
     # Roomy enough to play with the page for an hour; `--limit` overrides them one by one.
     "LIMITS": {
