@@ -279,12 +279,14 @@ class ListEntry(models.Model):
 
         ADDRESS = "address", "address or CIDR block"
         USER = "user", "user, by primary key"
+        SERVICE = "service", "service, by the name that the log has for it"
         SESSION = "session", "session or credential, by id"
 
     verb = models.CharField(max_length=8, choices=Verb.choices, default=Verb.DENY)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.ADDRESS)
     value = models.CharField(
-        max_length=100, help_text="192.0.2.7, 192.0.2.0/24, 2001:db8::/32; a user's primary key; an id."
+        max_length=100,
+        help_text="192.0.2.7, 192.0.2.0/24, 2001:db8::/32; a user's primary key; a service's name; an id.",
     )
     reason = models.CharField(max_length=200, blank=True, help_text="For you; the client is never told.")
     created_at = models.DateTimeField(default=clock.now_datetime, editable=False)
@@ -316,7 +318,7 @@ class ListEntry(models.Model):
         """
         self.normalise()
         if self.verb == self.Verb.ALLOW and self.kind != self.Kind.ADDRESS:
-            raise ValueError("Only addresses are allowed. Users and sessions are banned or not.")
+            raise ValueError("Only addresses are allowed. Callers are banned or not.")
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
@@ -326,9 +328,7 @@ class ListEntry(models.Model):
         except ValueError as error:
             raise ValidationError({"value": str(error)}) from None
         if self.verb == self.Verb.ALLOW and self.kind != self.Kind.ADDRESS:
-            raise ValidationError(
-                {"verb": "Only addresses are allowed. Users and sessions are banned or not."}
-            )
+            raise ValidationError({"verb": "Only addresses are allowed. Callers are banned or not."})
 
     def normalise(self) -> None:
         """Write the value in its one spelling.
@@ -340,7 +340,7 @@ class ListEntry(models.Model):
         if self.kind == self.Kind.ADDRESS:
             self.value = address.spelled(address.network(self.value))
         elif not self.value or not self.value.isprintable() or len(self.value) > 100:
-            raise ValueError("Write a primary key or an id: printable, at most 100 characters.")
+            raise ValueError("Write a primary key, a name or an id: printable, at most 100 characters.")
         elif self.kind == self.Kind.USER:
             self.value = self._subject()
         else:

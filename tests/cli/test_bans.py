@@ -62,8 +62,10 @@ def test_addresses_are_banned_listed_and_unbanned(alice: User) -> None:
     assert run("bans", "add", "192.0.2.9", "--allow").exit_code == 0
     assert run("bans", "add", "--user", "alice").exit_code == 0
     assert run("bans", "add", "--session", "abc").exit_code == 0
+    assert run("bans", "add", "--service", "HasAPIKey:abc").exit_code == 0
     found = {row["value"]: row for row in rows("bans", "list")}
-    assert set(found) == {"192.0.2.0/24", "198.51.100.7", "192.0.2.9", str(alice.pk), "abc"}
+    assert set(found) == {"192.0.2.0/24", "198.51.100.7", "192.0.2.9", str(alice.pk), "abc", "HasAPIKey:abc"}
+    assert found["HasAPIKey:abc"]["kind"] == "service"
     first = found["192.0.2.0/24"]
     assert (first["verb"], first["kind"], first["reason"], first["created_by"]) == (
         "deny",
@@ -79,6 +81,7 @@ def test_addresses_are_banned_listed_and_unbanned(alice: User) -> None:
     assert run("bans", "remove", "--user", "alice").stdout == "Removed 1 entry.\n"
     assert run("bans", "remove", "192.0.2.9", "--allow").exit_code == 0
     assert run("bans", "remove", "--session", "abc").exit_code == 0
+    assert run("bans", "remove", "--service", "HasAPIKey:abc").exit_code == 0
     assert rows("bans", "list") == []
 
 

@@ -18,6 +18,7 @@ from stockade.gate.protocol import LISTS
 from stockade.gate.registry import get_gate
 from stockade.models import ListEntry
 from stockade.pipeline.start import findings
+from stockade.testing import StockadeClient
 from stockade.truth import lists, reconciler
 from tests.pipeline import views
 
@@ -464,3 +465,46 @@ def test_a_user_who_was_switched_off_and_on_is_banned_all_the_same(
     stockade.ban(user=alice)
     assert banned(client.get("/private/"))
     assert banned(client.get("/private/"))
+
+
+# -- services ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_banned_service_is_refused_on_the_next_request_whichever_key_it_shows(
+    log: Callable[[], list[Any]],
+) -> None:
+    client, other = (StockadeClient().as_principal(service=name) for name in ("partner", "partner-2"))
+    assert client.get("/private/").status_code == 200
+    entry = stockade.ban(service="partner", reason="leaked")
+    assert banned(client.get("/private/"))
+    assert banned(client.get("/public/"))
+    assert (log()[-1].reason, dict(log()[-1].details)) == ("banned:service", {"entry": str(entry.pk)})
+    assert other.get("/private/").status_code == 200
+    assert stockade.unban(service="partner")
+    assert client.get("/private/").status_code == 200
+
+
+def test_a_service_is_no_user_of_the_same_name(alice: User, client_of: Callable[..., Client]) -> None:
+    client = client_of(alice)
+    stockade.ban(service=str(alice.pk))
+    assert client.get("/private/").status_code == 200
+    stockade.ban(user=alice)
+    assert banned(client.get("/private/"))
+
+
+def test_a_service_is_refused_while_the_lists_change_too() -> None:
+    """SQL is asked then, about this caller alone."""
+    client = StockadeClient().as_principal(service="partner")
+    stockade.ban(service="partner")
+    lists.forget()
+    assert banned(client.get("/private/"))
+    assert stockade.unban(service="partner")
+    assert stockade.unban(service="partner") is False
+
+
+@pytest.mark.parametrize("service", ["", "x" * 101, "a\nb"])
+def test_a_service_without_a_name_is_not_banned(service: str) -> None:
+    with pytest.raises(ValueError, match="Write"):
+        stockade.ban(service=service)
+    with pytest.raises(ValueError, match="one of them"):
+        stockade.ban(service="partner", session="x")

@@ -13,6 +13,10 @@ app = typer.Typer(help="Bans and allowed addresses: list, add, remove, prune.", 
 _COLUMNS = ("id", "verb", "kind", "value", "user", "reason", "created_at", "created_by", "expires_at")
 User = Annotated[str | None, typer.Option("--user", help="A user: username or primary key.")]
 Session = Annotated[str | None, typer.Option("--session", metavar="ID", help="A session or a credential.")]
+Service = Annotated[
+    str | None,
+    typer.Option("--service", metavar="NAME", help="A caller that is no user, as the log names it."),
+]
 Allow = Annotated[bool, typer.Option("--allow", help="An allowed address, not a ban.")]
 
 
@@ -48,11 +52,12 @@ def add(
     ] = None,
     user: User = None,
     session: Session = None,
+    service: Service = None,
     allow: Allow = False,
     reason: Annotated[str, typer.Option("--reason", help="For operators; the client is never told.")] = "",
     expires: Annotated[str | None, typer.Option("--expires", metavar="AGE", help="E.g. 1h or 90d.")] = None,
 ) -> None:
-    """Refuse addresses, a user or a session from the next request on; or let addresses in that a wider ban covers.
+    """Refuse addresses or a caller from the next request on; or let addresses in that a wider ban covers.
 
     What is there already gets the new reason and end.
     """
@@ -61,7 +66,7 @@ def add(
 
     from stockade.truth import bans
 
-    verb, wanted = _wanted(address, user, session, allow)
+    verb, wanted = _wanted(address, user, session, service, allow)
     try:
         with transaction.atomic(using=bans.database()):  # all or none
             written = [
@@ -82,6 +87,7 @@ def remove(
     ] = None,
     user: User = None,
     session: Session = None,
+    service: Service = None,
     allow: Allow = False,
 ) -> None:
     """Take entries away, felt on the next request: by id, or by what a ban (with --allow an allowed address) names."""
@@ -94,8 +100,8 @@ def remove(
     ids = [int(one) for one in which or () if one.isdecimal()]
     named = [one for one in which or () if not one.isdecimal()]
     wanted: list[tuple[str, Q]] = [(str(id), Q(pk=id)) for id in ids]
-    if named or user is not None or session is not None or not ids:
-        verb, targets = _wanted(named, user, session, allow)
+    if named or not ids or any(one is not None for one in (user, session, service)):
+        verb, targets = _wanted(named, user, session, service, allow)
         wanted += [(value, Q(verb=verb, kind=kind, value=value)) for kind, value in targets]
     found: list[int] = []
     for shown, query in wanted:
@@ -125,20 +131,22 @@ def prune(
 
 
 def _wanted(
-    addresses: list[str] | None, user: str | None, session: str | None, allow: bool
+    addresses: list[str] | None, user: str | None, session: str | None, service: str | None, allow: bool
 ) -> tuple[str, list[tuple[str, str]]]:
     """Verb, and kind and value of each; exits with 2 where that is nothing, or not to be had."""
     from stockade.truth import bans
 
-    if sum((bool(addresses), user is not None, session is not None)) != 1:
-        fail("Write addresses, or --user, or --session.", WRONG_USE)
+    if sum((bool(addresses), user is not None, session is not None, service is not None)) != 1:
+        fail("Write addresses, or --user, or --session, or --service.", WRONG_USE)
     if allow and not addresses:
-        fail("Only addresses are allowed. Users and sessions are banned or not.", WRONG_USE)
+        fail("Only addresses are allowed. Callers are banned or not.", WRONG_USE)
     try:
         if user is not None:
             found = [bans.target(None, find_user(user), None)]
         elif session is not None:
             found = [bans.target(None, None, session)]
+        elif service is not None:
+            found = [bans.target(None, None, None, service)]
         else:
             found = [bans.target(one, None, None) for one in addresses or ()]
     except ValueError as error:

@@ -21,8 +21,8 @@ class Entry(NamedTuple):
     Args:
         id: how the log names it: its primary key, or `STATIC`.
         allow: False for a ban.
-        kind: ``address``, ``user`` or ``session``.
-        value: an address or CIDR block; a user's primary key; an id of a session or a credential.
+        kind: ``address``, ``user``, ``service`` or ``session``.
+        value: an address or CIDR block; a user's primary key; a service's subject; an id of a session or a credential.
         expires: seconds since the epoch, `NEVER` if it does not.
     """
 
@@ -38,7 +38,7 @@ class Hit(NamedTuple):
 
     Args:
         entry: the id of the ban that fired.
-        kind: what it names: ``address``, ``user`` or ``session``.
+        kind: what it names: ``address``, ``user``, ``service`` or ``session``.
     """
 
     entry: str
@@ -93,20 +93,19 @@ class Lists:
 
     Attributes:
         guarded: whether there is anything to ask; False costs a request one look.
-        callers: whether any user, session or credential is banned.
+        callers: whether any user, service, session or credential is banned.
         size: how many entries there are.
     """
 
     __slots__ = (
-        "_answers", "_only", "_sessions", "_tables", "_users", "broken", "callers", "epoch", "guarded", "size", "until",
+        "_answers", "_callers", "_only", "_tables", "broken", "callers", "epoch", "guarded", "size", "until",
     )  # fmt: skip
 
     def __init__(
         self, entries: Iterable[Entry] = (), *, only_allowed: bool = False, epoch: int = -2, until: int = 0
     ) -> None:
         rows: dict[int, list[tuple[int, int, Entry]]] = {4: [], 6: []}
-        self._users: dict[str, Entry] = {}
-        self._sessions: dict[str, Entry] = {}
+        self._callers: dict[str, dict[str, Entry]] = {"user": {}, "service": {}, "session": {}}
         self._only = only_allowed
         self._answers: dict[str, _Found] = {}
         self.epoch, self.until = epoch, until
@@ -120,12 +119,12 @@ class Lists:
                 else:
                     rows[found[0]].append((found[1], found[2], entry))
             elif not entry.allow:
-                people = self._users if entry.kind == "user" else self._sessions
-                known = people.get(entry.value)
+                named = self._callers.setdefault(entry.kind, {})
+                known = named.get(entry.value)
                 if known is None or known.expires < entry.expires:
-                    people[entry.value] = entry
+                    named[entry.value] = entry
         self._tables = {4: _Table(32, rows[4]), 6: _Table(128, rows[6])}
-        self.callers = bool(self._users or self._sessions)
+        self.callers = any(self._callers.values())
         self.guarded = bool(self.callers or only_allowed or rows[4] or rows[6])
 
     def of_address(self, text: str, now: float) -> Hit | None:
@@ -153,16 +152,19 @@ class Lists:
 
     def of_user(self, subject: str, now: float) -> Hit | None:
         """The ban of a user, by primary key as text."""
-        entry = self._users.get(subject)
-        return Hit(entry.id, "user") if entry is not None and entry.expires > now else None
+        return self._of("user", subject, now)
+
+    def of_service(self, subject: str, now: float) -> Hit | None:
+        """The ban of a service, by its subject."""
+        return self._of("service", subject, now)
 
     def of_sessions(self, ids: Iterable[str], now: float) -> Hit | None:
         """The ban of a session or a credential by one of its ids."""
-        for id in ids:
-            entry = self._sessions.get(id)
-            if entry is not None and entry.expires > now:
-                return Hit(entry.id, "session")
-        return None
+        return next((hit for id in ids if (hit := self._of("session", id, now)) is not None), None)
+
+    def _of(self, kind: str, value: str, now: float) -> Hit | None:
+        entry = self._callers[kind].get(value)
+        return Hit(entry.id, kind) if entry is not None and entry.expires > now else None
 
 
 def _parsed(text: str) -> tuple[int, int, int] | None:

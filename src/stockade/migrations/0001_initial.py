@@ -260,6 +260,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("address", "address or CIDR block"),
                             ("user", "user, by primary key"),
+                            ("service", "service, by the name that the log has for it"),
                             ("session", "session or credential, by id"),
                         ],
                         default="address",
@@ -269,7 +270,7 @@ class Migration(migrations.Migration):
                 (
                     "value",
                     models.CharField(
-                        help_text="192.0.2.7, 192.0.2.0/24, 2001:db8::/32; a user's primary key; an id.",
+                        help_text="192.0.2.7, 192.0.2.0/24, 2001:db8::/32; a user's primary key; a service's name; an id.",
                         max_length=100,
                     ),
                 ),

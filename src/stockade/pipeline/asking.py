@@ -184,11 +184,13 @@ class Asking:
         if principal is None or principal is ANONYMOUS:
             return Asked(exchange.context.address)
         credential = principal.credential
+        is_user = principal.kind is Kind.USER
+        service = "" if is_user else principal.subject
         if credential is None:
-            return Asked(exchange.context.address, principal.subject if principal.kind is Kind.USER else "")
+            return Asked(exchange.context.address, principal.subject if is_user else "", (), service)
         # A service's credential may name a user: a stateless token's is banned with the user whose key it carries.
-        subject = principal.subject if principal.kind is Kind.USER else credential.subject
-        return Asked(exchange.context.address, subject, (credential.session, credential.id))
+        subject = principal.subject if is_user else credential.subject
+        return Asked(exchange.context.address, subject, (credential.session, credential.id), service)
 
     def _turn_away(self, who: Asked) -> None:
         """Refuse whom this worker's copy keeps out, before anything is charged, if it holds still."""

@@ -27,16 +27,18 @@ def ban(
     *,
     user: Any = None,
     session: object = None,
+    service: str | None = None,
     reason: str = "",
     expires: Expires = None,
     by: str = "",
 ) -> ListEntry:
-    """Refuse an address, a user or a session from the next request on, in every worker. Once more changes the entry.
+    """Refuse an address or a caller from the next request on, in every worker. Once more changes the entry.
 
     Args:
         address: an address or a CIDR block; IPv4-mapped IPv6 counts as IPv4.
         user: a user or a user's primary key.
         session: the id of a session or of a credential.
+        service: a service's name, as the log has it: the subject of a caller that is no user, such as a key's owner.
         reason: for operators, at most 200 characters; the client is never told.
         expires: when it ends by itself: ``"7d"``, seconds, a timedelta, or an aware datetime; None for never.
         by: who does this; by default who calls in the request at hand.
@@ -45,7 +47,7 @@ def ban(
         ValueError: not exactly one of them is given, or it is none; the message says what to write.
         Unavailable: the state is away; nothing was changed then.
     """
-    return put(_DENY, *target(address, user, session), reason=reason, expires=expires, by=by)
+    return put(_DENY, *target(address, user, session, service), reason=reason, expires=expires, by=by)
 
 
 def allow(address: str, *, reason: str = "", expires: Expires = None, by: str = "") -> ListEntry:
@@ -56,12 +58,14 @@ def allow(address: str, *, reason: str = "", expires: Expires = None, by: str = 
     return put(_ALLOW, *target(address, None, None), reason=reason, expires=expires, by=by)
 
 
-def unban(address: str | None = None, *, user: Any = None, session: object = None) -> bool:
-    """Take away the ban of exactly this address or block, user or session; False if there is none.
+def unban(
+    address: str | None = None, *, user: Any = None, session: object = None, service: str | None = None
+) -> bool:
+    """Take away the ban of exactly this address or block, user, session or service; False if there is none.
 
     Args, Raises: as `ban`.
     """
-    return drop(_DENY, *target(address, user, session))
+    return drop(_DENY, *target(address, user, session, service))
 
 
 def disallow(address: str) -> bool:
@@ -69,7 +73,7 @@ def disallow(address: str) -> bool:
     return drop(_ALLOW, *target(address, None, None))
 
 
-def target(address: str | None, user: Any, session: object) -> tuple[str, str]:
+def target(address: str | None, user: Any, session: object, service: str | None = None) -> tuple[str, str]:
     """Kind and value of the one thing that is given, in its one spelling.
 
     Raises:
@@ -77,11 +81,13 @@ def target(address: str | None, user: Any, session: object) -> tuple[str, str]:
     """
     given = [
         (kind, one)
-        for kind, one in (("address", address), ("user", user), ("session", session))
+        for kind, one in (("address", address), ("user", user), ("session", session), ("service", service))
         if one is not None
     ]
     if len(given) != 1:
-        raise ValueError('Write one of them: an address, user=... or session=..., such as ban("192.0.2.7").')
+        raise ValueError(
+            'Write one of them: an address, user=..., service=... or session=..., such as ban("192.0.2.7").'
+        )
     kind, one = given[0]
     if kind == "user":
         one = _subject(one)

@@ -46,11 +46,13 @@ class Asked(NamedTuple):
         address: the client's.
         subject: of a user, its primary key as text; "" for anybody else.
         sessions: ids of the session and the credential.
+        service: of a service, its subject; "" for anybody else.
     """
 
     address: str = ""
     subject: str = ""
     sessions: tuple[str, ...] = ()
+    service: str = ""
 
 
 def current() -> Lists:
@@ -103,6 +105,8 @@ def hit(lists: Lists, who: Asked) -> Hit | None:
     found = lists.of_address(who.address, now) if who.address else None
     if found is None and lists.callers:
         found = lists.of_user(who.subject, now) or lists.of_sessions(who.sessions, now)
+        if found is None and who.service:
+            found = lists.of_service(who.service, now)
     return found
 
 
@@ -238,6 +242,8 @@ def _ask(who: Asked, more: Iterable[Entry]) -> Lists:
     wanted = Q(kind=ListEntry.Kind.ADDRESS, value__in=covering(who.address))
     if who.subject:
         wanted |= Q(kind=ListEntry.Kind.USER, value=who.subject)
+    if who.service:
+        wanted |= Q(kind=ListEntry.Kind.SERVICE, value=who.service)
     if who.sessions:
         wanted |= Q(kind=ListEntry.Kind.SESSION, value__in=who.sessions)
     rows = ListEntry.objects.using(_database()).filter(wanted)
