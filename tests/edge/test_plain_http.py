@@ -17,6 +17,9 @@ from stockade.pipeline import registry
 Configure = Callable[..., None]
 PERSON = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PROGRAM = {"accept": "*/*"}
+JAVA = {
+    "accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
+}  # what its HttpURLConnection sends by itself
 
 
 @pytest.fixture
@@ -40,7 +43,9 @@ def test_plain_http_is_refused_not_redirected_and_recorded(
     response = client.generic(method, path, headers=PERSON)
     assert response.status_code == 403
     assert "Location" not in response.headers
-    assert response.headers["Content-Type"] == "text/html; charset=utf-8"  # a person's; never the way to HTTPS
+    assert (
+        response.headers["Content-Type"] == "text/html; charset=utf-8"
+    )  # a person's; never the way to HTTPS
     if method != "HEAD":
         assert b"https_required" in response.content
     assert "Strict-Transport-Security" not in response.headers
@@ -133,6 +138,7 @@ def test_a_persons_page_is_redirected_and_a_program_is_not(
     assert events(log) == []
     refused = [
         client.get("/page/", headers=PROGRAM),
+        client.get("/page/", headers=JAVA),
         client.get("/page/"),
         client.post("/page/", headers=PERSON),
         client.get("/rest/", headers=PERSON),  # an API, whoever asks

@@ -50,10 +50,9 @@ class PlainHttp:
         return any(pattern.search(path.lstrip("/")) for pattern in self.exempt)
 
     def redirect(self, request: HttpRequest) -> HttpResponseBase | None:
-        """The way to https:// for a page that a person opens; None for everything else.
+        """The way to https:// for a page that a person opens; None where it cannot be one.
 
-        A browser says over plain HTTP only what it accepts (Fetch Metadata is for trustworthy addresses). Programs
-        that accept anything are no browsers, and who sends a credential in a header is none either.
+        Whoever sends a credential in a header is no browser that was told an address.
         """
         meta = request.META
         if (
@@ -61,7 +60,6 @@ class PlainHttp:
             or request.method not in ("GET", "HEAD")
             or "HTTP_AUTHORIZATION" in meta
             or "HTTP_X_API_KEY" in meta
-            or "text/html" not in meta.get("HTTP_ACCEPT", "")
         ):
             return None
         try:

@@ -18,6 +18,7 @@ from stockade.pipeline.reporting import spare
 from stockade.schemes.conf import JWTSettings
 from stockade.web.answer import secure
 from stockade.web.observing import NO_VIEW
+from stockade.web.page import is_preferred
 from stockade.web.problem import respond
 
 
@@ -70,7 +71,9 @@ def _turn_away(registry: Registry, request: HttpRequest, context: RequestContext
     refusal = PlainHttp(_shows_credential(registry, request))
     if spare(mode, view, request.method or "", refusal):
         return None
-    page = None if rest else plain.redirect(request)
+    # Over plain HTTP a browser says only what it accepts: Fetch Metadata is for trustworthy addresses.
+    person = not rest and is_preferred(request.META.get("HTTP_ACCEPT", ""))
+    page = plain.redirect(request) if person else None
     if page is not None and not refusal.exposed:
         return page
     record(None, refusal)
