@@ -28,6 +28,7 @@ from stockade.schemes import opaque
 from stockade.schemes.opaque import TOKEN, create_token
 from stockade.schemes.opaque.keys import digest_keys
 from tests.schemes.conftest import PASSWORD
+from tests.schemes.test_error_reports import Reports
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +49,13 @@ class Quiet(APIView):
         return Response({})
 
 
+class Making(APIView):
+    policy = Authenticated()
+
+    def get(self, request: Any) -> Response:
+        return Response({"token": create_token(request.user).token})
+
+
 class Editing(APIView):
     policy = Role("Editors") & Scope("articles:write")
 
@@ -58,6 +66,7 @@ class Editing(APIView):
 urlpatterns = [
     path("me/", Me.as_view()),
     path("quiet/", Quiet.as_view()),
+    path("making/", Making.as_view()),
     path("editing/", Editing.as_view()),
     path("api/", include("stockade.drf.urls")),
 ]
@@ -488,3 +497,38 @@ def test_a_token_of_one_tenant_is_nothing_in_another(alice: User, configure: Cal
     assert stockade.end_tokens(alice) == 0
     assert not opaque.end_own(alice.pk, made.id)
     assert status(made.token, HTTP_X_TENANT="north") == 200
+
+
+# -- error reports ----------------------------------------------------------------------------------------------------
+
+POINTS = {
+    "the digest": ("stockade.schemes.opaque.keys.DigestKey.digest", "/quiet/", "token"),
+    "its row": ("stockade.schemes.opaque.rows.Q", "/quiet/", "token"),
+    "its user": ("stockade.schemes.opaque.scheme._query_of", "/quiet/", "token"),
+    "the password of a login": ("stockade.schemes.opaque.login.make_room", "/api/token-auth/", "login"),
+    "the event of a new token": ("stockade.schemes.opaque.making.emit", "/api/token-auth/", "login"),
+    "a token that a view makes": ("stockade.schemes.opaque.making.emit", "/making/", "token"),
+    "the device of a login": ("stockade.schemes.opaque.login.devices.remember", "/api/token-auth/", "login"),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_no_error_report_shows_a_token(point: str, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django's show the variables of every frame."""
+    where, address, kind = POINTS[point]
+    token = create_token(alice).token
+    client = Client(raise_request_exception=False)
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(where, fail)
+    with Reports() as reports:
+        if kind == "token":
+            answer = client.get(address, HTTP_AUTHORIZATION=f"Token {token}")
+        else:
+            answer = client.post(address, {"username": "alice", "password": PASSWORD}, "application/json")
+    assert answer.status_code == 500
+    assert reports.pages
+    assert "a bug" in reports.pages[0]
+    assert not [page for page in reports.pages if re.search(TOKEN.pattern, page) or PASSWORD in page]

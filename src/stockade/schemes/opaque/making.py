@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
 
 from stockade.core import clock, tenant
 from stockade.core.credential import Credential
@@ -109,6 +110,7 @@ def _give_to(row: OpaqueToken, user: Any) -> None:
     row.user_id = user.pk
 
 
+@sensitive_variables()  # an error report shows the variables of each frame
 def insert(
     row: OpaqueToken, shape: Shape, request: HttpRequest | None, reason: str, password: str = ""
 ) -> Made:
