@@ -30,12 +30,21 @@ class StockadeConfig(AppConfig):
         _ = checks, conf  # imported so that they are registered
         if apps.is_installed("rest_framework"):
             from stockade.drf.intake import reading
+            from stockade.pipeline import start
 
             reading.install()
+            start.further[:] = [_serializer_findings]
         if _documented():
             from stockade.drf.schema import wiring
 
             wiring.install()
+
+
+def _serializer_findings() -> Any:
+    """What is wrong with serializers; imports DRF's views no earlier than the project does."""
+    from stockade.drf.declaring import serializer_findings
+
+    return serializer_findings()
 
 
 def _documented() -> bool:

@@ -15,9 +15,11 @@ from rest_framework.generics import GenericAPIView
 
 from stockade.core.errors import ConfigurationError
 from stockade.core.principal import Kind, Principal
+from stockade.drf.declaring import findings_of
 from stockade.drf.filters import hidden_of
 from stockade.drf.serializers import StrictModelSerializer, StrictSerializer
 from stockade.drf.visible import fields_for
+from stockade.pipeline.start import findings
 from stockade.policy import Role
 from tests.drf.field_views import PAYROLL, StaffSerializer
 from tests.pipeline.conftest import *  # noqa: F403 - the same project, users and tokens
@@ -205,3 +207,28 @@ def test_a_document_for_one_caller_has_only_the_fields_of_his(
     for client, shown in ((hr, True), (nosy, False)):
         document = client.get("/schema/?format=json").json()
         assert ("rank" in document["components"]["schemas"]["Staff"]["properties"]) is shown
+
+
+def test_rules_that_nothing_asks_or_that_are_of_no_field_stop_the_start() -> None:
+    def made(base: type[Any], rules: Any) -> type[Any]:
+        meta = type("Meta", (), {"model": Doc, "fields": ("title", "rank"), "visible": rules})
+        return type("Made", (base,), {"Meta": meta})
+
+    def found(cls: type[Any]) -> list[str]:
+        return [finding.id for finding in findings_of(cls) if finding.stops]
+
+    assert found(made(serializers.ModelSerializer, {"rank": Role("hr")})) == ["stockade.E239"]
+    assert found(made(serializers.ModelSerializer, {"rank": "of somebody else's"})) == []
+    assert found(made(StrictModelSerializer, {"rnak": Role("hr")})) == ["stockade.E237"]
+    assert found(made(StrictModelSerializer, {"rank": "hr"})) == ["stockade.E236"]
+    assert found(made(StrictModelSerializer, {"rank": Role("hr"), "title, rank": Role("hr")})) == [
+        "stockade.E236"
+    ]
+    assert found(StaffSerializer) == []
+
+
+def test_the_start_looks_at_every_serializer(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[type[Any]] = []
+    monkeypatch.setattr("stockade.drf.declaring.findings_of", lambda cls: seen.append(cls) or [])
+    findings()
+    assert StaffSerializer in seen

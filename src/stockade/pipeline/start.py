@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from django.core.exceptions import ImproperlyConfigured
 
 from stockade import conf
@@ -14,6 +16,8 @@ from stockade.pipeline.finding import Finding
 from stockade.pipeline.judged import name_findings, view_findings
 from stockade.pipeline.kept import state_findings
 from stockade.pipeline.wired import backend_findings, before_findings, middleware_findings
+
+further: list[Callable[[], Iterable[Finding]]] = []  # of rooms above
 
 
 def findings() -> list[Finding]:
@@ -32,7 +36,10 @@ def findings() -> list[Finding]:
         found = [Finding.of(error)]
     found.extend(middleware_findings())
     found.extend(backend_findings())
-    return found if any(finding.stops for finding in found) else [*found, *name_findings(), *view_findings()]
+    if any(finding.stops for finding in found):
+        return found
+    found += [*name_findings(), *view_findings()]  # these import the views
+    return [*found, *(finding for look in further for finding in look())]
 
 
 def refuse_to_start() -> None:
