@@ -16,6 +16,7 @@ STOCKADE = {
     **STOCKADE,  # noqa: F405
     "LIMITS": {**STOCKADE["LIMITS"], "anon": os.environ.get("PROXY_TEST_ANON", "100000/min"),  # noqa: F405
                "user": "100000/min", "failed_auth": "100000/min"},
+    "CORS": {"ORIGINS": [stand.ORIGIN]},
     "TRUSTED_PROXIES": ["127.0.0.1/32", "unix"],
     "PROXY_SECRET": secret("STOCKADE_PROXY_SECRET"),
 }  # fmt: skip

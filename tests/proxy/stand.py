@@ -16,6 +16,7 @@ from typing import Any
 from tests.servers import ROOT, Server, free_port, serve
 
 HOST = "api.example.org"
+ORIGIN = "https://app.example.org"  # of a page that may read answers
 SECRET = "zqW8rT3nV6bX1mK9pL4yJ7cH2dF5sG0aQeRuTi"
 PROGRAMS = ("nginx", "caddy")
 # Of a project of which only the configuration matters.

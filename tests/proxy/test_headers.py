@@ -10,6 +10,7 @@ import pytest
 from tests.edge.test_headers import ALL, KINDS
 from tests.proxy.conftest import MAX_BODY
 from tests.proxy.raw import Answer, Client
+from tests.proxy.stand import ORIGIN
 
 # What never reaches the application, and what an application alone cannot say.
 OWN: dict[str, tuple[int, str, list[str], bytes]] = {
@@ -58,3 +59,17 @@ def test_a_429_has_every_header(proxied: Client) -> None:
     found = [proxied.ask("/once/") for _ in range(2)]
     check(found[-1], 429)
     assert found[-1].headers["retry-after"]
+
+
+def test_a_preflight_and_its_answer_have_every_header(proxied: Client) -> None:
+    asked = ("Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization")
+    preflight = proxied.ask("/rest/", f"Origin: {ORIGIN}", *asked, method="OPTIONS")
+    check(preflight, 200)
+    answer = proxied.ask("/rest/", f"Origin: {ORIGIN}")
+    check(answer, 200)
+    for one in (preflight, answer):
+        assert one.headers["access-control-allow-origin"] == ORIGIN
+        assert one.names.count("access-control-allow-origin") == 1
+    stranger = proxied.ask("/rest/", "Origin: https://evil.example", *asked, method="OPTIONS")
+    assert "access-control-allow-origin" not in stranger.headers
+    check(stranger, stranger.status)
