@@ -15,6 +15,7 @@ import stockade
 from stockade.core.errors import ConfigurationError
 from stockade.edge import cors
 from stockade.pipeline import registry
+from tests.edge.test_headers import ALL
 
 Configure = Callable[..., None]
 APP, EVIL = "https://app.example.com", "https://evil.example"
@@ -113,6 +114,12 @@ def test_a_preflight_is_answered_without_credential_and_before_any_limit(client:
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
     assert told(ask(client, "/once/", EVIL, "OPTIONS", **WISH)) == {}
+
+
+@pytest.mark.parametrize("origin", [APP, EVIL])
+def test_a_preflight_has_every_header(origin: str, client: Client) -> None:
+    response = client.options("/once/", headers={"origin": origin, **WISH}, secure=True)
+    assert ALL - set(response.headers) == set()
 
 
 def test_no_private_network_is_opened(client: Client) -> None:

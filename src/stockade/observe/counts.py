@@ -49,7 +49,7 @@ class Counts:
         Args:
             view: its dotted name; never a path.
             method: the HTTP method.
-            kind: ``policies``, ``limits`` or ``input``.
+            kind: ``policies``, ``limits``, ``input`` or ``edge``.
             reason: as in events.
             at: when, in seconds since 1970; now by default.
         """

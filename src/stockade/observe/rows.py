@@ -22,7 +22,7 @@ class Row:
     Args:
         view: the view's dotted name. Never a path: it may hold what is private.
         method: the HTTP method; ``(others)`` for one that HTTP does not have.
-        kind: ``policies``, ``limits`` or ``input``.
+        kind: ``policies``, ``limits``, ``input`` or ``edge``.
         reason: as in events, such as ``undeclared`` or ``limit:user``.
         count: how often.
         first, last: when, in seconds since 1970.

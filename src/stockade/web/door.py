@@ -68,6 +68,7 @@ def _turn_away(registry: Registry, request: HttpRequest, context: RequestContext
             if declared.probe:
                 return None
             view, mode = declared.name, declared.mode
+    context.mode = mode
     refusal = PlainHttp(_shows_credential(registry, request))
     if spare(mode, view, request.method or "", refusal):
         return None
