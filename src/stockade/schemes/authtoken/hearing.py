@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.apps import apps
+from django.db import transaction
 from django.db.models.signals import post_delete, pre_delete
 
 from stockade.conf import configured, load
@@ -36,15 +37,22 @@ def _deletes(instance: Any, using: str, **_: Any) -> None:
         return
     for id, live in table.known([instance.key]).values():
         if live:
-            begin(instance, [token_key(id)], using, partial(_end, id))
+            begin(instance, [token_key(id)], using, partial(_end, id, using))
 
 
 def _deleted(instance: Any, **_: Any) -> None:
     finish(instance)
 
 
-def _end(id: Any) -> None:
-    """End our row, in the transaction that deletes theirs where both are in one database."""
+def _end(id: Any, using: str) -> None:
+    """End our row, in the transaction that deletes theirs; where that is of another database, once it is committed."""
+    if using == database():
+        _end_now(id)
+    else:
+        transaction.on_commit(partial(_end_now, id), using=using)
+
+
+def _end_now(id: Any) -> None:
     rows = OpaqueToken.objects.using(database()).filter(pk=id, linked=True, ended_at=None)
     ended = [of_row(row) for row in rows]
     if rows.update(ended_at=clock.now_datetime(), end_reason="authtoken_deleted"):
