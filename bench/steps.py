@@ -25,7 +25,7 @@ PROBES = (
     "stockade.web.run:open_context",
     "stockade.web.run:begin",
     "stockade.web.run:admit",
-    "stockade.web.run:adopt",
+    "stockade.web.adopting:adopt",
     "stockade.web.closing:close",
     "stockade.web.answer:finish",
     "stockade.gate.headers:fill",

@@ -8,7 +8,6 @@ from functools import partial
 from random import getrandbits
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.handlers.asgi import ASGIRequest
 from django.db import InterfaceError, OperationalError
@@ -18,7 +17,6 @@ from stockade.core import tenant
 from stockade.core.context import RequestContext, current
 from stockade.core.errors import BadRequest, MethodNotAllowed, Refusal, Unavailable, Undeclared
 from stockade.core.forwarded import SECRET_META
-from stockade.core.principal import Principal
 from stockade.events.bus import state as events
 from stockade.events.catalogue import Event
 from stockade.events.emission import emit
@@ -27,13 +25,12 @@ from stockade.pipeline.declared import Declared
 from stockade.pipeline.engine import Engine
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.foreign import ASK
-from stockade.pipeline.leaf import OTHER, Leaf
-from stockade.pipeline.memory import Entry
+from stockade.pipeline.leaf import OTHER
 from stockade.pipeline.record import record_success
 from stockade.pipeline.registry import Registry
 from stockade.pipeline.reporting import spare
-from stockade.schemes.users import renewed
 from stockade.truth import lists
+from stockade.web.adopting import adopt
 from stockade.web.body import objection, require_whole
 from stockade.web.content_type import UNREADABLE, restore
 from stockade.web.translate import refusal_of
@@ -198,47 +195,3 @@ def admit(registry: Registry, request: HttpRequest, exchange: Exchange) -> None:
     # By the setting, for a subscriber or in a test. Where nobody wants them, this look is all that they cost.
     if not events.quiet:
         record_success(exchange)
-
-
-async def _answer(user: Any) -> Any:
-    return user
-
-
-def _takes(leaf: Leaf, principal: Principal, entry: Entry | None) -> bool:
-    """Whether a view that its own classes judge takes this caller: one that we know, by a scheme that it lists."""
-    if not principal.is_authenticated:
-        return False
-    if leaf.authenticators is None or entry is None:
-        return True
-    return entry.given is not None and type(entry.given.authenticator) in leaf.authenticators
-
-
-def adopt(request: HttpRequest, principal: Principal, entry: Entry | None, leaf: Leaf | None = None) -> None:
-    """Make `principal` the caller for Django and, whatever its views' authentication_classes say, for DRF.
-
-    DRF reads `_force_auth_user` from the HttpRequest before it looks at any authenticator of its own.
-    """
-    foreign = entry.given if entry is not None else None
-    if leaf is not None and leaf.open and not _takes(leaf, principal, entry):
-        return  # the view's own authenticators find out
-    # A worker keeps the principal, so each request gets an instance of its own to read and to change.
-    known: Any = None
-    if entry is not None:
-        known = entry.make_user(entry.user_of)
-    elif principal.user is not None and principal.is_authenticated:  # put there by a test
-        known = renewed(principal.user)
-    user: Any = AnonymousUser() if known is None else known  # a service is no user
-    state = request.__dict__
-    if principal.is_authenticated:
-        # Django's site-wide cache answers before any view is known: what a token opened would stay open after it ended.
-        state["_cache_update_cache"] = False
-    state["user"] = state["_cached_user"] = user
-    state["auser"] = partial(_answer, user)
-    # Of a foreign scheme its own objects: code relies on their types.
-    credential: Any = principal.credential if foreign is None else foreign.auth
-    if credential is None:
-        credential = state.get("_force_auth_token")  # of DRF's force_authenticate(user, token)
-    state["auth"] = credential
-    if leaf is None or leaf.forces:
-        state["_force_auth_user"] = user if foreign is None else foreign.user
-        state["_force_auth_token"] = credential
