@@ -183,8 +183,7 @@ def reads_the_form(get_response: Any) -> Any:
 
 def test_the_title_of_a_refusal_has_no_place_left_open(alice: Any) -> None:
     answer = Client().post(TOKEN, b"x", content_type="application/xml")
-    assert answer.json()["title"] == "Unsupported Media Type"
-    assert "application/xml" in answer.json()["detail"]
+    assert "{" not in answer.json()["title"] + answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from stockade.core.errors import BadRequest
 from stockade.drf.parsers import StrictJSONParser
 from stockade.drf.renderers import SafeJSONRenderer
-from stockade.drf.views.forms import bounded, require_each_once
+from stockade.drf.views.forms import bounded
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -87,9 +87,7 @@ class CredentialView(APIView):
 
         Raises:
             ValidationError: a field is missing, wrong, or not taken here.
-            BadRequest: it is a form with a name twice, or with a file.
         """
-        require_each_once(request.data, request.FILES)
         assert self.serializer_class is not None  # noqa: S101 - every view that reads has one
         serializer = self.serializer_class(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -1,4 +1,8 @@
-"""Forms as the token views take them: fields of text, each once, no file, and no longer than a credential can be."""
+"""Forms as the token views take them: fields of text, no file, and no longer than a credential can be.
+
+That each field stands once is asked where the fields are read (`stockade.drf.intake`): of a multipart form that a
+middleware has read before, DRF asks no parser.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ from urllib.parse import parse_qsl
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
-from django.utils.datastructures import MultiValueDict
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -45,20 +48,6 @@ def is_json(request: Request) -> bool:
     return len(said) <= _LONGEST_TYPE and media_type_matches("application/json", said)
 
 
-def require_each_once(data: object, files: object = None) -> None:
-    """Refuse a form in which a name stands twice, or that has a file.
-
-    Asked of what DRF hands on, too: of a multipart form that a middleware has read before, it asks no parser.
-
-    Raises:
-        BadRequest: which of several is meant would be for each reader to say.
-    """
-    if files:
-        raise BadRequest(_NO_FILES, code="parse_error")
-    if isinstance(data, MultiValueDict) and any(len(values) != 1 for _, values in data.lists()):
-        raise BadRequest("A field stands twice in the form.", code="parse_error")
-
-
 class BoundedFormParser(BaseParser):
     """``application/x-www-form-urlencoded``, in UTF-8."""
 
@@ -86,7 +75,6 @@ class BoundedFormParser(BaseParser):
         found = QueryDict(mutable=True)
         for name, value in pairs:
             found.appendlist(name, value)
-        require_each_once(found)
         return found
 
 
@@ -121,7 +109,6 @@ class BoundedMultiPartParser(BaseParser):
             raise ParseError("The form is no multipart form.") from None
         if len(found) > _MAX_FIELDS:
             raise ParseError(_TOO_MANY)
-        require_each_once(found)
         return found
 
 
