@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
@@ -63,8 +64,12 @@ def django_tenants(request: HttpRequest | None) -> str:
 
 
 def configured() -> bool:
-    """Whether the setting is there, right or wrong; for what is decided while models are loaded."""
-    return conf.raw().get("TENANT") is not None
+    """Whether the setting is there, right or wrong, or is to come; for what is decided while models are loaded.
+
+    With django-tenants users are in many schemas before we are configured, and tables that are made while we observe
+    are those of later.
+    """
+    return conf.raw().get("TENANT") is not None or "django_tenants" in settings.INSTALLED_APPS
 
 
 def may_operate() -> bool:

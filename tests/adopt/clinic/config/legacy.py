@@ -15,6 +15,7 @@ STOCKADE = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "EXEMPT": ["admin"],
+    "TENANT": "stockade.tenant.django_tenants",
     "LIMITS": {"anon": "5000/day", "user": "5000/day"},
     "ERRORS": "drf",
 }
