@@ -268,6 +268,7 @@ def _locations(plan: Plan) -> Iterator[str]:
         proxied = ["proxy_hide_header Strict-Transport-Security;", *_hsts(plan), *proxied]
     flood = [f"limit_req zone={plan.name}_flood burst={plan.flood.burst} nodelay;"] if plan.flood else []
     yield block("location /", *flood, *proxied)
+    alone = ["proxy_next_upstream off;"] if len(plan.upstreams) > 1 else []
     for regex in plan.probes:
         who = [*(f"allow {net};" for net in plan.watchers), "deny all;"]
         yield (
@@ -276,7 +277,7 @@ def _locations(plan: Plan) -> Iterator[str]:
                 "itself."
             )
             + "\n"
-        ) + block(f'location ~ "^/{regex}"', *who, *proxied)
+        ) + block(f'location ~ "^/{regex}"', *who, *alone, *proxied)
     if plan.static is not None:
         yield "# Files as they are: no program sees the request.\n" + block(
             f"location {plan.static.url}",
