@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.proxy.stand import HOST, Front
 
-_MOST = 10  # answers of one connection
+_MOST = 60  # answers of one connection
 
 
 @dataclass(frozen=True, slots=True)
