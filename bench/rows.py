@@ -197,6 +197,17 @@ ROWS: tuple[Row, ...] = (
         warmup=100,
         extra=True,
     ),
+    Row("drf-token", "DRF's TokenAuthentication", "drf-token", sql=1, warmup=500, extra=True),
+    Row("stockade-lmdb-token", "Stockade, opaque tokens, `lmdb://`", "stockade-token", LMDB, extra=True),
+    Row(
+        "stockade-lmdb-token-cold",
+        "the same, every credential new",
+        "stockade-token",
+        LMDB,
+        cold=True,
+        sql=2,
+        extra=True,
+    ),
     Row(
         "stockade-lmdb-stock",
         "Stockade, `lmdb://`, the four stock middlewares kept",

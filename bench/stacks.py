@@ -229,6 +229,44 @@ class Stockade:
         return [Issued(f"Bearer {pair.access}", pair.refresh) for pair in pairs]
 
 
+class StockadeToken(Stockade):
+    """The same with opaque tokens."""
+
+    def settings(self, row: Row, place: Place) -> dict[str, Any]:
+        values = super().settings(row, place)
+        return {**values, "STOCKADE": {**values["STOCKADE"], "SCHEMES": ["token"]}}
+
+    def issue(self, users: list[Any]) -> list[Issued]:
+        from django.db import transaction
+
+        import stockade
+
+        with transaction.atomic():
+            return [Issued(f"Token {stockade.create_token(user).token}") for user in users]
+
+
+class DrfToken:
+    """TokenAuthentication and IsAuthenticated."""
+
+    def settings(self, row: Row, place: Place) -> dict[str, Any]:
+        return {
+            "ROOT_URLCONF": "bench.sites.bare",
+            "INSTALLED_APPS": [*APPS, "rest_framework.authtoken"],
+            "REST_FRAMEWORK": {
+                **REST_FRAMEWORK,
+                "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
+                "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+            },
+            "BENCH_REDIS": place.redis,
+        }
+
+    def issue(self, users: list[Any]) -> list[Issued]:
+        from rest_framework.authtoken.models import Token
+
+        keys = [Token(user=user, key=Token.generate_key()) for user in users]
+        return [Issued(f"Token {token.key}") for token in Token.objects.bulk_create(keys)]
+
+
 def ban(count: int) -> None:
     """Ban that many addresses, none of which asks for anything here."""
     if not count:
@@ -245,4 +283,6 @@ STACKS: Mapping[str, Stack] = {
     "simplejwt": SimpleJwt(),
     "guide": Guide(),
     "stockade": Stockade(),
+    "stockade-token": StockadeToken(),
+    "drf-token": DrfToken(),
 }
