@@ -503,7 +503,7 @@ def test_a_token_of_one_tenant_is_nothing_in_another(alice: User, configure: Cal
 
 POINTS = {
     "the digest": ("stockade.schemes.opaque.keys.DigestKey.digest", "/quiet/", "token"),
-    "its row": ("stockade.schemes.opaque.rows.Q", "/quiet/", "token"),
+    "its row": ("stockade.schemes.opaque.rows.Found", "/quiet/", "token"),
     "its user": ("stockade.schemes.opaque.scheme._query_of", "/quiet/", "token"),
     "the password of a login": ("stockade.schemes.opaque.login.make_room", "/api/token-auth/", "login"),
     "the event of a new token": ("stockade.schemes.opaque.making.emit", "/api/token-auth/", "login"),

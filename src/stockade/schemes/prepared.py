@@ -25,14 +25,15 @@ class _Compiled(NamedTuple):
 
 
 class Prepared:
-    """A `values_list` query for one primary key.
+    """A `values_list` query for one primary key, or for the value of another field.
 
     Args:
         build: gives the queryset for a primary key and an alias; the key must be its only parameter.
+        field: the field that is asked for instead of the primary key.
     """
 
-    def __init__(self, build: Callable[[Any, str], models.QuerySet[Any, Any]]) -> None:
-        self._build = build
+    def __init__(self, build: Callable[[Any, str], models.QuerySet[Any, Any]], field: str = "") -> None:
+        self._build, self._field = build, field
 
     def rows(self, pk: Any, using: str) -> list[Any]:
         """The rows, as lists or tuples of the values that were asked for."""
@@ -43,7 +44,8 @@ class Prepared:
         made = kept.get(self)
         if made is None:
             made = kept[self] = self._compile(pk, using)
-        field = made.compiler.query.get_meta().pk
+        meta = made.compiler.query.get_meta()
+        field: Any = meta.get_field(self._field) if self._field else meta.pk
         with connection.cursor() as cursor:
             cursor.execute(made.sql, (field.get_db_prep_value(pk, connection),))
             found: list[Any] = cursor.fetchall()

@@ -16,6 +16,7 @@ from stockade.core import clock, tenant
 from stockade.database import aside, is_open, snapshot_is_old
 from stockade.models import OpaqueToken
 from stockade.schemes.opaque.keys import digest_keys, key_named
+from stockade.schemes.prepared import Prepared
 from stockade.schemes.users import read_user
 from stockade.truth.epochs import bounded_wait
 
@@ -36,6 +37,8 @@ class Found(NamedTuple):
     digest: str
     digest_key: str
     lineage: uuid.UUID
+    kind: str
+    origin: str
 
 
 def database() -> str:
@@ -63,13 +66,24 @@ def on_snapshot_of_now(ask: Callable[[], Found | None]) -> Found | None:
 
 
 def _find(value: str, kind: str, imported: bool) -> Found | None:
-    origin = Q(origin=OpaqueToken.Origin.AUTHTOKEN)
-    rows = OpaqueToken.objects.using(database()).filter(
-        origin if imported else ~origin, kind=kind, digest__in=[key.digest(value) for key in digest_keys()]
-    )
-    names = ("id", "tenant", "user_id", *Found._fields[3:])
-    row = rows.order_by().values_list(*names).first()
-    return None if row is None else Found(*row)
+    for key in digest_keys():
+        for row in _BY_DIGEST.rows(key.digest(value), database()):
+            found = Found(*row)
+            if found.kind == kind and (found.origin == OpaqueToken.Origin.AUTHTOKEN) == imported:
+                return found
+    return None
+
+
+_COLUMNS = (
+    "id", "tenant", "user_id", "scopes", "created_at", "expires_at", "ended_at", "digest", "digest_key", "lineage",
+    "kind", "origin",
+)  # fmt: skip
+_BY_DIGEST = Prepared(
+    lambda digest, using: (
+        OpaqueToken.objects.using(using).filter(digest=digest).order_by().values_list(*_COLUMNS)
+    ),
+    "digest",
+)
 
 
 def _renew(found: Found, value: str) -> None:
