@@ -86,7 +86,14 @@ def echo(request: HttpRequest) -> HttpResponse:
     return HttpResponse(engines["django"].from_string(source).render(context, request))
 
 
+@protect(policy=Public())
+def worker(request: HttpRequest) -> HttpResponse:
+    text = "fetch('/public/').then((r) => r.text(), String).then((text) => postMessage(text))"
+    return HttpResponse(text, content_type="text/javascript")
+
+
 urlpatterns = [
+    path("worker.js", worker),
     path("login/", login),
     path("me/", me),
     path("public/", public),

@@ -183,3 +183,14 @@ def test_an_injected_script_does_not_run_and_the_pages_own_does(victim: Victim) 
     assert victim.page.text_content("#p") == "own"
     victim.page.wait_for_load_state("load")
     assert victim.page.title() == ("" if victim.stopped else "run")
+
+
+def test_a_worker_of_the_page_works(victim: Victim) -> None:
+    """It runs under the policy that its script came with."""
+    victim.page.goto(f"{victim.shop}/page/")
+    script = """() => new Promise((done) => {
+        const worker = new Worker('/worker.js');
+        worker.onmessage = (event) => done(event.data);
+        worker.onerror = () => done('');
+    })"""
+    assert "fine" in victim.page.evaluate(script)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -173,6 +174,19 @@ def test_a_page_of_a_living_project_is_not_broken(client: Client) -> None:
     headers = ask(client, "GET /page/").headers
     assert headers[CSP] == "base-uri 'self'; object-src 'none'; frame-ancestors 'none'"
     assert headers["Cross-Origin-Embedder-Policy"] == "unsafe-none"
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/javascript", "application/javascript; charset=utf-8", "application/xhtml+xml"]
+)
+def test_a_worker_may_load_what_its_page_may(kind: str, client: Client) -> None:
+    assert "default-src" not in ask(client, f"GET /typed/?type={quote(kind)}").headers[CSP]
+
+
+@pytest.mark.parametrize("kind", ["image/svg+xml", "text/plain", "application/pdf", "text/css", "TEXT/HTML"])
+def test_nothing_else_runs_a_script(kind: str, client: Client) -> None:
+    """An SVG with a script in it, opened by its address."""
+    assert ask(client, f"GET /typed/?type={quote(kind)}").headers[CSP] == NOBODY
 
 
 def test_a_304_does_not_put_the_policy_of_data_over_a_page(client: Client) -> None:

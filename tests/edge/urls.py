@@ -44,6 +44,11 @@ def data(request: HttpRequest) -> HttpResponse:
 
 
 @open_to_all
+def typed(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("1", content_type=request.GET["type"])
+
+
+@open_to_all
 def empty(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
@@ -168,6 +173,7 @@ def undeclared(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[Any] = [
     path("data/", data),
     path("empty/", empty),
+    path("typed/", typed),
     path("page/", page, name="page"),
     path("nonce/", _with_nonce("stockade.edge.csp.nonce")),
     path("nonce/django/", _with_nonce(PROCESSOR)),

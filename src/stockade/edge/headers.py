@@ -29,6 +29,9 @@ CSP_DATA: dict[str, list[str]] = {"default-src": ["'none'"]}
 # A page without a SECURE_CSP: these parts break none.
 CSP_PAGE: dict[str, list[str]] = {"base-uri": ["'self'"], "object-src": ["'none'"]}
 _EMBEDDER = "Cross-Origin-Embedder-Policy"
+_HSTS = "strict-transport-security"
+# What a browser runs or shows with its own policy; of scripts that is a worker, which would else load nothing.
+PAGES = ("text/html", "application/xhtml+xml", "text/javascript", "application/javascript")
 _CSP, _REPORTED, _FRAME, _CACHE = (
     name.lower() for name in (csp.ENFORCED, csp.REPORTED, "X-Frame-Options", "Cache-Control")
 )
@@ -122,10 +125,12 @@ def prepare(settings: HeaderSettings, django: Mapping[str, Any]) -> Headers:
         for page in (False, True):
             wanted = {**_own(django, page), **COMMON, csp.ENFORCED: policies[page, _GENERAL].plain}
             # On one's own machine a browser would keep to HTTPS for whatever else runs there.
-            if secure and settings.hsts and django.get("STOCKADE_PROFILE") != "development":
+            if settings.hsts and django.get("STOCKADE_PROFILE") != "development":
                 wanted["Strict-Transport-Security"] = hsts_value(django)
             kept = {name: value for name, value in wanted.items() if name.lower() not in overrides}
             kept.update({name: value for name, value in overrides.values() if value is not None})
+            if not secure:  # a browser must not be told so by whoever is on the way (RFC 6797 section 7.2)
+                kept = {name: value for name, value in kept.items() if name.lower() != _HSTS}
             stores[secure, page] = {name.lower(): (name, value) for name, value in kept.items()}
     return Headers(
         stores,

@@ -9,7 +9,7 @@ from django.http.response import ResponseHeaders
 
 from stockade.core.context import RequestContext
 from stockade.core.mode import ENFORCE
-from stockade.edge.headers import Store
+from stockade.edge.headers import PAGES, Store
 from stockade.gate import headers as limits
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.registry import Registry
@@ -53,15 +53,18 @@ def finish(
     if registry.cors is not None:
         registry.cors.mark(request, response)
     mode = context.mode or registry.settings.modes.general
-    guards = mode is ENFORCE or mode.edge
-    if not guards and mode.silent:  # nothing is refused, and so nothing is changed
-        return
+    guards = told = True
+    if mode is not ENFORCE:
+        guards, told = mode.edge, not mode.silent
+        if not guards and not told:  # nothing is refused, and so nothing is changed
+            return
     store: Store = response.headers._store  # noqa: SLF001
     if guards:
         content_type = store.get("content-type")
-        page = content_type is not None and content_type[1].startswith("text/html")
-        if content_type is None and response.status_code == 304:
-            page = _awaits_page(request)
+        if content_type is not None:
+            page = content_type[1].startswith(PAGES)
+        else:
+            page = response.status_code == 304 and _awaits_page(request)
         merged = {**registry.headers.stores[secure(registry, request), page], **store}
         if (
             page
@@ -73,12 +76,15 @@ def finish(
     else:
         merged = {**store}
     merged["x-request-id"] = ("X-Request-ID", context.id)
-    if exchange is not None and exchange.verdict is not None and (mode is ENFORCE or not mode.silent):
+    if exchange is not None and told and (verdict := exchange.verdict) is not None:
         _, charges, policy, form = exchange.plan
         if policy:
             merged["ratelimit-policy"] = ("RateLimit-Policy", policy)
-            merged["ratelimit"] = ("RateLimit", limits.fill(form, charges, exchange.verdict))
+            merged["ratelimit"] = ("RateLimit", limits.fill(form, charges, verdict))
     response.headers = Headers(merged)
+
+
+_RUN = frozenset({"document", "iframe", "frame", "worker", "sharedworker", "serviceworker"})
 
 
 def _awaits_page(request: HttpRequest) -> bool:
@@ -89,5 +95,5 @@ def _awaits_page(request: HttpRequest) -> bool:
     """
     destination = request.META.get("HTTP_SEC_FETCH_DEST")
     if destination is not None:
-        return destination in ("document", "iframe", "frame")
+        return destination in _RUN
     return "text/html" in request.META.get("HTTP_ACCEPT", "")
