@@ -96,9 +96,9 @@ class Registry:
             except ConfigurationError as error:
                 found = error
             self._declared[key] = found
-        if isinstance(found, ConfigurationError):
-            raise found
-        return found
+        if isinstance(found, Declared):
+            return found
+        raise found
 
     def silent(self, context: RequestContext | None) -> bool:
         """Whether nothing of a request is refused: nobody is told of limits then, and no error is reworded."""

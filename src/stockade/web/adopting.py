@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from stockade.core.principal import Principal
 from stockade.pipeline.leaf import Leaf
 from stockade.pipeline.memory import Entry
+from stockade.schemes.foreign import Given
 from stockade.schemes.users import renewed
 
 
@@ -32,12 +33,13 @@ def adopt(request: HttpRequest, principal: Principal, entry: Entry | None, leaf:
 
     DRF reads `_force_auth_user` from the HttpRequest before it looks at any authenticator of its own.
     """
-    foreign = entry.given if entry is not None else None
     if leaf is not None and leaf.open and not _takes(leaf, principal, entry):
         return  # the view's own authenticators find out
     # A worker keeps the principal, so each request gets an instance of its own to read and to change.
     known: Any = None
+    foreign: Given | None = None
     if entry is not None:
+        foreign = entry.given
         known = entry.make_user(entry.user_of)
     elif principal.user is not None and principal.is_authenticated:  # put there by a test
         known = renewed(principal.user)

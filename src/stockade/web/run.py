@@ -83,7 +83,9 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         MethodNotAllowed: the view does not answer this method. Undeclared: its object rule cannot be enforced.
         BadRequest: the Content-Type or the path is malformed. BadRequest, InvalidCredential: see `Engine.find`.
     """
-    context = settle_tenant(registry, request)
+    context: RequestContext = request.stockade_context  # type: ignore[attr-defined]
+    if registry.tenant is not None:
+        settle_tenant(registry, request)
     if type(request) is ASGIRequest:
         require_whole(request)
     match = request.resolver_match
