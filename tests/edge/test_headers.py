@@ -280,6 +280,12 @@ def test_what_is_no_header_stops_the_start(wrong: Any, configure: Configure) -> 
         registry.current()
 
 
+def test_hsts_of_the_projects_own_is_sent_over_https_only(client: Client, configure: Configure) -> None:
+    configure(HEADERS={"strict-transport-security": "max-age=63072000"})
+    assert ask(client, "GET /data/").headers["Strict-Transport-Security"] == "max-age=63072000"
+    assert "Strict-Transport-Security" not in client.get("/data/").headers
+
+
 # -- nonces ------------------------------------------------------------------------------------------------------------
 
 STRICT = {
