@@ -440,6 +440,19 @@ def test_the_first_setting_of_a_project_with_tenants_tells_them_apart(
     assert line in project(settings, BY_JWT).next.splitlines()
 
 
+def test_our_tables_are_told_to_be_there_once_before_they_are_noted_as_made(
+    settings: Any, installed: Callable[..., None]
+) -> None:
+    """django-tenants notes the migrations of an app that is in neither list as done, and makes no table of it."""
+    settings.SHARED_APPS, settings.TENANT_APPS = ["tenancy"], ["patients"]
+    installed("django_tenants")
+    names: dict[str, Any] = {"SHARED_APPS": ["tenancy"], "MIDDLEWARE": [], "REST_FRAMEWORK": {}}
+    exec(project(settings, listed(Report)).next, names)
+    assert names["SHARED_APPS"] == ["tenancy", "stockade"]
+    settings.SHARED_APPS = names["SHARED_APPS"]
+    assert "SHARED_APPS" not in project(settings, listed(Report)).next
+
+
 # --- schemes: what a view without authenticators of its own is asked for ---
 
 

@@ -29,6 +29,12 @@ def next_step(views: list[View], others: list[tuple[str, Route]]) -> str:
     from django.conf import settings
 
     lines = []
+    shared = [str(app).partition(".")[0] for app in getattr(settings, "SHARED_APPS", None) or ()]
+    if _has_tenants() and "stockade" not in shared:
+        lines.append(
+            "# before migrate_schemas: of an app in neither list it makes no tables, and notes them as made"
+        )
+        lines += ['SHARED_APPS = [*SHARED_APPS, "stockade"]', ""]
     if MIDDLEWARE not in settings.MIDDLEWARE:
         lines += [f'MIDDLEWARE = ["{MIDDLEWARE}", *MIDDLEWARE]  # first; observes only', ""]
     if not conf.configured():
@@ -39,13 +45,18 @@ def next_step(views: list[View], others: list[tuple[str, Route]]) -> str:
     return "\n".join(lines)
 
 
-def _ten_lines(views: list[View], others: list[tuple[str, Route]]) -> list[str]:
+def _has_tenants() -> bool:
     from django.apps import apps
+
+    return bool(apps.is_installed("django_tenants"))
+
+
+def _ten_lines(views: list[View], others: list[tuple[str, Route]]) -> list[str]:
     from django.conf import settings
 
     has = hasattr(settings, "REST_FRAMEWORK")
     limits = _limits()
-    tenant = [f'    "TENANT": "{TENANT}",'] if apps.is_installed("django_tenants") else []
+    tenant = [f'    "TENANT": "{TENANT}",'] if _has_tenants() else []
     mode = "enforce" if limits else "report"  # a project without limits sees first what ours would refuse
     return [
         "import stockade.drf",
