@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import uuid
@@ -57,6 +58,8 @@ def project(settings: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> Iterato
         "EVENTS": {"SINKS": ["null"]},
     }
     monkeypatch.setattr(ArticleViewSet, "limits", None)
+    # pytest would keep each line of it, with its request.
+    monkeypatch.setattr(logging.getLogger("django.request"), "disabled", True)
     get_gate().reset()
     yield
     get_gate().reset()

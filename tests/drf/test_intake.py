@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
+from django.db.models import TextChoices
 from django.test import Client
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
@@ -38,6 +39,11 @@ def client(alice: User, client_of: Callable[..., Client]) -> Client:
 # --- types ------------------------------------------------------------------------------------------------------------
 
 
+class Size(TextChoices):
+    SMALL = "1"
+    LARGE = "2"
+
+
 class Inner(serializers.Serializer[Any]):
     street = serializers.CharField()
 
@@ -54,6 +60,7 @@ class Everything(StrictSerializer):
     span = serializers.DurationField(required=False)
     kind = serializers.ChoiceField(["a", "b"], required=False)
     level = serializers.ChoiceField([1, 2], required=False)
+    size = serializers.ChoiceField(Size.choices, required=False)
     kinds = serializers.MultipleChoiceField(choices=["a", "b"], required=False)
     words = serializers.ListField(child=serializers.CharField(), required=False)
     map = serializers.DictField(child=serializers.IntegerField(), required=False)
@@ -66,6 +73,7 @@ class Everything(StrictSerializer):
 RIGHT = {
     "text": "1", "mail": "a@example.com", "whole": 1, "number": 1, "money": "1.50", "flag": False,
     "id": "00000000-0000-4000-8000-000000000000", "day": "2026-01-01", "span": "00:01:00", "kind": "a", "level": 1,
+    "size": "1",
     "kinds": ["a"], "words": ["a"], "map": {"a": 1}, "any": [{}], "inner": {"street": "x"},
     "inners": [{"street": "x"}],
 }  # fmt: skip
@@ -75,7 +83,8 @@ WRONG = [
     ("number", True, "a number"), ("money", True, "a number"), ("flag", 1, "true or false"),
     ("flag", "yes", "true or false"), ("flag", "false", "true or false"), ("id", 7, "a string"),
     ("day", 20260101, "a string"), ("span", 60, "a string"), ("kind", 1, "a string"), ("level", "1", "a whole number"),
-    ("level", True, "a whole number"), ("kinds", "a", "a list"), ("words", "a", "a list"), ("words", [1], "a string"),
+    ("level", True, "a whole number"), ("size", 1, "a string"), ("kinds", "a", "a list"), ("words", "a", "a list"),
+    ("words", [1], "a string"),
     ("map", [], "an object"), ("map", {"a": "1"}, "a whole number"), ("inner", [], "an object"),
     ("inner", {"street": 1}, "a string"), ("inner", {"street": "x", "is_admin": True}, "not known"),
     ("inners", {}, "a list"), ("inners", [{"street": "x", "y": 1}], "not known"), ("made", "x", "set by the server"),

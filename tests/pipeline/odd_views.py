@@ -248,12 +248,16 @@ class Past(PolicyMixin, ModelViewSet[Article]):
         return Response(serializer.data)
 
 
+class OwnParser(JSONParser):
+    """A parser of a project's own is not replaced."""
+
+
 class Kept(Drafts):
     """What a project had before, untouched: nothing of `stockade.drf.defaults()`."""
 
     authentication_classes = [SessionAuthentication]
     permission_classes = [IsAuthenticated]
-    parser_classes = [JSONParser]
+    parser_classes = [OwnParser]
 
     def get_exception_handler(self) -> Any:
         return exception_handler

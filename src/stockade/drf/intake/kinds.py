@@ -90,11 +90,10 @@ def _reads_as_drf(cls: type[Any]) -> bool:
 
 
 def _of_choices(field: Any) -> str:
-    types = {type(choice) for choice in field.choices}
-    if types <= {str}:
-        return TEXT
-    if types == {int}:
-        return WHOLE
-    if types == {bool}:
-        return BOOLEAN
-    return KEY if types == {int, str} else ""
+    # Those of an enumeration of Django's are of its own type, and of str or int as well.
+    kinds = {
+        next((kind for kind in (BOOLEAN, WHOLE, TEXT) if _TESTS[kind](one)), "") for one in field.choices
+    }
+    if len(kinds) == 1:
+        return kinds.pop()
+    return KEY if kinds == {WHOLE, TEXT} else ""

@@ -27,6 +27,8 @@ _USERS_TOO = (
     "allauth.headless.contrib.rest_framework.authentication.XSessionTokenAuthentication",
 )
 
+_WITH_BODIES = ("POST", "PUT", "PATCH")
+
 # Names that the document has no say in yet: a project may have a Problem of its own, see `settle`.
 _PENDING = "#/components/schemas/stockade:"
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -103,6 +105,9 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
             found["404"] = "It does not exist, or not for this caller."
     elif leaf.method == "GET" and not leaf.detail and _has_numbered_pages(auto_schema):
         found["404"] = "There is no such page."
+    if leaf.mode.input and leaf.method in _WITH_BODIES and auto_schema.get_request_serializer() is not None:
+        found["413"] = "The body is too long."
+        found["415"] = "The body is of a type that is not taken here; Accept says which are."
     charged, counted = limits.charged(judged), limits.counted(judged)
     if charged or counted:
         names = dict.fromkeys([*(one.limit.name for one in limits.told(charged)), *counted])

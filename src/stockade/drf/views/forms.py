@@ -21,7 +21,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.utils.mediatypes import media_type_matches
 
-from stockade.core.errors import BadRequest
+from stockade.core.errors import BadRequest, BodyTooLong
 
 MAX_BODY = 65_536  # bytes: a password of 4,096 characters, each escaped as a surrogate pair, and room
 _MAX_FIELDS = 20
@@ -34,11 +34,11 @@ def bounded(stream: IO[bytes]) -> bytes:
     """The body.
 
     Raises:
-        BadRequest: it is longer than MAX_BODY.
+        BodyTooLong: it is longer than MAX_BODY.
     """
     body = stream.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
-        raise BadRequest("The body is too long.", code="body_too_long")
+        raise BodyTooLong(MAX_BODY)
     return body
 
 
