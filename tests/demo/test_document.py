@@ -41,7 +41,8 @@ def ask(run: Run, caller: str, *options: str, seconds: int = 600) -> str:
             f"{run.base_url}/api/schema/?format=json", "--no-color", "--continue-on-failure",
             "--generation-database", "none", "--request-timeout", "30", *WITHOUT, *headers, *options,
         ],
-        env={**environment(), "PYTHONWARNINGS": "ignore"}, capture_output=True, text=True, timeout=seconds, cwd=run.folder,
+        env={**environment(), "PYTHONWARNINGS": "ignore"}, cwd=run.folder, capture_output=True, text=True,
+        timeout=seconds,
     )  # fmt: skip
     assert "Operations:" in done.stdout, done.stderr
     return "" if done.returncode == 0 else done.stdout[-6000:]
