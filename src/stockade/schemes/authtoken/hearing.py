@@ -10,13 +10,15 @@ from django.db import transaction
 from django.db.models.signals import post_delete, pre_delete
 
 from stockade.conf import configured, load
-from stockade.core import clock
+from stockade.core import clock, tenant
+from stockade.events import Event, Record, off, on
 from stockade.models import OpaqueToken
 from stockade.schemes.authtoken import table
 from stockade.schemes.conf import SchemeSettings
+from stockade.schemes.opaque.conf import TokenSettings
 from stockade.schemes.opaque.rows import database
 from stockade.truth.pending import begin, finish
-from stockade.truth.tokens import of_row, on_end, tell, token_key
+from stockade.truth.tokens import end_tokens, of_row, on_end, tell, token_key
 
 
 def connect() -> None:
@@ -24,6 +26,8 @@ def connect() -> None:
     if not table.installed():
         return
     on_end(table.forget)
+    off(_password_changed)
+    on(Event.PASSWORD_CHANGE)(_password_changed)
     for model in apps.get_models():
         if issubclass(model, table.model()):
             for signal, receiver in ((pre_delete, _deletes), (post_delete, _deleted)):
@@ -32,8 +36,25 @@ def connect() -> None:
                 )
 
 
+def _password_changed(record: Record) -> None:
+    """End what a new password ends, also in the package's table.
+
+    Else old code would go on giving the user his old token (`get_or_create`), which is good no more.
+    """
+    if _counts() and load(TokenSettings).ends_with_password:
+        rows = table.ours().filter(user_id=tenant.pk_of(record.subject), linked=True, ended_at=None)
+        ids = list(rows.values_list("pk", flat=True))
+        if ids:
+            end_tokens(ids=ids, reason="password_changed")
+
+
+def _counts() -> bool:
+    """Whether imported tokens are taken here."""
+    return configured() and table.NAME in load(SchemeSettings).schemes
+
+
 def _deletes(instance: Any, using: str, **_: Any) -> None:
-    if not configured() or table.NAME not in load(SchemeSettings).schemes or not instance.key:
+    if not _counts() or not instance.key:
         return
     for id, live in table.known([instance.key]).values():
         if live:

@@ -169,6 +169,15 @@ def test_a_revoked_token_is_revoked_for_old_processes_too(token: str, alice: Use
     assert [status(token), status(kept)] == [401, 200]
 
 
+def test_after_a_changed_password_old_code_gives_a_new_token(token: str, alice: User) -> None:
+    """`get_or_create` would give the old one again, which is good no more: the user would be locked out."""
+    move.run()
+    change_password(alice)
+    answer = Client().post("/old-login/", {"username": "alice", "password": "another one, and longer"})
+    assert answer.json()["token"] != token
+    assert [status(token), status(answer.json()["token"])] == [401, 200]
+
+
 def test_a_changed_password_may_be_survived_as_with_drf(token: str, alice: User, project: Any) -> None:
     project.STOCKADE = {**project.STOCKADE, "TOKEN": {"PASSWORD_CHANGE": "keep"}}
     move.run()
