@@ -88,9 +88,17 @@ def facts_of(look: Callable[[View], Iterable[Fact]]) -> list[Fact]:
     found: list[Fact] = []
     for view in views:
         if not all(exempt(route) for route in view.routes):
-            with suppress(Exception):  # it is the project's code that is asked; the report names what it cannot tell
+            with suppress(Exception):  # of the project's code; the report names what it cannot tell
                 found.extend(look(view))
     return found
+
+
+def _with_one_policy(view: View, told: list[Fact], meant: Callable[[Fact], bool]) -> list[Fact]:
+    """The facts of one view, with one policy: where nobody asks whose the objects are, the line to write does."""
+    if not any(fact.kind in OF_OBJECTS and not meant(fact) for fact in told):
+        return told
+    text = suggest(view, owned=True).text
+    return [replace(fact, write=text) if fact.kind == "undeclared" else fact for fact in told]
 
 
 def _exempt() -> Callable[[object], bool]:
