@@ -326,6 +326,14 @@ def test_under_asgi_no_more_is_kept_than_is_taken(
     assert sum(written) <= 2000
 
 
+@pytest.mark.django_db(transaction=True)
+def test_under_asgi_half_a_body_that_reads_well_is_no_body(configure: Callable[..., None]) -> None:
+    configure(INPUT={"MAX_BODY": 5000, "MAX_UPLOAD": 2000})
+    chunked = {"host": "testserver", "content-type": JSON, "transfer-encoding": "chunked"}
+    pieces = [b'{"pay": 1}' + b" " * 1500, b" " * 1500, b'{"pay": 0}']
+    assert call("/echo/", pieces, chunked)[0] == 413
+
+
 # --- what comes back --------------------------------------------------------------------------------------------------
 
 
