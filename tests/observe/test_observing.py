@@ -126,7 +126,9 @@ def test_a_credential_of_another_package_in_the_query_string_is_told_apart(
 
 @pytest.mark.parametrize("name", sorted(QUERY_NAMES))
 @pytest.mark.parametrize(
-    "value", [generate("stk_").reveal(), generate("stt_").reveal(), f"st_refresh.{'0' * 40}"]
+    "value",
+    [generate("stk_").reveal(), generate("stt_").reveal(), f"st_refresh.{'0' * 40}"],
+    ids=["key", "token", "refresh"],
 )
 def test_a_credential_of_ours_in_the_query_string_is_told(application: Any, name: str, value: str) -> None:
     answer(application, Ask("GET", "/query/", f"{name}={value}&key={KNOX}"))

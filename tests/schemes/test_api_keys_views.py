@@ -112,7 +112,7 @@ def test_there_is_an_end_to_how_many(alice: User, configure: Callable[..., None]
         {"name": "a", "scopes": ["a b"]},
         {"name": "a", "expires_in": 0},
         {"name": "a", "owner": "bob"},
-        {"name": "a", "lineage": str(uuid.uuid4())},
+        {"name": "a", "lineage": "1b4e28ba-2fa1-41d2-883f-0016d3cca427"},
     ],
     ids=str,
 )
