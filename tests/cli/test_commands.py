@@ -401,4 +401,6 @@ def test_the_usage_line_can_be_typed_as_it_stands(program: str, capsys: pytest.C
 
     with pytest.raises(SystemExit):
         Command().run_from_argv([program, "stockade", "bans", "add", "--help"])
-    assert f"Usage: {program.rpartition('/')[2]} stockade bans add " in " ".join(capsys.readouterr().out.split())
+    assert f"Usage: {program.rpartition('/')[2]} stockade bans add " in " ".join(
+        capsys.readouterr().out.split()
+    )

@@ -148,4 +148,5 @@ def _failed(sender: Any, credentials: Any, request: Any = None, **rest: Any) -> 
             attempt.failed(tenant.subject(existing.pk) if existing is not None else "")
         exchange: Any = getattr(_plain(request), "stockade", None)
         if exchange is not None:
-            exchange.recorded = True  # the log has this request: what the view makes of it is not another thing
+            # The log has this request: what the view makes of it is not another thing.
+            exchange.recorded = True
