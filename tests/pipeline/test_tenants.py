@@ -367,6 +367,13 @@ def test_a_start_wants_our_tables_once(project: Any) -> None:
     assert ids() == {("stockade.E229", True)}
 
 
+def test_a_start_wants_our_tables_in_the_shared_schema(project: Any) -> None:
+    project.SHARED_APPS = ["django_tenants"]
+    assert ids() == {("stockade.E229", True)}
+    project.SHARED_APPS = ["django_tenants", "stockade"]
+    assert ids() == set()
+
+
 def test_a_start_takes_no_tokens_that_name_no_tenant(configure: Callable[..., None]) -> None:
     configure(SCHEMES=["simplejwt", "jwt"])
     assert ("stockade.E230", True) in ids()

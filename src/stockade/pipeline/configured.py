@@ -94,6 +94,13 @@ def tenant_findings() -> Iterator[Finding]:
             "serve several would mix them up.",
             'Write "stockade" into SHARED_APPS only.',
         )
+    shared = getattr(settings, "SHARED_APPS", None)
+    if shared is not None and "stockade" not in shared:
+        yield Finding(
+            "stockade.E229",
+            'SHARED_APPS lacks "stockade": migrate_schemas would note our migrations as done and make no table.',
+            'Write SHARED_APPS += ["stockade"] before INSTALLED_APPS is put together.',
+        )
     if "simplejwt" in ours:
         yield Finding(
             "stockade.E230",
