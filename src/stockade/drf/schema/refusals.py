@@ -105,6 +105,8 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
             found["404"] = "It does not exist, or not for this caller."
     elif leaf.method == "GET" and not leaf.detail and _has_numbered_pages(auto_schema):
         found["404"] = "There is no such page."
+    if leaf.mode.input and not leaf.safe:
+        found["411"] = "The body is chunked, and has no Content-Length."
     if leaf.mode.input and leaf.method in _WITH_BODIES and auto_schema.get_request_serializer() is not None:
         found["413"] = "The body is too long."
         found["415"] = "The body is of a type that is not taken here; Accept says which are."
