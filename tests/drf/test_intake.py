@@ -12,11 +12,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.db.models import TextChoices
-from django.test import Client
+from django.test import Client, RequestFactory
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.request import Request
 
 from stockade import observe
+from stockade.drf.pagination import BoundedPageNumberPagination
 from stockade.drf.parsers import StrictJSONParser
 from stockade.drf.serializers import StrictSerializer
 from tests.drf.test_parsers import parse
@@ -404,6 +406,20 @@ def test_a_page_within_its_bounds_is_given(client: Client, anonymous: Client) ->
     assert anonymous.get("/sliced/?limit=20&offset=100").status_code == 200
     assert client.get("/staff/?page_size=50").status_code == 200
     assert client.get("/staff/?page_size=51").status_code == 400
+
+
+def test_a_paginator_may_cut_a_page_instead() -> None:
+    class Cutting(BoundedPageNumberPagination):
+        max_page_size = 50
+        clamp = True
+
+    def size(said: str) -> int | None:
+        return Cutting().get_page_size(Request(RequestFactory().get("/", {"page_size": said})))
+
+    assert [size("7"), size("51"), size("9" * 5000)] == [7, 50, 50]
+    for said in ("0", "-1", "x", "\u0663", ""):
+        with pytest.raises(ValidationError):
+            size(said)
 
 
 def test_an_order_that_is_not_listed_is_refused_with_the_list(client: Client) -> None:
