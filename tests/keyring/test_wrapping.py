@@ -11,7 +11,7 @@ import pytest
 from stockade import keyring
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
-from stockade.keyring import store
+from stockade.keyring import material, store
 from stockade.keyring.wrapping import Wrapper
 from stockade.models import SigningKey
 
@@ -180,3 +180,9 @@ class TestWhenTheKeyChanges:
         keyring.forget()
         with pytest.raises(ConfigurationError, match="E070"):
             keyring.ring()
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "ES256"])
+def test_no_id_of_a_key_reads_as_an_option_of_a_command(algorithm: str) -> None:
+    """Of 1,000 ids that may begin with a dash none does with a chance of one in seven million."""
+    assert not [kid for kid in (material.generate(algorithm)[0] for _ in range(1000)) if kid.startswith("-")]

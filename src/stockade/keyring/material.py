@@ -50,6 +50,8 @@ def generate(algorithm: str) -> tuple[str, Material]:
         case _:
             raise ValueError(f"{algorithm!r} is no algorithm of the key ring.")
     kid = secrets.token_urlsafe(_BYTES) if algorithm in SYMMETRIC else private.thumbprint()
+    if kid.startswith("-"):  # one of 64: to `stockade keyring retire KID` it would be an option
+        return generate(algorithm)
     return kid, _ready(private, kid, algorithm, secrets.token_bytes(_BYTES))
 
 
