@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,29 @@ def test_a_place_that_cannot_be_used_is_memory(own: Limits, folder: Path) -> Non
     (folder / "report" / "limits").write_text("in the way")
     assert [own.exceeded("anon", "a") for _ in range(4)] == [False, False, False, True]
     assert isinstance(own._gate, MemoryGate)
+
+
+def test_who_is_over_a_limit_is_not_asked_about_again_until_a_place_may_be_free() -> None:
+    """The dear answer is the refusal. It is believed for two seconds at most, and never past the window's end."""
+    gate = MemoryGate()
+    asked: list[int] = []
+    real = gate.ask
+
+    def ask(*args: Any) -> Any:
+        asked.append(1)
+        return real(*args)
+
+    gate.ask = ask  # type: ignore[method-assign]
+    limits = Limits({"anon": "2/min", "user": "2/s"}, gate)
+    try:
+        assert [limits.exceeded("anon", "a") for _ in range(9)] == [False, False] + [True] * 7
+        assert len(asked) == 3
+        assert not limits.exceeded("anon", "b")
+        clock.shift(61)
+        assert [limits.exceeded("anon", "a") for _ in range(3)] == [False, False, True]
+        asked.clear()
+        assert [limits.exceeded("user", "a") for _ in range(4)] == [False, False, True, True]
+        clock.shift(1.001)  # a window that ends sooner than the two seconds
+        assert not limits.exceeded("user", "a")
+    finally:
+        clock.unshift()

@@ -18,6 +18,10 @@ MAX_ENTRIES = 20_000
 PATIENCE = 0.002
 _new = tuple.__new__  # a NamedTuple's own __new__ costs twice as much
 _REST = 1_000_000  # microseconds without counting after a try that failed
+# Microseconds for which a refusal is believed without asking again, if its window lasts as long. A refusal charges
+# nothing, so nothing is missed; only what is cleared meanwhile is noticed that much later.
+_BELIEVED = 2_000_000
+_MOST = 4096  # callers that are over a limit and remembered
 
 
 class Limits:
@@ -33,6 +37,7 @@ class Limits:
         self._limits: dict[str, Limit] = {name: parse(name, rate) for name, rate in rates.items()}
         self._gate = gate
         self._rests_until = 0
+        self._over: dict[tuple[str, str], int] = {}  # who is over which limit, and until which tick at least
 
     def exceeded(self, name: str, whom: str) -> bool:
         """Take a place of the limit `name` for `whom`; whether there was none. False where nobody can tell.
@@ -42,10 +47,19 @@ class Limits:
         """
         if self._rests_until and clock.ticks() < self._rests_until:
             return False
+        until = self._over.get((name, whom))
+        if until is not None and clock.ticks() < until:
+            return True
         limit = self._limits[name]
         try:
             gate = self._gate or self._open()
-            return gate.ask((), (_new(Charge, (limit, limit_key(limit, whom), 1)),)).refused >= 0
+            verdict = gate.ask((), (_new(Charge, (limit, limit_key(limit, whom), 1)),))
+            if verdict.refused < 0:
+                return False
+            if len(self._over) >= _MOST:
+                self._over.clear()
+            self._over[(name, whom)] = clock.ticks() + min(verdict.wait, _BELIEVED)
+            return True
         except (Unavailable, ConfigurationError, OSError):
             # Full, another process has the turn, or the place is no more what it was: no request waits for a report.
             self._rests_until = clock.ticks() + _REST
@@ -70,5 +84,6 @@ class Limits:
 
     def close(self) -> None:
         """Let go of the state."""
+        self._over.clear()
         if self._gate is not None:
             self._gate.close()
