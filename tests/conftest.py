@@ -146,7 +146,7 @@ def database_vendor() -> str:
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """The machine's Chromium. In CI it must be there; elsewhere its absence is reported: the one skip there is."""
+    """The machine's Chromium. In CI it must be there; elsewhere its absence is reported."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         message = "Chromium is missing: no page was tested in a browser (Debian: apt-get install chromium)"

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 import stockade
 from stockade.core import clock
-from stockade.core.errors import LoginFailed
+from stockade.core.errors import InvalidCredential, LoginFailed
 from stockade.core.secrets import checksum
 from stockade.gate.registry import get_gate
 from stockade.models import OpaqueToken
@@ -532,3 +532,19 @@ def test_no_error_report_shows_a_token(point: str, alice: User, monkeypatch: pyt
     assert reports.pages
     assert "a bug" in reports.pages[0]
     assert not [page for page in reports.pages if re.search(TOKEN.pattern, page) or PASSWORD in page]
+
+
+def test_a_row_that_was_given_to_another_makes_nobody_of_its_holder(
+    alice: User, make_user: Callable[..., Any]
+) -> None:
+    """By SQL, past every signal: what was proven says alice, and the row says bob."""
+    scheme = opaque.OpaqueScheme(TOKEN)
+    credential = scheme.verify(create_token(alice).token, {})
+    bob = make_user("bob")
+    User.objects.filter(pk=bob.pk).update(
+        password=alice.password
+    )  # so that the stamp alone would not notice it
+    OpaqueToken.objects.update(user=bob)
+    with pytest.raises(InvalidCredential) as caught:
+        scheme.load(credential)
+    assert caught.value.reason == "wrong_subject"

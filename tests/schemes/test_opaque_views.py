@@ -16,7 +16,7 @@ from django.test import Client
 import stockade
 from stockade.models import OpaqueToken
 from stockade.schemes.jwt import issue
-from stockade.schemes.opaque import create_token
+from stockade.schemes.opaque import create_key, create_token
 from tests.schemes.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +224,22 @@ def test_a_stolen_token_makes_no_sister_that_would_survive_it(alice: User) -> No
 def test_a_credential_with_scopes_makes_no_token_without(alice: User) -> None:
     client = Client(HTTP_AUTHORIZATION=f"Bearer {issue(alice, scopes=['articles:read']).access}")
     assert make(client).status_code == 403
+    assert not OpaqueToken.objects.exists()
+
+
+def test_a_service_has_no_tokens_of_its_own_to_manage(configure: Callable[..., None]) -> None:
+    configure(SCHEMES=["token", "api_key"])
+    client = Client(HTTP_X_API_KEY=create_key("service").token)
+    assert client.get(TOKENS).status_code == 403
+    assert make(client).status_code == 403
+    assert not OpaqueToken.objects.filter(kind="token").exists()
+
+
+def test_without_the_scheme_there_is_nothing(alice: User, configure: Callable[..., None]) -> None:
+    configure(SCHEMES=["jwt"])
+    assert session(alice).get(TOKENS).status_code == 404
+    assert make(session(alice)).status_code == 404
+    assert obtain().status_code == 404
     assert not OpaqueToken.objects.exists()
 
 
