@@ -19,6 +19,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connections
 from django.http import HttpRequest
 from django.test import Client
 
@@ -28,6 +29,7 @@ from stockade.conf import load
 from stockade.core import tenant
 from stockade.core.errors import ConfigurationError
 from stockade.core.principal import Kind, Principal
+from stockade.database import aside
 from stockade.models import ListEntry, Session
 from stockade.pipeline import start
 from stockade.policy.callers import user_key
@@ -473,3 +475,14 @@ def test_an_operator_bans_a_user_of_any_tenant(
     assert ListEntry.objects.get().created_by.startswith("public/")
     assert at("north", north).get("/private/").status_code == 403
     assert at("south", south).get("/private/").status_code == 200
+
+
+def test_what_is_asked_aside_is_asked_of_the_same_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new connection of django-tenants is turned to the public schema: there user 7 is an operator."""
+    turned: list[str] = []
+    monkeypatch.setattr(
+        type(connections["default"]), "set_schema", lambda self, name: turned.append(name), raising=False
+    )
+    monkeypatch.setattr(connections["default"], "schema_name", "north", raising=False)
+    aside(lambda: None)
+    assert turned == ["north"]
