@@ -108,7 +108,13 @@ class Session(models.Model):
         max_length=64, help_text="Keyed digest of the password hash: a changed password ends it."
     )
     created_at = models.DateTimeField()
-    auth_time = models.DateTimeField()
+    auth_time = models.DateTimeField(help_text="When its user last proved who they are; no refresh moves it.")
+    amr = models.CharField(
+        max_length=100, blank=True, help_text="How, by the names of RFC 8176, space separated."
+    )
+    acr = models.CharField(
+        max_length=100, blank=True, help_text="The authentication context that somebody vouched for."
+    )
     rotated_at = models.DateTimeField()
     idle_expires_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)

@@ -182,6 +182,14 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     "issued in the future": (_claims(iat=9_999_999_990, exp=9_999_999_999), "issued_in_future"),
     "no iat": (_claims(iat=None), "claim_iat"),
     "no auth_time": (_claims(auth_time=None), "claim_auth_time"),
+    "amr as text": (_claims(amr="pwd mfa"), "claim_amr"),
+    "amr empty": (_claims(amr=[]), "claim_amr"),
+    "amr of numbers": (_claims(amr=[1]), "claim_amr"),
+    "amr of lists": (_claims(amr=[["mfa"]]), "claim_amr"),
+    "amr of two in one": (_claims(amr=["pwd mfa"]), "claim_amr"),
+    "amr without end": (_claims(amr=["x"] * 1000), "claim_amr"),
+    "acr as a list": (_claims(acr=["gold"]), "claim_acr"),
+    "acr of two in one": (_claims(acr="gold silver"), "claim_acr"),
     "no subject": (_claims(sub=None), "claim_sub"),
     "subject as a number": (_claims(sub=1), "claim_sub"),
     "empty subject": (_claims(sub=""), "claim_sub"),
@@ -333,6 +341,8 @@ _NAMES = [
     "jti",
     "scope",
     "auth_time",
+    "amr",
+    "acr",
     "client_id",
 ]
 

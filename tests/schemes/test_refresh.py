@@ -81,11 +81,13 @@ def test_the_database_holds_nothing_that_could_be_redeemed(pair: Pair) -> None:
 
 
 def test_claims_scopes_client_and_login_time_are_kept(alice: Any, later: Callable[[float], None]) -> None:
-    first = issue(alice, claims={"tenant": "acme"}, scopes=["mail"], client_id="app")
+    first = issue(
+        alice, claims={"tenant": "acme"}, scopes=["mail"], client_id="app", amr=["pwd", "otp"], acr="gold"
+    )
     later(60)
     claims = forge.claims_of(redeem(first.refresh).access)
     before = forge.claims_of(first.access)
-    for name in ("tenant", "scope", "client_id", "auth_time", "sid", "sub"):
+    for name in ("tenant", "scope", "client_id", "auth_time", "amr", "acr", "sid", "sub"):
         assert claims[name] == before[name]
     assert claims["iat"] >= before["iat"] + 60
 

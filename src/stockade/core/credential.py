@@ -21,10 +21,14 @@ class Credential:
         client: the client it was issued to, or "".
         scopes: what it is bounded by; None where the scheme has no scopes (then the whole user is meant).
         issued, expires, auth_time: seconds since the epoch; 0.0 where unknown, and `expires` inf where it never does.
+            `auth_time` is when the user last proved who they are; a refresh does not move it.
         confirmation: thumbprint of the bound key or certificate (RFC 8705 section 3.1), or "".
         claims: the verified claims of a token, for `request.auth["claim"]`; empty elsewhere.
         networks: where it may be shown, as `ipaddress` networks; empty for anywhere.
         rate: a limit of its own, such as ``100/min``, over `client`; "" for none.
+        amr: how the user proved who they are, by the names of RFC 8176, see `core.methods`; empty where unknown.
+        acr: the authentication context (RFC 9068 section 2.2.1) that an issuer vouches for, where the project has
+            declared that it is believed; "" elsewhere.
     """
 
     scheme: str
@@ -40,6 +44,8 @@ class Credential:
     claims: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     networks: tuple[Any, ...] = ()
     rate: str = ""
+    amr: frozenset[str] = frozenset()
+    acr: str = ""
 
     # Code written for simplejwt reads `request.auth["user_id"]` and `.payload`, for OAuth toolkit `.scope`.
 

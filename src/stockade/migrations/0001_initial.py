@@ -492,7 +492,28 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", models.DateTimeField()),
-                ("auth_time", models.DateTimeField()),
+                (
+                    "auth_time",
+                    models.DateTimeField(
+                        help_text="When its user last proved who they are; no refresh moves it."
+                    ),
+                ),
+                (
+                    "amr",
+                    models.CharField(
+                        blank=True,
+                        help_text="How, by the names of RFC 8176, space separated.",
+                        max_length=100,
+                    ),
+                ),
+                (
+                    "acr",
+                    models.CharField(
+                        blank=True,
+                        help_text="The authentication context that somebody vouched for.",
+                        max_length=100,
+                    ),
+                ),
                 ("rotated_at", models.DateTimeField()),
                 ("idle_expires_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField(db_index=True)),

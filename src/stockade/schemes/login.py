@@ -14,7 +14,7 @@ from django.db import connections
 from django.views.decorators.debug import sensitive_variables
 
 from stockade.conf import load
-from stockade.core import tenant
+from stockade.core import methods, tenant
 from stockade.core.credential import Credential
 from stockade.core.errors import LoginFailed
 from stockade.database import write_database
@@ -199,7 +199,7 @@ def obtain(
     subject = tenant.subject(user.pk)
 
     def open_session() -> Pair:
-        pair = issue(user, request, binding=binding)
+        pair = issue(user, request, binding=binding, amr=[methods.PASSWORD])
         emit(
             Event.LOGIN_SUCCESS, account=typed, subject=subject, session=pair.session,
             credential=Credential("jwt", "", subject, pair.session), using=database(),

@@ -6,7 +6,7 @@ from typing import Any
 
 from stockade import keyring
 from stockade.conf import load, on_change
-from stockade.core import clock, tenant
+from stockade.core import clock, methods, tenant
 from stockade.core.credential import Credential
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import algorithms, compact, profile
@@ -125,6 +125,8 @@ def _credential(claims: dict[str, Any], end: float) -> Credential:
         _date(claims, "auth_time"),
         "",
         claims,
+        amr=_methods(claims) if "amr" in claims else methods.NONE,
+        acr=_context(claims) if "acr" in claims else "",
     )
 
 
@@ -133,6 +135,23 @@ def _date(claims: dict[str, Any], name: str) -> int:
     if type(found) is not int or not 0 <= found < _MAX_DATE:  # bool is an int to isinstance, and no date
         refuse(f"claim_{name}")
     return found
+
+
+def _methods(claims: dict[str, Any]) -> frozenset[str]:
+    found = claims["amr"]
+    if type(found) is not list or not found:
+        refuse("claim_amr")
+    try:
+        return methods.methods(found)
+    except ValueError:
+        refuse("claim_amr")
+
+
+def _context(claims: dict[str, Any]) -> str:
+    try:
+        return methods.context(_text(claims, "acr"))
+    except ValueError:
+        refuse("claim_acr")
 
 
 def _text(claims: dict[str, Any], name: str) -> str:

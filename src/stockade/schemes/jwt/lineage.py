@@ -27,7 +27,7 @@ T = TypeVar("T")
 _TRIES = 3
 COLUMNS = (
     "tenant", "user_id", "generation", "kid", "previous_kid", "stamp", "client", "scopes", "claims", "auth_time",
-    "rotated_at", "idle_expires_at", "expires_at", "ended_at",
+    "amr", "acr", "rotated_at", "idle_expires_at", "expires_at", "ended_at",
 )  # fmt: skip
 
 
@@ -64,6 +64,8 @@ class Row:
     scopes: str | None
     claims: dict[str, Any]
     auth_time: datetime.datetime
+    amr: str
+    acr: str
     rotated_at: datetime.datetime
     idle_expires_at: datetime.datetime
     expires_at: datetime.datetime
@@ -115,6 +117,8 @@ def next_pair(row: Row, session: uuid.UUID, binding: str) -> tuple[Pair, Credent
         client=row.client,
         scopes=row.scopes,
         auth_time=row.auth_time.timestamp(),
+        amr=row.amr,
+        acr=row.acr,
         until=until,
         claims=row.claims,
     )

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from stockade import truth
 from stockade.conf import load
-from stockade.core import clock, tenant
+from stockade.core import clock, methods, tenant
 from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
     from django.http import HttpRequest
+
+_AHEAD = datetime.timedelta(minutes=1)  # the clocks of two hosts differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,9 @@ def issue(
     scopes: Iterable[str] | None = None,
     client_id: str = "",
     binding: str = "",
+    amr: Iterable[str] = (),
+    acr: str = "",
+    auth_time: float | None = None,
 ) -> Pair:
     """Open a session for a user who has proven who he is, and give its first pair of tokens.
 
@@ -63,13 +68,22 @@ def issue(
         scopes: what bounds the session's tokens; None for no bound, as with a browser session.
         client_id: the client it is for; the setting's where empty.
         binding: of the browser that will keep the refresh token in a cookie; `cookie.open_session` makes it.
+        amr: how he has proven it, by the names of RFC 8176, such as ``["pwd", "otp", "mfa"]``; empty where unknown.
+        acr: the authentication context that somebody vouches for; "" for none.
+        auth_time: when he has proven it, in seconds since the epoch; None for now, 0 where unknown.
 
     Raises:
-        ValueError: a claim or a scope is not to be written into a token, or the user is not saved.
+        ValueError: a claim, a scope or a method is not to be written into a token, the time is in the future, or the
+            user is not saved.
         LoginFailed: the user is inactive. Banned: so he is.
     """
     extra = signing.checked(claims)
     bound = scope_text(scopes)
+    how, context = methods.text(methods.methods(amr)), methods.context(acr)
+    now = clock.now_datetime()
+    proven = now if auth_time is None else datetime.datetime.fromtimestamp(auth_time, datetime.UTC)
+    if proven > now + _AHEAD:
+        raise ValueError("auth_time is in the future: write when the user proved who they are.")
     if user.pk is None:
         raise ValueError("The user is not saved.")
     if not user.is_active:
@@ -79,7 +93,6 @@ def issue(
     banned.refuse(subject)
     where = client.of(request)
     settings = load(JWTSettings)
-    now = clock.now_datetime()
     session = Session(
         user_id=user.pk,
         tenant=whose,
@@ -88,7 +101,9 @@ def issue(
         claims=extra,
         stamp=stamp.stamp(subject, getattr(user, "password", "") or ""),
         created_at=now,
-        auth_time=now,
+        auth_time=min(proven, now),
+        amr=how,
+        acr=context,
         rotated_at=now,
         idle_expires_at=now + datetime.timedelta(seconds=settings.refresh_idle),
         expires_at=now + datetime.timedelta(seconds=settings.refresh_absolute),

@@ -29,6 +29,8 @@ RESERVED = frozenset(
         "exp",
         "jti",
         "auth_time",
+        "amr",
+        "acr",
         "sid",
         "scope",
         "cnf",
@@ -83,6 +85,8 @@ def sign(
     client: str,
     scopes: str | None,
     auth_time: float,
+    amr: str,
+    acr: str,
     until: float,
     claims: Mapping[str, Any],
 ) -> Signed:
@@ -94,7 +98,9 @@ def sign(
         session: the session that it belongs to.
         client: the client it is issued to; "" for the setting's.
         scopes: space separated; None where the session has no scopes.
-        auth_time: when the user proved the password, in seconds since the epoch.
+        auth_time: when the user last proved who they are, in seconds since the epoch.
+        amr: how, as `core.methods.text` writes it; "" where that is not known.
+        acr: the authentication context; "" for none.
         until: when the session is over; the token does not outlive it.
         claims: further claims, already `checked`.
     """
@@ -114,6 +120,10 @@ def sign(
         "auth_time": int(auth_time),
         "sid": str(session),
     }
+    if amr:
+        body["amr"] = amr.split()
+    if acr:
+        body["acr"] = acr
     if scopes is not None:
         body["scope"] = scopes
     signing = f"{algorithms.header(kid, algorithm)}.{compact.encode(orjson.dumps(body))}"

@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 
 from stockade.conf import load as settings
-from stockade.core import clock, tenant
+from stockade.core import clock, methods, tenant
 from stockade.core.address import network
 from stockade.core.credential import Credential
 from stockade.core.errors import InvalidCredential
@@ -31,6 +31,7 @@ from stockade.schemes.users import trusted_user
 from stockade.truth.tokens import subject_of, token_key
 
 _FOREVER = float("inf")
+_BY_PASSWORD = methods.methods([methods.PASSWORD])
 
 
 class Token(NamedTuple):
@@ -83,6 +84,8 @@ class OpaqueScheme:
             raise InvalidCredential(reason="unknown")
         if found.tenant != tenant.here():
             raise InvalidCredential(reason="wrong_tenant")
+        # A password was proven for it when it was made, and never since. For what was made otherwise, nothing was.
+        by_login = found.origin == OpaqueToken.Origin.LOGIN
         expires = found.expires_at.timestamp() if found.expires_at is not None else _FOREVER
         return Credential(
             self.name,
@@ -92,6 +95,8 @@ class OpaqueScheme:
             issued=found.created_at.timestamp(),
             # One that is over goes the way of one that was ended, not that of one which was good a moment ago.
             expires=expires if expires > clock.now() else _FOREVER,
+            auth_time=found.created_at.timestamp() if by_login else 0.0,
+            amr=_BY_PASSWORD if by_login else methods.NONE,
         )
 
     def find(self, value: str) -> rows.Found | None:
