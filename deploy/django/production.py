@@ -7,6 +7,7 @@ Copy it to the end of your own production settings. Names and addresses come fro
 import os
 
 import stockade.edge
+import stockade.passwords
 from stockade.vault import secret
 
 # --- Django ---------------------------------------------------------------------------------------------------------
@@ -84,3 +85,4 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 PASSWORD_HASHERS = ["stockade.schemes.passwords.Argon2"]
+AUTH_PASSWORD_VALIDATORS = stockade.passwords.validators(15)

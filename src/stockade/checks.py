@@ -32,7 +32,8 @@ def check_deploy(app_configs: Iterable[AppConfig] | None = None, **kwargs: Any) 
         if any(finding.stops for finding in findings()):
             return []
         return [
-            CheckWarning(one.message, hint=one.hint, id=one.id) for one in [*weak_findings(), *_csrf_exempt()]
+            CheckWarning(one.message, hint=one.hint, id=one.id)
+            for one in [*weak_findings(), *_csrf_exempt(), *_altered()]
         ]
     return [
         CheckWarning(
@@ -68,4 +69,20 @@ def _csrf_exempt() -> list[Finding]:
             stops=False,
         )
         for fact in facts_of(look)
+    ]
+
+
+def _altered() -> list[Finding]:
+    """Fields that change a password before it is hashed, or take no long one."""
+    from stockade.drf.survey import facts_of, passwords
+
+    return [
+        Finding(
+            "stockade.W248",
+            f"{fact.view} ({fact.where}): {fact.meaning} A password is what was typed, and may have 64 "
+            "characters (ASVS 5.0, 6.2.8 and 6.2.9).",
+            "Write trim_whitespace=False (strip=False in a form) and no max_length below 64.",
+            stops=False,
+        )
+        for fact in facts_of(passwords.altered)
     ]

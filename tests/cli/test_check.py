@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from typer.testing import CliRunner
 
-import stockade
+import stockade.passwords
 from stockade import conf, keyring
 from stockade.cli.deployed import (
     CHECKS,
@@ -89,6 +89,8 @@ def project(settings: Any, db: None, server: Server, monkeypatch: pytest.MonkeyP
     settings.AUTHENTICATION_BACKENDS = [
         "stockade.schemes.backend.LoginLimits", "django.contrib.auth.backends.ModelBackend",
     ]  # fmt: skip
+    settings.PASSWORD_HASHERS = ["stockade.schemes.passwords.Argon2"]
+    settings.AUTH_PASSWORD_VALIDATORS = stockade.passwords.validators(15)
     # The suite's server has no password; a test looks at that by itself.
     settings.SILENCED_SYSTEM_CHECKS = ["stockade.D155"]
     conf.forget()

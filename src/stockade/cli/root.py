@@ -10,7 +10,19 @@ import typer
 from django.db import DatabaseError
 
 from stockade import __version__
-from stockade.cli import apikeys, bans, check, events, importing, keyring, lockouts, sessions, state, tokens
+from stockade.cli import (
+    apikeys,
+    bans,
+    check,
+    events,
+    importing,
+    keyring,
+    lockouts,
+    passwords,
+    sessions,
+    state,
+    tokens,
+)
 from stockade.cli.output import FINDINGS, WRONG_USE
 from stockade.cli.proxy import proxy
 from stockade.cli.report import report
@@ -55,6 +67,7 @@ app.add_typer(keyring.app, name="keyring")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(apikeys.app, name="apikeys")
+app.add_typer(passwords.app, name="passwords")
 app.add_typer(lockouts.app, name="lockouts")
 app.add_typer(bans.app, name="bans")
 app.add_typer(events.app, name="events")

@@ -15,6 +15,7 @@ from stockade.pipeline.edge import edge_findings
 from stockade.pipeline.finding import Finding
 from stockade.pipeline.judged import name_findings, view_findings
 from stockade.pipeline.kept import state_findings
+from stockade.pipeline.weak_passwords import list_findings
 from stockade.pipeline.wired import backend_findings, before_findings, middleware_findings
 
 further: list[Callable[[], Iterable[Finding]]] = []  # of rooms above
@@ -32,6 +33,7 @@ def findings() -> list[Finding]:
             found.extend(cookie_findings())
             found.extend(edge_findings())
             found.extend(before_findings())
+            found.extend(list_findings())
     except ConfigurationError as error:
         found = [Finding.of(error)]
     found.extend(middleware_findings())

@@ -1,4 +1,4 @@
-"""What `check --deploy` says of settings of the edge that are weaker than they need be where clients come."""
+"""What `check --deploy` says of settings that are weaker than they need be where clients come: the edge's first."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from stockade.edge.transport import SERVE, chosen
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.edge import warn
 from stockade.pipeline.finding import Finding
+from stockade.pipeline.weak_passwords import password_findings
 
 SECURITY = "django.middleware.security.SecurityMiddleware"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
@@ -38,6 +39,7 @@ def weak_findings() -> Iterator[Finding]:
     yield from _weak_cookies(settings)
     yield from _weak_policy(django)
     yield from _weak_cors(settings)
+    yield from password_findings()
 
 
 def _weak_transport(settings: Any, django: Mapping[str, Any]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stockade.drf
+import stockade.passwords
 from stockade.demo.config import read
 
 _config = read()
@@ -20,6 +21,7 @@ STATIC_URL = "/static/"
 # runs in a transaction all the same, see PolicyMixin.
 DATABASES = {"default": _config.database}
 PASSWORD_HASHERS = ["stockade.schemes.passwords.Argon2"]
+AUTH_PASSWORD_VALIDATORS = stockade.passwords.validators(15)
 AUTHENTICATION_BACKENDS = [
     "stockade.schemes.backend.LoginLimits",  # guesses at the admin's login count as well
     "django.contrib.auth.backends.ModelBackend",
