@@ -148,6 +148,7 @@ def test_a_place_that_cannot_be_used_disturbs_no_request(
     monkeypatch.setattr(counts, "under_test", lambda: False)
     own = counts.Counts()
     monkeypatch.setattr(observe, "note", own.note)
+    monkeypatch.setattr(observe, "COUNTS", own)
     settings.ROOT_URLCONF = "tests.observe.views"  # an observer of its own
     expected: Answer = answer(handler(kind, False), Ask("GET", "/plain/"))
     observed = handler(kind, True)

@@ -15,7 +15,18 @@ from stockade.core import clock
 from stockade.core.errors import Unavailable
 from stockade.gate import records, windows
 from stockade.gate.keys import LIMIT, SESSION, SUBJECT, check_epoch_key, check_limit_key
-from stockade.gate.protocol import LISTS, NOBODY, WORLD, Charge, Mark, StateReport, Usage, Verdict, owner_of
+from stockade.gate.protocol import (
+    LISTS,
+    NOBODY,
+    WORLD,
+    Charge,
+    Limit,
+    Mark,
+    StateReport,
+    Usage,
+    Verdict,
+    owner_of,
+)
 
 T = TypeVar("T")
 _BIRTH = b"b"  # names one life of the state, so that a load notices if it was wiped meanwhile
@@ -230,6 +241,41 @@ class LocalGate(ABC):
                     txn.put(key, value)
 
         self._write(work)
+
+    def tell(self, told: Iterable[tuple[Limit, bytes, int]]) -> list[bool]:
+        """Charge what has happened already: each by itself, and at its own time.
+
+        Args:
+            told: the limit, the key and the tick of each, about in their order.
+
+        Returns:
+            For each whether there was no place. A new key for which the state has no room is not counted.
+
+        Raises:
+            Unavailable: nothing was charged.
+        """
+
+        def work(txn: Txn) -> list[bool]:
+            over = []
+            for limit, key, at in told:
+                value = txn.get(key)
+                if value is None or key[:1] != LIMIT:
+                    try:
+                        self._admit_key(key)
+                    except Unavailable:
+                        over.append(False)
+                        continue
+                new = windows.told(value, limit, at)
+                if new is not None:
+                    txn.put(key, new)
+                over.append(new is None)
+            return over
+
+        return self._write(work)
+
+    @abstractmethod
+    def _admit_key(self, key: bytes) -> None:
+        """In a transaction: ValueError for a key of another kind, Unavailable if there is no room for a new one."""
 
     def usage(self, prefix: bytes = b"") -> list[Usage]:
         """What is used of every limit whose key starts with `prefix`."""

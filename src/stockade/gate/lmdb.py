@@ -16,6 +16,7 @@ promise of `windows` rules out.
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterable
 
 import lmdb
 
@@ -24,7 +25,7 @@ from stockade.gate import keys, records, windows
 from stockade.gate.base import refusal
 from stockade.gate.keys import check_limit_key
 from stockade.gate.mapped import MappedGate
-from stockade.gate.protocol import WORLD, Charge, Verdict
+from stockade.gate.protocol import WORLD, Charge, Limit, Verdict
 from stockade.gate.turn import GIVE, TAKE
 
 _HINTS = 8192
@@ -37,7 +38,7 @@ _flock = fcntl.flock
 _new = tuple.__new__  # a NamedTuple's own __new__ costs twice as much
 
 
-class _NoRoom(Exception):
+class _NoRoom(Unavailable):
     """Inside a transaction: a new limit key, and the map is crowded."""
 
 
@@ -163,6 +164,14 @@ class LmdbGate(MappedGate):
         for charge in charges:
             self._refused.pop(charge.key, None)
         return None
+
+    def tell(self, told: Iterable[tuple[Limit, bytes, int]]) -> list[bool]:
+        """Charge what has happened already; see `LocalGate.tell`."""
+        over = super().tell(told)
+        self._countdown -= len(over)
+        if self._countdown < 0 or self._crowded:
+            self._tend()
+        return over
 
     def _admit_key(self, key: bytes) -> None:
         check_limit_key(key)

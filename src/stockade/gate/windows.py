@@ -98,6 +98,36 @@ def _later(
     return None, max(0, left + cost), free - now
 
 
+def told(value: bytes | None, limit: Limit, at: int) -> bytes | None:
+    """Count one admission of which the state is told afterwards, and maybe after later ones.
+
+    In whatever order they are told, nothing is refused of a caller who keeps to the limit. Of one who does not, a
+    refusal may be missed, or another be refused than the last, as far as the order is not that of their times.
+
+    Args:
+        value: what the state holds for the key, or None.
+        at: the tick at which it happened.
+
+    Returns:
+        The value to store; None: there was no place, store nothing.
+    """
+    if value is None:
+        return charge(None, limit, 1, at)[0]
+    shape, total, end, top, free = _unpack(value)
+    grain, span = limit.grain, limit.span
+    slot, newest = at // grain, end // grain - 1
+    if shape != limit.shape or slot >= newest:
+        return charge(value, limit, 1, at)[0]
+    if slot + span <= newest:
+        return value  # it has left every window that is still to come
+    if total >= limit.count:
+        return None
+    pairs: dict[int, int] = dict(_PAIR.iter_unpack(value[_SIZE:]))
+    pairs[slot] = pairs.get(slot, 0) + 1
+    head = _pack(shape, total + 1, end, top, min(free, (slot + span) * grain), limit.count)
+    return head + b"".join([_pack_pair(*pair) for pair in sorted(pairs.items())])
+
+
 def check_cost(cost: int) -> None:
     """ValueError for a cost that would give places away."""
     if cost < 1:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from stockade.observe.counts import Counts
 from stockade.observe.rows import OTHERS, Row
 
-_counts = Counts()
+COUNTS = Counts()  # of this process
 
-note = _counts.note
-read = _counts.read
-clear = _counts.clear
-flush = _counts.flush
+note = COUNTS.note
+read = COUNTS.read
+clear = COUNTS.clear
+flush = COUNTS.flush
 
-__all__ = ["OTHERS", "Row", "clear", "flush", "note", "read"]
+__all__ = ["COUNTS", "OTHERS", "Row", "clear", "flush", "note", "read"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 from contextlib import suppress
+from typing import Protocol
 
 from stockade.conf import on_change
 from stockade.core import clock
@@ -20,6 +21,13 @@ INTERVAL = 1.0
 KEEP_EVERY = 600.0  # seconds between two copies that are synced to disk
 _SLOWEST = 60.0  # seconds between two tries to write where that fails
 _READER = 5.0  # seconds that a reader waits for its turn
+
+
+class Source(Protocol):
+    """What collects by itself, and counts it when asked."""
+
+    def settle(self) -> None:
+        """Count what has been collected, by `Counts.count`."""
 
 
 class Counts:
@@ -40,6 +48,7 @@ class Counts:
         self._pause = INTERVAL
         self._timed = False
         self._tests = False
+        self._sources: tuple[Source, ...] = ()
         self._known = False  # whether the end of the process and its forks are watched
         on_change(self._forget)
 
@@ -55,31 +64,53 @@ class Counts:
         """
         try:
             now = clock.now()
-            if at is None:
-                at = now
-            key = (
-                view,
-                method,
-                kind,
-                reason,
-                at // HOUR,
-            )  # equal to the Key that it stands for, and quicker made
-            with self._lock:
-                tally = self._pending.get(key)  # type: ignore[call-overload]
-                if tally is None:
-                    self._begin(Key(view, method, kind, reason, int(at // HOUR)), at)
-                else:
-                    tally.count += 1
-                    if at > tally.last:
-                        tally.last = at
-                    elif at < tally.first:
-                        tally.first = at
+            self.count(view, method, kind, reason, now if at is None else at)
             if not 0 <= now - self._flushed < self._pause:
                 self._try(now)
             elif not self._timed:
                 self._time()
         except Exception:  # noqa: BLE001, S110 - whatever it is, the request that is counted goes on
             pass
+
+    def count(self, view: str, method: str, kind: str, reason: str, at: float) -> None:
+        """Count one, and write nothing now; see `note`.
+
+        Raises:
+            TypeError: what is counted is no text.
+        """
+        # Equal to the Key that it stands for, and quicker made.
+        key = (view, method, kind, reason, at // HOUR)
+        with self._lock:
+            tally = self._pending.get(key)  # type: ignore[call-overload]
+            if tally is None:
+                self._begin(Key(view, method, kind, reason, int(at // HOUR)), at)
+            else:
+                tally.count += 1
+                if at > tally.last:
+                    tally.last = at
+                elif at < tally.first:
+                    tally.first = at
+
+    def attach(self, source: Source) -> None:
+        """Ask `source` too, before anything is written or read."""
+        self._watch()
+        with self._lock:
+            self._sources = (*self._sources, source)
+
+    def detach(self, source: Source) -> None:
+        """Ask `source` no more."""
+        with self._lock:
+            self._sources = tuple(found for found in self._sources if found is not source)
+
+    def expect(self) -> None:
+        """A source has something: if nobody writes within about a second, do it then."""
+        if not self._timed:
+            self._time()
+
+    def _settle(self) -> None:
+        for source in self._sources:
+            with suppress(Exception):  # as in `note`
+                source.settle()
 
     def _begin(self, key: Key, at: float) -> None:
         """A key that is not counted yet, with the lock held. How many there are is for strangers to choose."""
@@ -105,6 +136,7 @@ class Counts:
 
     def flush(self) -> bool:
         """Write what is pending; returns whether nothing is left to write. Never raises, never waits long."""
+        self._settle()
         if not self._flushing.acquire(False):
             return False
         try:
@@ -142,6 +174,7 @@ class Counts:
 
     def _timer(self) -> None:
         self._timed = False
+        self._settle()
         if self._pending and not 0 <= clock.now() - self._flushed < self._pause:
             self._try(clock.now())
         with suppress(Exception), self._flushing:
@@ -183,6 +216,7 @@ class Counts:
 
     def unwritten(self) -> list[Row]:
         """What this process has counted and not written yet."""
+        self._settle()
         return self._rows([], None)
 
     def _rows(self, stored: list[tuple[Key, Tally]], since: float | None) -> list[Row]:
@@ -211,6 +245,7 @@ class Counts:
         Raises:
             ConfigurationError: the place where they lie cannot be used. Unavailable: it is busy.
         """
+        self._settle()
         store = self._the_store()
         with self._flushing:
             with self._lock:

@@ -77,7 +77,7 @@ class Observer:
         # Only `looks_mine` and the keywords are asked for; nothing is verified.
         self._finder = Finder([cast(Scheme, AnyScheme())])
         self._ours = Finder([cast(Scheme, AnyScheme(is_ours))])
-        self.limits = Limits(DEFAULT_LIMITS)
+        self.limits = Limits(DEFAULT_LIMITS, observe.COUNTS)
         self._views: dict[Hashable, Seen] = {}
 
     # -- before the view ---------------------------------------------------------------------------------------------
@@ -138,18 +138,13 @@ class Observer:
         meta = request.META
         if seen.limited:
             name, whom = self._caller(request, status)
-            if self.limits.exceeded(name, whom):
-                observe.note(seen.name, request.method or "", "limits", f"limit:{name}")
+            self.limits.charge(name, whom, seen.name, request.method or "")
         if status < 400:
             return
         if status == 401 and (shown := _credential(meta)) and not _has_expired(shown):
-            self._charge(seen, request, "failed_auth", _address(meta))
+            self.limits.charge("failed_auth", _address(meta), seen.name, request.method or "")
         if status in seen.failures:
-            self._charge(seen, request, "login_address", _address(meta))
-
-    def _charge(self, seen: Seen, request: HttpRequest, name: str, whom: str) -> None:
-        if self.limits.exceeded(name, whom):
-            observe.note(seen.name, request.method or "", "limits", f"limit:{name}")
+            self.limits.charge("login_address", _address(meta), seen.name, request.method or "")
 
     def _caller(self, request: HttpRequest, status: int) -> tuple[str, str]:
         """The limit that applies, and whom it counts: a user if one is known, else an address.
