@@ -10,11 +10,13 @@ nothing of it send the cookie with everything.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
+from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.http import is_same_domain
 
 from stockade.core.errors import CsrfFailed
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 
 HEADER = "X-Stockade-CSRF"
 _VALUE = "1"
-_SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110 section 9.2.1
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110 section 9.2.1
 _STRANGER = "Pages of another origin may not use the cookie. If they should, list their origin in CSRF_TRUSTED_ORIGINS."
+_TOKENLESS = "Send the CSRF token in the header X-CSRFToken: that of the cookie, or as the page was given it."
 # What is refused whether or not the view would refuse it: see `require_no_stranger`.
 REASONS = frozenset({"csrf_site", "csrf_origin"})
 
@@ -96,7 +99,7 @@ def require_no_stranger(request: HttpRequest) -> None:
     Raises:
         CsrfFailed: the method is unsafe, and the page is none of ours.
     """
-    if request.method in _SAFE:
+    if request.method in SAFE:
         return
     site = request.headers.get("Sec-Fetch-Site", "")
     if site == "same-origin":  # which counts also where a proxy keeps the scheme or the host from us
@@ -108,6 +111,45 @@ def require_no_stranger(request: HttpRequest) -> None:
         raise CsrfFailed(_STRANGER, reason="csrf_site")
     if origin and origin != _own(request):
         raise CsrfFailed(_STRANGER, reason="csrf_origin")
+
+
+class _Token(CsrfViewMiddleware):
+    """Django's own check, which says why instead of answering."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> str:
+        return reason
+
+    def _check_token(self, request: Any) -> None:
+        if request.method == "POST" and settings.CSRF_HEADER_NAME in request.META:
+            # As for other methods: the token stands in the header, and no body is read for another.
+            session = getattr(request, "session", None)
+            request = SimpleNamespace(
+                method="PUT", META=request.META, COOKIES=request.COOKIES, session=session
+            )
+        super()._check_token(request)  # type: ignore[misc]
+
+
+def require_token(request: HttpRequest) -> None:
+    """Let an unsafe method pass by a session's cookie only with Django's token, and from no page of a stranger.
+
+    The token as Django's forms and scripts send it (``csrfmiddlewaretoken``, ``X-CSRFToken``), with its own checks of
+    Origin and Referer; and the browser's own word besides, for a host beside ours can plant the cookie that the token
+    is compared with. Where a token stands in the header no body is read.
+
+    Raises:
+        CsrfFailed: it is missing or another, or the page is none of ours.
+    """
+    if request.method in SAFE:
+        return
+    require_no_stranger(request)
+    check = _Token(_no_response)
+    check.process_request(request)
+    if check.process_view(request, _no_response, (), {}) is not None:
+        raise CsrfFailed(_TOKENLESS, reason="csrf_token")
+
+
+def _no_response(request: HttpRequest) -> Any:
+    """Django's middleware wants something that answers; nobody asks it."""
 
 
 def _own(request: HttpRequest) -> str:

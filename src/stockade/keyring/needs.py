@@ -75,6 +75,7 @@ def _resting(row: SigningKey, now: datetime.datetime) -> QuerySet[Session]:
     margin = datetime.timedelta(seconds=settings(KeyringSettings).margin)
     rows = Session.objects.using(router.db_for_write(Session))
     began = Q(created_at__lte=(row.stopped_at or now) + margin)
+    rows = rows.exclude(kid="")  # a session of a cookie rests on no key
     return rows.filter(began | Q(kid=row.kid), ended_at=None, expires_at__gt=now, idle_expires_at__gt=now)
 
 

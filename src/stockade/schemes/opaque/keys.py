@@ -1,4 +1,4 @@
-"""What a table may hold of an opaque token: digests under a key that is not in the database."""
+"""What a table may hold of an opaque token, or of a session's key: digests under a key that is not in the database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DigestKey:
 
     def digest(self, value: str) -> str:
         """Of a token, 64 hex digits."""
-        return self._mac(b"token", value)
+        return self.mac(b"token", value)
 
     def stamp(self, subject: str, password: str) -> str:
         """Of the hash of a user's password: a changed one is noticed by it.
@@ -34,9 +34,10 @@ class DigestKey:
             subject: the user's, so that two users' equal hashes have two stamps.
             password: what the user's row holds; an encoded hash, never a password.
         """
-        return self._mac(b"stamp", f"{subject}\0{password}")
+        return self.mac(b"stamp", f"{subject}\0{password}")
 
-    def _mac(self, purpose: bytes, text: str) -> str:
+    def mac(self, purpose: bytes, text: str) -> str:
+        """Of `text` for one purpose, 64 hex digits; what it is for another purpose tells nothing of it."""
         return hmac.new(
             self._secret, purpose + b"\0" + text.encode("utf-8", "surrogatepass"), sha256
         ).hexdigest()

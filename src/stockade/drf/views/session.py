@@ -1,0 +1,129 @@
+"""Log a browser in and out by JSON: Django's session, whose key is a cookie that no script can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.middleware.csrf import get_token
+from django.views.decorators.debug import sensitive_variables
+from rest_framework.response import Response
+from rest_framework.serializers import CharField
+
+from stockade.conf import load
+from stockade.core.errors import Forbidden, NotVisible
+from stockade.drf.serializers import StrictSerializer
+from stockade.drf.views.base import CredentialView, TextField
+from stockade.edge import csrf
+from stockade.policy import Public
+from stockade.schemes import devices
+from stockade.schemes.conf import SchemeSettings
+from stockade.schemes.session.login import close_session, open_session, store_of
+from stockade.schemes.session.rows import NAME
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from rest_framework.request import Request
+
+    from stockade.schemes.session.store import SessionStore
+
+
+class SessionLoginSerializer(StrictSerializer):
+    """Name and password in, the name's field called as USERNAME_FIELD is; the token that unsafe methods show out."""
+
+    password = TextField(write_only=True, style={"input_type": "password"})
+    csrf_token = CharField(read_only=True, help_text="For the header X-CSRFToken of every unsafe method.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """The fields, with the name's first."""
+        return {get_user_model().USERNAME_FIELD: TextField(write_only=True), **super().get_fields()}
+
+
+class SessionTokenSerializer(StrictSerializer):
+    """Nothing in, the token out."""
+
+    csrf_token = CharField(read_only=True, help_text="For the header X-CSRFToken of every unsafe method.")
+
+
+class SessionLogoutSerializer(StrictSerializer):
+    """Nothing in, nothing out."""
+
+
+class BrowserSessionView(CredentialView):
+    """Base: only where SCHEMES names "session", and its sessions are ours."""
+
+    policy = Public()
+    authentication_classes = ()
+    limited = False  # what fails is counted by itself, as at the views of tokens
+
+    def session(self, request: Request) -> SessionStore:
+        """The session of the browser.
+
+        Raises:
+            NotVisible: the scheme is off.
+        """
+        found = store_of(_http(request)) if NAME in load(SchemeSettings).schemes else None
+        if found is None:
+            raise NotVisible(reason="session_scheme_off")
+        return found
+
+
+class SessionLoginView(BrowserSessionView):
+    """Log in: `{username, password}` gives the session's cookie, another one each time, and `{csrf_token}`."""
+
+    serializer_class = SessionLoginSerializer
+    # A cookie of before neither helps nor harms: who logs in has none that counts, or wants another.
+    ignores_credentials = True
+
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        """Verify the password and log the browser in.
+
+        Raises:
+            CsrfFailed: a page of another origin sends it: it must not log its visitors in as somebody of its choice.
+        """
+        session = self.session(request)
+        http = _http(request)
+        csrf.require_no_stranger(http)
+        fields = self.read(request)
+        found = open_session(fields[get_user_model().USERNAME_FIELD], fields["password"], http, session)
+        response = Response({"csrf_token": get_token(http)})
+        devices.set_cookie(http, response, found.name)
+        return response
+
+
+class SessionTokenView(BrowserSessionView):
+    """The CSRF token of a browser, and its cookie: for pages that Django has not made and that cannot read cookies."""
+
+    serializer_class = SessionTokenSerializer
+
+    def get(self, request: Request) -> Response:
+        """`{csrf_token}`, for the header X-CSRFToken."""
+        self.session(request)
+        return Response({"csrf_token": get_token(_http(request))})
+
+
+class SessionLogoutView(BrowserSessionView):
+    """Log out: 204; the session ends everywhere at once. A visitor is logged out already."""
+
+    serializer_class = SessionLogoutSerializer
+
+    def post(self, request: Request) -> Response:
+        """End the session of the cookie.
+
+        Raises:
+            Forbidden: another credential is shown, beside which the cookie does not count.
+        """
+        self.session(request)
+        self.read(request)
+        principal = request._request.stockade.principal  # type: ignore[attr-defined]  # noqa: SLF001
+        credential = principal.credential
+        if credential is not None and credential.scheme != NAME:
+            raise Forbidden("Send the cookie alone.", reason="not_a_session")
+        close_session(_http(request))
+        return Response(status=204)
+
+
+def _http(request: Request) -> HttpRequest:
+    found: HttpRequest = request._request  # noqa: SLF001 - DRF's documented way
+    return found

@@ -1,0 +1,79 @@
+"""Views that browsers call: of DRF, plain, async; Django's own login, logout and admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from stockade.policy import Authenticated, Public
+from stockade.web.decorators import protect
+
+
+class Me(APIView):
+    policy = Authenticated()
+
+    def get(self, request: Any) -> Response:
+        return Response({"user": request.user.get_username(), "scheme": request.auth.scheme})
+
+    post = put = delete = get
+
+
+class Quiet(APIView):
+    policy = Authenticated()
+
+    def get(self, request: Any) -> Response:
+        return Response({"user": request.user.pk})
+
+    post = get
+
+
+class Open(APIView):
+    policy = Public()
+
+    def get(self, request: Any) -> Response:
+        credential = request.auth
+        return Response({"scheme": credential.scheme if credential is not None else ""})
+
+    post = get
+
+
+@protect(policy=Authenticated())
+def plain(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"user": request.user.pk})
+
+
+@protect(policy=Authenticated())
+async def waiting(request: HttpRequest) -> JsonResponse:
+    user = await request.auser()
+    seen = await request.session.aget("seen", 0)
+    await request.session.aset("seen", seen + 1)
+    return JsonResponse({"user": user.pk, "seen": seen})
+
+
+@protect(policy=Public())
+def visit(request: HttpRequest) -> JsonResponse:
+    """Keeps something of a visitor."""
+    request.session["basket"] = request.session.get("basket", 0) + 1
+    return JsonResponse({"basket": request.session["basket"]})
+
+
+urlpatterns = [
+    path("me/", Me.as_view()),
+    path("quiet/", Quiet.as_view()),
+    path("open/", Open.as_view()),
+    path("plain/", plain),
+    path("waiting/", waiting),
+    path("visit/", visit),
+    path(
+        "accounts/login/", protect(policy=Public())(auth_views.LoginView.as_view(template_name="login.html"))
+    ),
+    path("accounts/logout/", protect(policy=Public())(auth_views.LogoutView.as_view(next_page="/open/"))),
+    path("admin/", admin.site.urls),
+    path("api/", include("stockade.drf.urls")),
+]
