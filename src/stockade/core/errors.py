@@ -156,6 +156,47 @@ class InvalidCredential(Unauthenticated):
     default_detail = "The credential is invalid or has expired."
 
 
+class StepUpRequired(Unauthenticated):
+    """401: it is known who calls, and by a login that is too old or too weak for this (RFC 9470 section 3).
+
+    Args:
+        max_age: whole seconds that the login may be old; None where its age is not what is missing.
+        acr_values: the authentication contexts of which one is enough, the preferred one first; empty where the login
+            is strong enough.
+    """
+
+    title = "Further authentication required"
+    default_code = "insufficient_user_authentication"
+
+    def __init__(self, max_age: int | None, acr_values: tuple[str, ...] = ()) -> None:
+        self.max_age, self.acr_values = max_age, " ".join(acr_values)
+        if self.acr_values:
+            said = "A stronger login is required"
+            said += "." if max_age is None else f", at most {max_age} seconds old."
+        else:
+            said = f"A login that is at most {max_age} seconds old is required."
+        super().__init__(said)
+
+    @property
+    def asked(self) -> dict[str, str | int]:
+        """What the client has to ask its user for, by the names of RFC 9470."""
+        found: dict[str, str | int] = {}
+        if self.acr_values:
+            found["acr_values"] = self.acr_values
+        if self.max_age is not None:
+            found["max_age"] = self.max_age
+        return found
+
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """What was missing."""
+        return self.asked
+
+    def problem(self, *, type_base: str = "about:blank") -> dict[str, object]:
+        """The problem document, with what is asked for: browsers hide WWW-Authenticate from pages of other origins."""
+        return {**super().problem(type_base=type_base), **self.asked}
+
+
 class LoginFailed(Unauthenticated):
     """401: unknown user, wrong password and inactive account, indistinguishable by intent."""
 

@@ -36,6 +36,8 @@ class Event(Enum):
     SESSION_ENDED = ("session_ended", Level.INFO, Kind.LIFE)
     AUTHN_FAIL = ("authn_credential_fail", Level.WARN, Kind.REFUSAL)
     AUTHN_SUCCESS = ("authn_credential_success", Level.INFO, Kind.SUCCESS)
+    STEP_UP_REQUIRED = ("authn_step_up_required", Level.INFO, Kind.REFUSAL)
+    STEP_UP = ("authn_step_up", Level.INFO, Kind.LIFE)
     CREDENTIAL_EXPOSED = ("authn_credential_exposed", Level.CRITICAL, Kind.REFUSAL)
     AUTHZ_FAIL = ("authz_fail", Level.WARN, Kind.REFUSAL)
     AUTHZ_CHANGE = ("authz_change", Level.WARN, Kind.LIFE)

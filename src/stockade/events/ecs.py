@@ -28,6 +28,8 @@ _MEANING: dict[Event, tuple[list[str], list[str], str]] = {
     Event.SESSION_ENDED: (["session"], ["end"], "A session was ended"),
     Event.AUTHN_FAIL: (["authentication"], ["denied"], "A credential did not hold"),
     Event.AUTHN_SUCCESS: (["authentication"], ["allowed"], "A credential opened a request"),
+    Event.STEP_UP_REQUIRED: (["authentication"], ["denied"], "A further login was asked for"),
+    Event.STEP_UP: (["authentication", "session"], ["change"], "A user of a session logged in again"),
     Event.CREDENTIAL_EXPOSED: (["intrusion_detection"], ["denied"], "A credential was sent where it leaks"),
     Event.AUTHZ_FAIL: (["web"], ["access", "denied"], "A request was not allowed"),
     Event.AUTHZ_CHANGE: (["iam"], ["change"], "What a user may do was changed"),

@@ -14,6 +14,7 @@ from stockade.gate.conf import AddressSettings, GateSettings
 from stockade.keyring.conf import KeyringSettings, wrapping_keys
 from stockade.pipeline.conf import InputSettings, PipelineSettings
 from stockade.pipeline.finding import Finding
+from stockade.policy.conf import AssuranceSettings
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
 from stockade.schemes.opaque.conf import KeySettings, TokenSettings
 from stockade.tenant import TenantSettings
@@ -21,7 +22,7 @@ from stockade.tenant import TenantSettings
 SECTIONS: tuple[type[Section], ...] = (
     PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
     EventSettings, HeaderSettings, TransportSettings, CorsSettings, TenantSettings,
-    TokenSettings, KeySettings, InputSettings,
+    TokenSettings, KeySettings, InputSettings, AssuranceSettings,
 )  # fmt: skip
 
 

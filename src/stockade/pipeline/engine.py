@@ -13,10 +13,11 @@ from stockade.core.errors import (
     BadRequest,
     InvalidCredential,
     Refusal,
+    StepUpRequired,
     Unavailable,
     Undeclared,
 )
-from stockade.core.principal import ANONYMOUS
+from stockade.core.principal import ANONYMOUS, Principal
 from stockade.gate.protocol import Gate
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.exchange import Exchange
@@ -162,9 +163,13 @@ class Engine(Proving):
             refusal = Undeclared()
         else:
             principal = exchange.principal
-            if leaf.rule.admits(principal) is not False or self._left_to_view(leaf, principal is ANONYMOUS):
+            hidden = self._seen_after_login(leaf, principal) if leaf.proof is not None else None
+            if hidden is not None:
+                refusal = hidden
+            elif leaf.rule.admits(principal) is not False or self._left_to_view(leaf, principal is ANONYMOUS):
                 return
-            refusal = leaf.rule.refusal(principal)
+            else:
+                refusal = leaf.rule.refusal(principal)
         if not exchange.spares(refusal):
             raise refusal
 
@@ -178,6 +183,18 @@ class Engine(Proving):
             and leaf.visible.about_objects
             and leaf.detail
         )
+
+    @staticmethod
+    def _seen_after_login(leaf: Leaf, principal: Principal) -> StepUpRequired | None:
+        """What to ask of a caller who can see nothing here before he logs in again.
+
+        It is asked before any object is looked at, so it is the same for what is there, what is hidden and what is not:
+        404 for all of them, or a list that is empty, would leave the caller to guess.
+        """
+        if leaf.proof is None or leaf.proof.admits(principal) is not False:
+            return None
+        refusal = leaf.proof.refusal(principal)
+        return refusal if isinstance(refusal, StepUpRequired) else None
 
     # -- for others --------------------------------------------------------------------------------------------
 

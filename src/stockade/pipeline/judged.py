@@ -10,6 +10,7 @@ from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import Declared
 from stockade.pipeline.finding import Finding
 from stockade.pipeline.unmatched import matches, unmatched
+from stockade.policy.proof import level_named, levels_of
 from stockade.policy.rules import scheme_names
 
 
@@ -44,6 +45,7 @@ def view_findings() -> list[Finding]:
             declared = registry.declared(view)
             found.extend(_judge(route, declared))
             found.extend(scheme_findings(route, declared, known))
+            found.extend(level_findings(route, declared))
         except ConfigurationError as error:
             found.append(Finding.of(error))
     return found
@@ -63,6 +65,18 @@ def scheme_findings(route: str, declared: Declared, known: Collection[str]) -> I
             f"{declared.name} ({route}) asks for Scheme({name!r}), and no scheme is called so.",
             f"Name it in SCHEMES, or write one of {', '.join(sorted(known))}.",
         )
+
+
+def level_findings(route: str, declared: Declared) -> Iterator[Finding]:
+    """An `Assurance` of a level that nobody has declared: whoever calls would be told that the server is broken."""
+    rules = [
+        rule for leaf in declared.leaves.values() for rule in (leaf.rule, leaf.visible) if rule is not None
+    ]
+    for name in sorted({name for rule in rules for name in levels_of(rule)}):
+        try:
+            level_named(name)
+        except ConfigurationError as error:
+            yield Finding(error.id, f"{declared.name} ({route}): {error.message}", error.hint)
 
 
 def _judge(route: str, declared: Declared) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Any
 from stockade.core.mode import ENFORCE, Mode
 from stockade.gate.protocol import Limit
 from stockade.policy import Policy, Visibility
+from stockade.policy.proof import asks_for_proof
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
@@ -41,6 +42,7 @@ class Leaf:
             do not judge, may call one of DRF's.
         own_callers: whether it finds out by itself who calls, so that no credential which it does not read closes it.
         open: whether what we do not know of the caller is left to the view's own classes.
+        proof: what may be seen, where that depends on how or when the caller proved who it is; else None.
         sight: rule and visibility together; None if undeclared.
         mediated: whether an answer may leave only after the policy was asked (complete mediation).
         names_object: whether it must have been asked about an object. Where one is only read, what is visible may be
@@ -49,8 +51,8 @@ class Leaf:
 
     __slots__ = (
         "action", "authenticators", "cls", "cost", "detail", "forces", "guarded", "ignores_credentials", "legacy",
-        "limited", "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "rule",
-        "safe", "sight", "view", "visible",
+        "limited", "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "proof",
+        "rule", "safe", "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +77,7 @@ class Leaf:
     ) -> None:
         self.method, self.action, self.view = method, action, view
         self.rule, self.visible = rule, visible
+        self.proof = visible if visible is not None and asks_for_proof(visible) else None
         self.sight = Visibility(visible, rule) if rule is not None else None
         self.limits, self.cost = limits, cost
         self.safe = method in SAFE

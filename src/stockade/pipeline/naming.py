@@ -13,6 +13,7 @@ _EVENTS: tuple[tuple[type[Refusal], Event], ...] = (
     (errors.InvalidCredential, Event.AUTHN_FAIL),
     (errors.CsrfFailed, Event.CSRF_FAIL),
     (errors.PlainHttp, Event.PLAIN_HTTP),
+    (errors.StepUpRequired, Event.STEP_UP_REQUIRED),
     (errors.Unauthenticated, Event.AUTHZ_FAIL),
     (errors.Banned, Event.BANNED),
     (errors.Forbidden, Event.AUTHZ_FAIL),

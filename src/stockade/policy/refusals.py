@@ -1,4 +1,4 @@
-"""Why a caller was refused: not known (401), known but without a scope (403), or known and not admitted (403)."""
+"""Why a caller was refused: unknown or by too weak a login (401), without a scope or not admitted (403)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from stockade.core.principal import Principal
 from stockade.policy.base import Policy
 from stockade.policy.composed import AnyOf, Composed, Conceivable
 from stockade.policy.logic import TRUE
+from stockade.policy.proof import could, relieved, step_up
 from stockade.policy.rules import Scope
 
 
@@ -25,23 +26,23 @@ def refusal(policy: Policy, principal: Principal, obj: Any = None) -> Refusal:
     if missing:
         # RFC 6750 section 3.1: the challenge may carry the scope that the resource needs.
         return InsufficientScope(missing)
-    return Forbidden()
+    return step_up(policy, principal, obj) or Forbidden()
 
 
 def missing_scopes(policy: Policy, principal: Principal, obj: Any = None) -> tuple[str, ...]:
-    """The scopes that would get this caller in, sorted; empty if scopes are not what is missing."""
+    """The scopes that would get this caller in, sorted; empty if scopes are not what is missing.
+
+    Where it also takes another login, they are named first: no login gives a credential scopes that it lacks.
+    """
     if principal.scopes is None:
         return ()
     unbounded = replace(principal, scopes=None)
-    if not _could(policy, unbounded, obj):
+    if could(policy, unbounded, obj):
+        return tuple(sorted(_missing(policy, principal, unbounded, obj)))
+    policy = relieved(policy)
+    if could(policy, principal, obj) or not could(policy, unbounded, obj):
         return ()
     return tuple(sorted(_missing(policy, principal, unbounded, obj)))
-
-
-def _could(policy: Policy, principal: Principal, obj: Any) -> bool:
-    """Whether the caller may be admitted, as far as is known without asking the database about the object."""
-    bits = policy.possible(principal) if obj is None else policy.bits(principal, obj)
-    return bool(bits & TRUE)
 
 
 def _missing(policy: Policy, principal: Principal, unbounded: Principal, obj: Any) -> frozenset[str]:
@@ -52,7 +53,7 @@ def _missing(policy: Policy, principal: Principal, unbounded: Principal, obj: An
     if isinstance(policy, AnyOf):
         # One way in is enough: the first that scopes alone would open.
         for part in policy.parts:
-            if _could(part, unbounded, obj):
+            if could(part, unbounded, obj):
                 return _missing(part, principal, unbounded, obj)
         return frozenset()
     if isinstance(policy, Composed):

@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 from django.test import AsyncRequestFactory, RequestFactory
 
-from stockade.core import clock, tenant
+from stockade.core import clock, methods, tenant
 from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.pipeline.forced import TESTING_KEY
@@ -30,6 +30,8 @@ def make_principal(
     scopes: Iterable[str] | str | None = None,
     scheme: str = "jwt",
     auth_time: float | None = None,
+    amr: Iterable[str] = (methods.PASSWORD,),
+    acr: str = "",
     client: str = "",
     session: str = "",
     service: str = "",
@@ -42,14 +44,18 @@ def make_principal(
         roles: names of groups; None for those that the user is in.
         scopes: what the credential is bounded by, as names or one text with spaces; None for unbounded.
         scheme: which scheme the credential is said to be of.
-        auth_time: when the user logged in, in seconds since the epoch; None for now.
+        auth_time: when the user proved who they are, in seconds since the epoch; None for now, and for an API key or a
+            service, which never do, for never.
+        amr: how, by the names of RFC 8176, such as ``["pwd", "otp", "mfa"]``; by default a password, or nothing where
+            nobody proves anything.
+        acr: the authentication context that an issuer vouches for.
         client: the client that the credential was issued to.
         session: the session's id.
         service: the name of a service, instead of a user.
         claims: of the token, for `request.auth["claim"]`.
 
     Raises:
-        ValueError: the user is not saved, or both a user and a service are given.
+        ValueError: the user is not saved, both a user and a service are given, or `amr` or `acr` are none.
     """
     if isinstance(user, AnonymousUser):
         user = None
@@ -62,6 +68,9 @@ def make_principal(
     subject = tenant.subject(service or user.pk)
     bounds = None if scopes is None else frozenset(scopes.split() if isinstance(scopes, str) else scopes)
     now = clock.now()
+    logs_in = user is not None and scheme != "api_key"
+    if auth_time is None:
+        auth_time = now if logs_in else 0.0
     credential = Credential(
         scheme,
         f"test-{subject}",
@@ -70,8 +79,10 @@ def make_principal(
         client,
         bounds,
         issued=now,
-        auth_time=now if auth_time is None else auth_time,
+        auth_time=auth_time,
         claims=dict(claims or {}),
+        amr=methods.methods(amr) if logs_in else methods.NONE,
+        acr=methods.context(acr),
     )
     if user is None:
         return Principal(Kind.SERVICE, subject, None, frozenset(roles or ()), bounds, credential)

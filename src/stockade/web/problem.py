@@ -5,7 +5,14 @@ from __future__ import annotations
 import orjson
 from django.http import HttpResponse
 
-from stockade.core.errors import InsufficientScope, InvalidCredential, LoginFailed, Refusal, Undecided
+from stockade.core.errors import (
+    InsufficientScope,
+    InvalidCredential,
+    LoginFailed,
+    Refusal,
+    StepUpRequired,
+    Undecided,
+)
 from stockade.pipeline.registry import Registry
 from stockade.schemes.jwt import profile
 from stockade.web import page
@@ -36,7 +43,7 @@ def body(registry: Registry, refusal: Refusal) -> dict[str, object]:
         if (worded := profile.worded(refusal)) is not None:
             return worded
         # As DRF says it; simplejwt's and ours tell of a token in a member of their own.
-        told = isinstance(refusal, InvalidCredential)
+        told = isinstance(refusal, InvalidCredential | StepUpRequired)
         return {"detail": refusal.detail, "code": refusal.code} if told else {"detail": refusal.detail}
     document = refusal.problem()
     if isinstance(refusal, Undecided) and _debug():
@@ -51,7 +58,9 @@ def body(registry: Registry, refusal: Refusal) -> dict[str, object]:
 def headers(registry: Registry, refusal: Refusal) -> dict[str, str]:
     """Retry-After and the like, and for a 401 one challenge per enabled scheme (RFC 9110 section 11.6.1)."""
     found = dict(refusal.headers)
-    if refusal.status == 401:
+    if isinstance(refusal, StepUpRequired):
+        found["WWW-Authenticate"] = _step_up(registry, refusal)
+    elif refusal.status == 401:
         error = ""
         if isinstance(refusal, InvalidCredential) and registry.settings.errors != "drf":
             # RFC 6750 section 3 names the characters that a description may have; a view's own words may have others.
@@ -67,6 +76,15 @@ def headers(registry: Registry, refusal: Refusal) -> dict[str, str]:
         if bearer:
             found["WWW-Authenticate"] = f'{bearer}, error="insufficient_scope", scope="{refusal.scope}"'
     return found
+
+
+def _step_up(registry: Registry, refusal: StepUpRequired) -> str:
+    """The challenges, with what the client has to ask for at the one that it is defined for (RFC 9470 section 3)."""
+    asked = f', error="{refusal.code}", error_description="{refusal.detail}"'
+    asked += "".join(f', {name}="{value}"' for name, value in refusal.asked.items())
+    challenges = registry.challenges
+    where = next((i for i, one in enumerate(challenges) if one.startswith("Bearer")), 0)
+    return ", ".join(one + (asked if i == where else "") for i, one in enumerate(challenges))
 
 
 def _debug() -> bool:
