@@ -250,6 +250,45 @@ class ImportedToken(models.Model):
         return self.digest[:12]
 
 
+class ExternalIdentity(models.Model):
+    """Somebody of another issuer, and the user that this is here: the tokens of the one stand for the other."""
+
+    digest = models.CharField(
+        max_length=64, primary_key=True, help_text="SHA-256 of tenant, issuer and subject."
+    )
+    user = user_key()
+    tenant = tenant_name()
+    issuer = models.CharField(max_length=255, help_text="The `iss` of the tokens.")
+    subject = models.CharField(max_length=255, help_text="Their `sub`, which is one only at that issuer.")
+    origin = models.CharField(max_length=32, blank=True, help_text="What has made the link.")
+    created_at = models.DateTimeField()
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Tokens that were issued before are not taken: sessions were ended."
+    )
+
+    class Meta:
+        verbose_name_plural = "external identities"
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=["user", "-created_at"], name="stockade_identity_user"),)
+
+    def __str__(self) -> str:
+        return f"{self.subject} of {self.issuer}"
+
+
+class IssuerKeys(models.Model):
+    """The public keys of another issuer as some worker has fetched them last, for all the others."""
+
+    issuer = models.CharField(max_length=255, primary_key=True, help_text="The `iss` of its tokens.")
+    document = models.TextField(blank=True, help_text="The JWKS (RFC 7517).")
+    fetched_at = models.DateTimeField(null=True)
+    attempted_at = models.DateTimeField(
+        help_text="When a worker last set out to fetch; for a while no other does."
+    )
+
+    def __str__(self) -> str:
+        return self.issuer
+
+
 class Epoch(models.Model):
     """How often what is known of a subject has changed; `key` as the gate's epoch keys, decoded."""
 

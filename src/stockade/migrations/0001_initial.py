@@ -25,6 +25,87 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="IssuerKeys",
+            fields=[
+                (
+                    "issuer",
+                    models.CharField(
+                        help_text="The `iss` of its tokens.",
+                        max_length=255,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("document", models.TextField(blank=True, help_text="The JWKS (RFC 7517).")),
+                ("fetched_at", models.DateTimeField(null=True)),
+                (
+                    "attempted_at",
+                    models.DateTimeField(
+                        help_text="When a worker last set out to fetch; for a while no other does."
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ExternalIdentity",
+            fields=[
+                (
+                    "digest",
+                    models.CharField(
+                        help_text="SHA-256 of tenant, issuer and subject.",
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Empty in a project without tenants.",
+                        max_length=63,
+                    ),
+                ),
+                ("issuer", models.CharField(help_text="The `iss` of the tokens.", max_length=255)),
+                (
+                    "subject",
+                    models.CharField(
+                        help_text="Their `sub`, which is one only at that issuer.", max_length=255
+                    ),
+                ),
+                (
+                    "origin",
+                    models.CharField(blank=True, help_text="What has made the link.", max_length=32),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "not_before",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Tokens that were issued before are not taken: sessions were ended.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=not stockade.tenant.configured(),
+                        on_delete=stockade.models.with_user,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "external identities",
+                "ordering": ("-created_at",),
+                "indexes": [
+                    models.Index(fields=["user", "-created_at"], name="stockade_identity_user")
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="ImportedToken",
             fields=[
                 (

@@ -16,13 +16,14 @@ from stockade.pipeline.conf import InputSettings, PipelineSettings
 from stockade.pipeline.finding import Finding
 from stockade.policy.conf import AssuranceSettings
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
+from stockade.schemes.external.conf import ExternalSettings
 from stockade.schemes.opaque.conf import KeySettings, TokenSettings
 from stockade.tenant import TenantSettings
 
 SECTIONS: tuple[type[Section], ...] = (
     PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
     EventSettings, HeaderSettings, TransportSettings, CorsSettings, TenantSettings,
-    TokenSettings, KeySettings, InputSettings, AssuranceSettings,
+    ExternalSettings, TokenSettings, KeySettings, InputSettings, AssuranceSettings,
 )  # fmt: skip
 
 

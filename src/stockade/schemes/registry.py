@@ -41,9 +41,16 @@ def _authtoken() -> Scheme:
     return AuthtokenScheme()
 
 
+def _external() -> Scheme:
+    from stockade.schemes.external import ExternalScheme
+
+    return ExternalScheme()
+
+
 KNOWN: dict[str, Callable[[], Scheme]] = {
     "api_key": _api_key,
     "authtoken": _authtoken,
+    "external": _external,
     "jwt": _jwt,
     "simplejwt": _simplejwt,
     "token": _token,

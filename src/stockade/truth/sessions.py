@@ -14,7 +14,7 @@ from stockade.core import clock, tenant
 from stockade.database import durably, is_open
 from stockade.events import Event, emit
 from stockade.gate.keys import session_key
-from stockade.models import ImportedUser, Session
+from stockade.models import ExternalIdentity, ImportedUser, Session
 from stockade.truth import epochs
 from stockade.truth.change import Change, of_epochs
 from stockade.truth.epochs import Pair
@@ -35,7 +35,8 @@ def end_sessions(
 
     When this returns outside of a transaction, or when the transaction around it has committed, no worker admits them.
     That holds for those that had ended before, too: an earlier call may have ended them and told nobody (`UNTOLD`).
-    All sessions of a user are also what he holds of tokens that were imported from another package.
+    All sessions of a user are also what he holds of tokens that were imported from another package, or that another
+    issuer has made until now.
 
     Args:
         user: a user or a user's primary key: all sessions of that user, or those of `ids` that are the user's.
@@ -77,7 +78,7 @@ def _end(
 ) -> tuple[int, list[Change]]:
     """What `end_sessions` does in its transaction; how many it ended, and the changes that it began."""
     # Before the sessions are looked for: a token that is being exchanged for one holds this row.
-    changes = _end_imported(whose, using)
+    changes = [*_end_imported(whose, using), *_end_external(whose, using)]
     found: dict[uuid.UUID, str] = {}
     over: set[uuid.UUID] = set()
     since = clock.now_datetime() - datetime.timedelta(seconds=AGAIN)
@@ -108,6 +109,15 @@ def _end_imported(user: Any, using: str) -> list[Change]:
     # As with sessions: an earlier call may have told nobody.
     told = mine.filter(ended_at__gte=since).exists()
     return [of_epochs([epochs.subject(user)], using).begin()] if told else []
+
+
+def _end_external(user: Any, using: str) -> list[Change]:
+    """Take no token of another issuer that was issued before now; the change that it began, if the user has any."""
+    if user is None:
+        return []
+    mine = ExternalIdentity.objects.using(using).filter(user_id=user, tenant=tenant.now())
+    linked = mine.update(not_before=clock.now_datetime())
+    return [of_epochs([epochs.subject(user)], using).begin()] if linked else []
 
 
 def ending(ids: Iterable[uuid.UUID], using: str) -> Change:

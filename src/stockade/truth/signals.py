@@ -18,8 +18,10 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 
 from stockade.conf import configured
 from stockade.core import tenant
+from stockade.events import Event, emit
+from stockade.gate.keys import subject_key
 from stockade.gate.protocol import LISTS, WORLD
-from stockade.models import ListEntry, OpaqueToken, Session, SigningKey
+from stockade.models import ExternalIdentity, ListEntry, OpaqueToken, Session, SigningKey
 from stockade.truth import epochs, lists, telling
 from stockade.truth.change import in_transaction, of_epochs
 from stockade.truth.links import Link, links_of, role_models
@@ -44,6 +46,7 @@ def connect() -> None:
             _watch(model, _world_saves, _saved, _world_deletes, _deleted)
     _watch(Session, _session_saves, _saved, _session_deletes, _deleted)
     _watch(OpaqueToken, _token_saves, _saved, _token_deletes, _deleted)
+    _watch(ExternalIdentity, _identity_saves, _saved, _identity_deletes, _deleted)
     for model in _family(ListEntry):
         _watch(model, _entry_saves, _saved, _entry_deletes, _deleted)
     _links.clear()
@@ -312,6 +315,32 @@ def _end_of(
         return None
     ended = of_row(instance)  # now: the instance of a deleted row has no key any more
     return lambda: tell_of_tokens([ended], reason, using)
+
+
+# -- links to other issuers -------------------------------------------------------------------------------------------
+
+
+def _identity_saves(instance: ExternalIdentity, raw: bool, using: str, **_: Any) -> None:
+    """A new link changes nothing that anybody knows; another user, or an end of tokens, does."""
+    if not configured():
+        return
+    rows = ExternalIdentity.objects.using(using).filter(pk=instance.pk)
+    old = rows.values_list("tenant", "user_id").first()
+    if old is None:
+        return
+    pairs = {old, (instance.tenant, instance.user_id)}
+    begin(instance, [subject_key(tenant.of(*pair)) for pair in sorted(pairs, key=str)], using)
+
+
+def _identity_deletes(instance: ExternalIdentity, using: str, **_: Any) -> None:
+    if configured():
+        subject = tenant.of(instance.tenant, instance.user_id)
+        details = {"issuer": instance.issuer}
+
+        def tell() -> None:
+            emit(Event.IDENTITY_UNLINKED, reason="deleted", subject=subject, details=details, using=using)
+
+        begin(instance, [subject_key(subject)], using, tell)
 
 
 # -- bans --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,143 @@
+"""An issuer of our own on the loopback address: honest by default, and hostile in whatever way a test asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import uuid
+import warnings
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+from stockade.core import clock
+from tests.schemes.forge import dumps, encode
+
+AUDIENCE = "https://api.example.com"
+CLIENT = "spa-1"
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Key:
+    """A key pair, and how it stands in a JWKS."""
+
+    def __init__(
+        self, kid: str = "", algorithm: str = "RS256", bits: int = 2048, members: Any = None
+    ) -> None:
+        self.kid = kid or uuid.uuid4().hex
+        self.algorithm = algorithm
+        if algorithm[:2] in ("RS", "PS"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that it is short is the point
+                self.private: Any = RSAKey.generate_key(bits)
+        elif algorithm == "EdDSA":
+            self.private = OKPKey.generate_key("Ed25519")
+        else:
+            self.private = ECKey.generate_key(
+                {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}[algorithm]
+            )
+        self.members: dict[str, Any] = members or {}
+
+    @property
+    def jwk(self) -> dict[str, Any]:
+        found = {**self.private.as_dict(private=False), "kid": self.kid, "use": "sig", "alg": self.algorithm}
+        return {name: value for name, value in {**found, **self.members}.items() if value is not None}
+
+
+class Issuer:
+    """Serves a discovery document and a JWKS, and signs tokens."""
+
+    def __init__(self, key: Key | None = None) -> None:
+        self.keys = [key or Key()]
+        self.hits: dict[str, int] = {}
+        self.answers: dict[str, Answer] = {}  # by path, instead of the honest ones
+        self.discovery: dict[str, Any] = {}  # members that are otherwise
+        self._hits = threading.Lock()
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.0"
+
+            def do_GET(self) -> None:
+                with issuer._hits:
+                    issuer.hits[self.path] = issuer.hits.get(self.path, 0) + 1
+                with contextlib.suppress(ConnectionError, TimeoutError):  # the other side has had enough
+                    issuer.answers.get(self.path, issuer.honest)(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self._thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving: from now on connections are refused."""
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join(5)
+
+    @property
+    def fetched(self) -> int:
+        """How often the keys were asked for."""
+        return self.hits.get("/jwks", 0)
+
+    def honest(self, handler: BaseHTTPRequestHandler) -> None:
+        """What an issuer says."""
+        if handler.path == "/jwks":
+            json_answer(handler, {"keys": [key.jwk for key in self.keys]})
+        elif handler.path == "/.well-known/openid-configuration":
+            json_answer(handler, {"issuer": self.url, "jwks_uri": f"{self.url}/jwks", **self.discovery})
+        else:
+            handler.send_error(404)
+
+    def claims(self, **more: Any) -> dict[str, Any]:
+        """The claims of an access token; None takes one away."""
+        now = int(clock.now())
+        found = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "alice-at-issuer",
+            "client_id": CLIENT,
+            "iat": now,
+            "exp": now + 300,
+            "jti": uuid.uuid4().hex,
+            "scope": "articles:read",
+            **more,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def token(self, *, key: Key | None = None, header: dict[str, Any] | None = None, **claims: Any) -> str:
+        """An access token, signed with the newest key unless said otherwise; None takes a member away."""
+        return self.sign(self.claims(**claims), key=key, header=header)
+
+    def sign(self, claims: Any, *, key: Key | None = None, header: dict[str, Any] | None = None) -> str:
+        """Sign any claims under any header."""
+        key = key or self.keys[-1]
+        found = {"typ": "at+jwt", "alg": key.algorithm, "kid": key.kid, **(header or {})}
+        found = {name: value for name, value in found.items() if value is not None}
+        signing = f"{dumps(found)}.{dumps(claims)}"
+        model = JWSRegistry.algorithms[key.algorithm]
+        return f"{signing}.{encode(model.sign(signing.encode(), key.private))}"
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """Its entry in ISSUERS."""
+        return {"ISSUER": self.url, "AUDIENCE": AUDIENCE, "LOOPBACK": True, **more}
+
+
+def json_answer(handler: BaseHTTPRequestHandler, value: Any, kind: str = "application/json") -> None:
+    """Answer with a document."""
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    handler.send_response(200)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
