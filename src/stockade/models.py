@@ -130,6 +130,29 @@ class Session(models.Model):
         return str(self.id)
 
 
+class SessionData(models.Model):
+    """What Django keeps of a browser between its requests, under a digest of the key that the browser has alone."""
+
+    digest = models.CharField(max_length=64, unique=True, help_text="Keyed digest of the session's key.")
+    login = models.ForeignKey(
+        Session,
+        on_delete=models.CASCADE,
+        related_name="+",
+        null=True,
+        help_text="Who is logged in by it; empty for a visitor.",
+    )
+    sealed = models.TextField(
+        help_text="The data, encrypted under a key that only the browser's cookie gives."
+    )
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "session data"
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
 class OpaqueToken(models.Model):
     """A long-lived secret that a script or an app calls with: by a keyed digest, never itself."""
 
@@ -145,6 +168,8 @@ class OpaqueToken(models.Model):
         MADE = "made", "made by name: by its owner, a command or code"
         LOGIN = "login", "given for a password"
         AUTHTOKEN = "authtoken", "imported from rest_framework.authtoken"
+        KNOX = "knox", "imported from django-rest-knox"
+        DRF_API_KEY = "drf-api-key", "imported from djangorestframework-api-key"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.TOKEN)
@@ -287,6 +312,24 @@ class IssuerKeys(models.Model):
 
     def __str__(self) -> str:
         return self.issuer
+
+
+class WrappedPassword(models.Model):
+    """A user's old password hash, sealed, from when it was put into Argon2 until nobody may go back."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = user_key()
+    tenant = tenant_name()
+    sealed = models.BinaryField(help_text="The old hash, encrypted as private keys are.")
+    wrapped_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["user", "tenant"], name="stockade_wrappedpassword_once"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.user_id)
 
 
 class Epoch(models.Model):

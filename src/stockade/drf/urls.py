@@ -8,18 +8,23 @@ from stockade.drf.views import (
     BrowserObtainView,
     BrowserRefreshView,
     BrowserRevokeView,
+    BrowserStepUpView,
     JWKSView,
     KeyDetailView,
     KeyListView,
     KeyRotationView,
     SessionDetailView,
     SessionListView,
+    SessionLoginView,
+    SessionLogoutView,
+    SessionTokenView,
     TokenAuthView,
     TokenDetailView,
     TokenListView,
     TokenObtainPairView,
     TokenRefreshView,
     TokenRevokeView,
+    TokenStepUpView,
     TokenVerifyView,
 )
 
@@ -27,10 +32,12 @@ urlpatterns = [
     path("token/", TokenObtainPairView.as_view(), name="token_obtain_pair"),
     path("token/refresh/", TokenRefreshView.as_view(), name="token_refresh"),
     path("token/verify/", TokenVerifyView.as_view(), name="token_verify"),
+    path("token/step-up/", TokenStepUpView.as_view(), name="token_step_up"),
     path("token/revoke/", TokenRevokeView.as_view(), name="token_revoke"),
     # Not there unless REFRESH_COOKIE is set. In URLs of your own: keep these names, the cookie's path comes from them.
     path("token/browser/", BrowserObtainView.as_view(), name="token_browser"),
     path("token/browser/refresh/", BrowserRefreshView.as_view(), name="token_browser_refresh"),
+    path("token/browser/step-up/", BrowserStepUpView.as_view(), name="token_browser_step_up"),
     path("token/browser/revoke/", BrowserRevokeView.as_view(), name="token_browser_revoke"),
     # Not there unless SCHEMES names "token".
     path("token-auth/", TokenAuthView.as_view(), name="token_auth"),
@@ -41,6 +48,10 @@ urlpatterns = [
     path("keys/", KeyListView.as_view(), name="key_list"),
     path("keys/<uuid:id>/", KeyDetailView.as_view(), name="key_detail"),
     path("keys/<uuid:id>/rotate/", KeyRotationView.as_view(), name="key_rotate"),
+    # Not there unless SCHEMES names "session".
+    path("session/login/", SessionLoginView.as_view(), name="session_login"),
+    path("session/csrf/", SessionTokenView.as_view(), name="session_csrf"),
+    path("session/logout/", SessionLogoutView.as_view(), name="session_logout"),
     path("sessions/", SessionListView.as_view(), name="session_list"),
     path("sessions/<uuid:id>/", SessionDetailView.as_view(), name="session_detail"),
 ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings as django_settings
 from django.db import InterfaceError, OperationalError
 
 from stockade.core.context import RequestContext
 from stockade.core.errors import (
     AmbiguousCredential,
     BadRequest,
+    CsrfFailed,
     InvalidCredential,
     Refusal,
     StepUpRequired,
@@ -18,19 +20,23 @@ from stockade.core.errors import (
     Undeclared,
 )
 from stockade.core.principal import ANONYMOUS, Principal
+from stockade.edge import csrf
 from stockade.gate.protocol import Gate
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.exchange import Exchange
-from stockade.pipeline.find import Finder
+from stockade.pipeline.find import Finder, Presented
 from stockade.pipeline.foreign import ASK, Others
 from stockade.pipeline.leaf import OTHER, Leaf
-from stockade.pipeline.memory import Memory
-from stockade.pipeline.plans import Plans
+from stockade.pipeline.memory import NOBODY, Memory
+from stockade.pipeline.plans import NOTHING, Plans
 from stockade.pipeline.proving import Proving
 from stockade.schemes import attempts
 from stockade.schemes.foreign import ForeignScheme
 from stockade.schemes.protocol import Scheme
 from stockade.schemes.registry import check_limits
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 
 class Engine(Proving):
@@ -58,6 +64,8 @@ class Engine(Proving):
         names = [scheme.name for scheme in self.schemes]
         check_limits(settings.limits, [*names, *(scheme.name for scheme in others.schemes)])
         self._alone = not others
+        self._browser = next((scheme for scheme in self.schemes if scheme.name == "session"), None)
+        self._cookie = str(django_settings.SESSION_COOKIE_NAME)
         super().__init__(
             gate,
             Memory(settings.cache_size),
@@ -69,8 +77,12 @@ class Engine(Proving):
 
     # -- step 1 ------------------------------------------------------------------------------------------------
 
-    def find(self, context: RequestContext, leaf: Leaf | None) -> Exchange:
+    def find(self, context: RequestContext, leaf: Leaf | None, http: HttpRequest | None = None) -> Exchange:
         """Find the one credential. No I/O.
+
+        Args:
+            context, leaf: of the request.
+            http: Django's request, for the session's cookie, which counts where no explicit credential is shown.
 
         Raises:
             Refusal: a credential in the query string, two credentials, or one that nothing recognises. Where there
@@ -96,8 +108,7 @@ class Engine(Proving):
                 return exchange
         try:
             presented = self.finder.find(meta)
-            if not self._alone:
-                self.others.shown(meta)
+            shown = not self._alone and self.others.shown(meta)
         except (InvalidCredential, AmbiguousCredential) as refusal:
             if exchange.spares(refusal):
                 return exchange
@@ -110,9 +121,51 @@ class Engine(Proving):
             # One spelling for all: "bearer" and more spaces must not fill the memory with one token.
             keyword = "X-API-Key" if header is None else header.partition(" ")[0].capitalize()
             exchange.key, exchange.entry = self.memory.recall(f"{keyword} {presented.value}", context.tenant)
-        elif not self._alone:
-            exchange.key = ASK
+        else:
+            if not self._alone:
+                exchange.key = ASK
+            if self._browser is not None and http is not None and not shown and "HTTP_COOKIE" in meta:
+                self._by_cookie(exchange, http)
         return exchange
+
+    def _by_cookie(self, exchange: Exchange, http: HttpRequest) -> None:
+        """Take the session's cookie for the credential, unless it is known, or seen, to be nobody's."""
+        leaf = exchange.leaf
+        if leaf is not None and leaf.authenticators is not None:
+            return  # its own classes judge, by what they read
+        value = http.COOKIES.get(self._cookie)
+        scheme = self._browser
+        if not value or scheme is None:
+            return
+        session: Any = http.__dict__.get("session")
+        if session is not None:
+            session.accessed = True  # the answer varies by it: SessionMiddleware says so to caches
+        key, entry = self.memory.recall(f"Session {value}", exchange.context.tenant)
+        if entry is NOBODY or (entry is None and not scheme.looks_mine(value)):
+            return
+        exchange.key, exchange.entry, exchange.presented = key, entry, Presented(scheme, value)
+        if not self._alone or http.method not in csrf.SAFE:
+            exchange.http = http
+
+    def by_browser(self, exchange: Exchange) -> bool:
+        """Whether the credential of a request is one that a browser sends along whoever has made it call."""
+        return exchange.presented is not None and exchange.presented.scheme is self._browser
+
+    def require_own_page(self, exchange: Exchange) -> None:
+        """Refuse what a page of somebody else has made the caller's browser send, at nobody's expense.
+
+        Raises:
+            CsrfFailed: see `csrf.require_token`.
+        """
+        http, exchange.http = exchange.http, None
+        if http is None or not self.by_browser(exchange):
+            return
+        try:
+            csrf.require_token(http)
+        except CsrfFailed:
+            if exchange.verdict is not None:
+                self._give_back(exchange.plan.charges, exchange.verdict)
+            raise
 
     def _no_other(self, meta: Mapping[str, Any]) -> bool:
         """Whether no header holds a credential of a foreign scheme beside Authorization."""
@@ -133,6 +186,9 @@ class Engine(Proving):
         Raises:
             Refusal: it is not only recorded.
         """
+        if self.by_browser(exchange) and isinstance(refusal, InvalidCredential):
+            self._as_visitor(exchange)
+            return
         if not exchange.spares(refusal):
             raise refusal
         exchange.disown()
@@ -146,6 +202,25 @@ class Engine(Proving):
         except (OperationalError, InterfaceError):
             if not exchange.spares(Unavailable(reason="database")):
                 raise
+
+    def _as_visitor(self, exchange: Exchange) -> None:
+        """Go on with a session that is over as with none: its browser cannot know, and must be able to log in again.
+
+        Raises:
+            Refusal: see `identify`, without that cookie.
+        """
+        if exchange.verdict is not None:
+            self._give_back(exchange.plan.charges, exchange.verdict)
+        http = exchange.http
+        exchange.disown()
+        exchange.plan, exchange.verdict = NOTHING, None
+        try:
+            if not self._alone:
+                exchange.key, exchange.http = ASK, http
+                self.verify(exchange)
+            self.pass_gate(exchange)
+        except Refusal as refusal:
+            self.go_on(exchange, refusal)
 
     # -- step 4 ------------------------------------------------------------------------------------------------
 

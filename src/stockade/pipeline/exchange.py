@@ -32,7 +32,8 @@ class Exchange:
     principal: who is calling.
     mediator: whether the view has asked the policy, for complete mediation.
     delegated: what the view declares that the URL's own view has called; None as long as that one runs itself.
-    http: Django's request, until foreign schemes have been asked; None where there are none.
+    http: Django's request, until foreign schemes, and CSRF where there is a session's cookie, have been asked; None
+        where neither is.
     """
 
     __slots__ = (

@@ -79,6 +79,9 @@ class Entry:
 
 _NO_SCHEME: Any = None  # what is not remembered is never proven again
 
+# In the place of an entry: a session's cookie that is nobody's, which never changes.
+NOBODY = Entry(_NO_SCHEME, Credential("session", "", ""), ())
+
 
 class ForeignEntry(Entry):
     """What a foreign scheme has said of one request. Nothing of it is remembered, so nothing ends it.

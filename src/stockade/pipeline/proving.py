@@ -15,7 +15,7 @@ from stockade.gate.protocol import DIRTY, Gate, Verdict
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.find import Finder, Presented
 from stockade.pipeline.foreign import Others
-from stockade.pipeline.memory import Entry, ForeignEntry, Memory, dead
+from stockade.pipeline.memory import NOBODY, Entry, ForeignEntry, Memory, dead
 from stockade.pipeline.passing import Passing
 from stockade.pipeline.plans import NOTHING, Plans
 from stockade.schemes import attempts
@@ -58,8 +58,13 @@ class Proving(Passing):
                 exchange.entry = ForeignEntry(answer.principal, answer.given)
             return
         generation = keyring.generation()
-        with attempts.failed_auth(exchange.context.address):
-            credential = self._prove(presented, exchange.meta)
+        try:
+            with attempts.failed_auth(exchange.context.address):
+                credential = self._prove(presented, exchange.meta)
+        except InvalidCredential:
+            if not presented.scheme.keywords:  # a session's cookie
+                self.memory.put(exchange.key, NOBODY)
+            raise
         # Epochs first, SQL second: a change between the two moves the epoch, and the next request reads again.
         verdict = self._ask(presented.scheme.epochs(credential), (), exchange=exchange)
         if keyring.generation() != generation:
@@ -96,7 +101,7 @@ class Proving(Passing):
         if verdict.world != entry.world or verdict.world == DIRTY:
             # Keys may have gone: prove it again under the ring as it is now.
             truth.follow(self.gate, verdict.world)
-            presented = self.finder.find(exchange.meta)
+            presented = exchange.presented or self.finder.find(exchange.meta)
             assert presented is not None  # noqa: S101 - the same headers gave one before
             try:
                 credential = presented.scheme.verify(presented.value, exchange.meta)
@@ -141,7 +146,9 @@ class Proving(Passing):
         except InvalidCredential as error:
             principal, refusal = None, error.reason
         # Under change nothing is kept: `fresh_until` in the past makes the next request ask again.
-        left = (entry.expires - clock.now()) * 1_000_000
+        # Of what is signed the end is for ever; that of a row may be put off, and is read again when it comes.
+        credential = principal.credential if principal is not None else None
+        left = ((credential or entry).expires - clock.now()) * 1_000_000
         until = 0 if dirty else asked_at + int(min(self._max_age, left))
         entry.learn(principal, refusal, verdict.epochs, verdict.world, self._shared(until))
 

@@ -21,9 +21,19 @@ from stockade.truth import follow, lists
 
 FAILED_AUTH = "failed_auth"
 SESSION_REFRESH = "session_refresh"
-# Not a guess: it was made here and held once. Its holder is not charged for it.
+# Not a guess: it was made here and held once, or is a visitor's. Its holder is not charged for it.
 HONEST = frozenset(
-    {"banned", "expired", "ended", "inactive", "gone", "password_changed", "import_over", "blacklisted"}
+    {
+        "banned",
+        "expired",
+        "ended",
+        "inactive",
+        "gone",
+        "nobody",
+        "password_changed",
+        "import_over",
+        "blacklisted",
+    }
 )
 
 

@@ -17,6 +17,12 @@ def _jwt() -> Scheme:
     return JWTScheme()
 
 
+def _session() -> Scheme:
+    from stockade.schemes.session import SessionScheme
+
+    return SessionScheme()
+
+
 def _simplejwt() -> Scheme:
     from stockade.schemes.simplejwt.scheme import SimpleJWTScheme
 
@@ -36,9 +42,23 @@ def _api_key() -> Scheme:
 
 
 def _authtoken() -> Scheme:
-    from stockade.schemes.authtoken.scheme import AuthtokenScheme
+    from stockade.schemes.imports.authtoken import AUTHTOKEN
+    from stockade.schemes.imports.scheme import ImportedScheme
 
-    return AuthtokenScheme()
+    return ImportedScheme(AUTHTOKEN)
+
+
+def _knox() -> Scheme:
+    from stockade.schemes.imports.knox import KNOX
+    from stockade.schemes.imports.scheme import ImportedScheme
+
+    return ImportedScheme(KNOX)
+
+
+def _drf_api_key() -> Scheme:
+    from stockade.schemes.imports.scheme import ApiKeyScheme
+
+    return ApiKeyScheme()
 
 
 def _external() -> Scheme:
@@ -50,8 +70,11 @@ def _external() -> Scheme:
 KNOWN: dict[str, Callable[[], Scheme]] = {
     "api_key": _api_key,
     "authtoken": _authtoken,
+    "drf-api-key": _drf_api_key,
     "external": _external,
     "jwt": _jwt,
+    "knox": _knox,
+    "session": _session,
     "simplejwt": _simplejwt,
     "token": _token,
 }

@@ -145,6 +145,8 @@ class Middleware:
                         moved = await sync_to_async(engine.pass_gate)(exchange)
                     if moved:
                         await sync_to_async(engine.reload)(exchange)
+                    if exchange.http is not None:
+                        await sync_to_async(engine.require_own_page)(exchange)
                 except (Refusal, OperationalError, InterfaceError) as error:
                     await sync_to_async(engine.go_on)(exchange, meaning(error))
             except Exception as error:

@@ -120,11 +120,10 @@ def begin(registry: Registry, request: HttpRequest, view: Callable[..., Any]) ->
         _refuse(declared, request, objected)
     if declared.unguarded:
         _refuse(declared, request, Undeclared(reason="object_policy_without_policy_mixin"))
-    exchange = registry.engine.find(context, leaf)
+    exchange = registry.engine.find(context, leaf, request)
     given = forced.principal_of(request, state)
     if given is not None:
-        exchange.key = b""
-        exchange.entry = None
+        exchange.disown()
         exchange.principal = given
     elif exchange.key is ASK:
         exchange.http = request
@@ -149,6 +148,8 @@ def identify(engine: Engine, exchange: Exchange) -> None:
             engine.verify(exchange)
         if engine.pass_gate(exchange):
             engine.reload(exchange)
+        if exchange.http is not None:
+            engine.require_own_page(exchange)
     except (Refusal, OperationalError, InterfaceError) as error:
         engine.go_on(exchange, meaning(error))
 

@@ -8,10 +8,11 @@ from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from stockade.policy import Authenticated, Public
+from stockade.policy import Authenticated, Public, Staff
 from stockade.web.decorators import protect
 
 
@@ -56,6 +57,18 @@ async def waiting(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"user": user.pk, "seen": seen})
 
 
+@csrf_exempt
+@protect(policy=Authenticated())
+def left(request: HttpRequest) -> JsonResponse:
+    """What is left of the body."""
+    return JsonResponse({"left": len(request.read())})
+
+
+@protect(policy=Staff())
+def staff(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({})
+
+
 @protect(policy=Public())
 def visit(request: HttpRequest) -> JsonResponse:
     """Keeps something of a visitor."""
@@ -69,6 +82,8 @@ urlpatterns = [
     path("open/", Open.as_view()),
     path("plain/", plain),
     path("waiting/", waiting),
+    path("left/", left),
+    path("staff/", staff),
     path("visit/", visit),
     path(
         "accounts/login/", protect(policy=Public())(auth_views.LoginView.as_view(template_name="login.html"))

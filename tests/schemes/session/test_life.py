@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
 from unittest import mock
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from stockade.core import clock
 from stockade.gate.registry import get_gate
-from tests.schemes.session.conftest import LOGOUT, Browser, by_key, login_of
+from tests.schemes.session.conftest import LOGOUT, Browser
 
 pytestmark = pytest.mark.django_db
 

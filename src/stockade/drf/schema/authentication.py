@@ -26,6 +26,16 @@ class Scheme(NamedTuple):
 
 
 _TOKEN = Scheme("tokenAuth", build_bearer_security_scheme_object("Authorization", "Token"), scoped=True)
+_API_KEY = Scheme(
+    "apiKey",
+    {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "An API key; also as `Authorization: Api-Key ...`.",
+    },
+    scoped=True,
+)
 SCHEMES = {
     "jwt": Scheme(
         "jwt",
@@ -39,19 +49,23 @@ SCHEMES = {
     ),
     # Tokens that simplejwt made: what its clients know by this name goes on having it.
     "simplejwt": Scheme("jwtAuth", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}, scoped=False),
+    # As drf-spectacular calls DRF's SessionAuthentication.
+    "session": Scheme(
+        "cookieAuth",
+        {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "The session of a browser that is logged in. Unsafe methods need the header X-CSRFToken.",
+        },
+        scoped=False,
+    ),
     # As drf-spectacular calls DRF's TokenAuthentication, whose clients these are.
     "token": _TOKEN,
     "authtoken": _TOKEN,
-    "api_key": Scheme(
-        "apiKey",
-        {
-            "type": "apiKey",
-            "in": "header",
-            "name": "X-API-Key",
-            "description": "An API key; also as `Authorization: Api-Key ...`.",
-        },
-        scoped=True,
-    ),
+    "knox": _TOKEN,
+    "drf-api-key": _API_KEY,
+    "api_key": _API_KEY,
 }
 
 

@@ -9,7 +9,7 @@ from drf_spectacular.extensions import OpenApiViewExtension
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 
 from stockade.conf import load
-from stockade.drf.views import api_keys, browser, opaque, sessions, tokens
+from stockade.drf.views import api_keys, browser, opaque, session, sessions, tokens
 from stockade.edge import csrf
 from stockade.schemes.attempts import FAILED_AUTH, SESSION_REFRESH
 from stockade.schemes.conf import SchemeSettings
@@ -18,12 +18,15 @@ from stockade.schemes.opaque import API_KEY, TOKEN
 
 REFRESH_COOKIE = "refreshCookie"
 _OBTAIN = (tokens.TokenObtainPairView, browser.BrowserObtainView, opaque.TokenAuthView)
+_NO_ACCOUNT = "No active account has this name and password."
+_STEP_UP = (tokens.TokenStepUpView, browser.BrowserStepUpView)
 _REFRESH = (tokens.TokenRefreshView, browser.BrowserRefreshView)
 
 # The names of their classes are short, and a project may have a SessionSerializer of its own.
 _SERIALIZERS = (
     tokens.ObtainSerializer, tokens.RefreshSerializer, tokens.VerifySerializer, tokens.RevokeSerializer,
-    browser.BrowserObtainSerializer, browser.BrowserRefreshSerializer, browser.BrowserRevokeSerializer,
+    tokens.StepUpSerializer, browser.BrowserStepUpSerializer, browser.BrowserObtainSerializer, browser.BrowserRefreshSerializer, browser.BrowserRevokeSerializer,
+    session.SessionLoginSerializer, session.SessionTokenSerializer, session.SessionLogoutSerializer,
     sessions.SessionSerializer, opaque.TokenAuthSerializer, opaque.TokenSerializer, opaque.NewTokenSerializer,
     api_keys.KeySerializer, api_keys.MadeKeySerializer, api_keys.NewKeySerializer, api_keys.RotationSerializer,
 )  # fmt: skip
@@ -51,12 +54,16 @@ class Own(NamedTuple):
 
 def own_of(cls: Any) -> Own | None:
     """What is to be said of a view's class; None where it is no such view."""
+    if isinstance(cls, type) and issubclass(cls, session.SessionLoginView):
+        return Own(_NO_ACCOUNT, ("login", "login_address"), page=False, cookie=False, forms=False)
     if not isinstance(cls, type) or not issubclass(cls, tokens.TokenView):
         return None
     page, forms = issubclass(cls, browser.BrowserView), issubclass(cls, tokens.BodyView)
     if issubclass(cls, _OBTAIN):
-        failed = "No active account has this name and password."
-        return Own(failed, ("login", "login_address"), page, cookie=False, forms=forms)
+        return Own(_NO_ACCOUNT, ("login", "login_address"), page, cookie=False, forms=forms)
+    if issubclass(cls, _STEP_UP):
+        failed = "The token does not hold, there is none, or the password is wrong."
+        return Own(failed, (FAILED_AUTH, SESSION_REFRESH, "login", "login_address"), page, page, forms)
     limits = (FAILED_AUTH, SESSION_REFRESH) if issubclass(cls, _REFRESH) else (FAILED_AUTH,)
     failed = (
         "" if issubclass(cls, browser.BrowserRevokeView) else "The token does not hold, or there is none."
@@ -130,6 +137,23 @@ class Sessions(OpenApiViewExtension):  # type: ignore[no-untyped-call]
             get=extend_schema(responses=sessions.SessionSerializer(many=True)),
             delete=extend_schema(operation_id="sessions_end_others"),
         )(_derived(self.target))
+
+
+class BrowserSessions(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+    """Not there unless SCHEMES names "session"."""
+
+    target_class = "stockade.drf.views.session.BrowserSessionView"
+    match_subclasses = True
+    priority = -1
+
+    def view_replacement(self) -> Any:
+        """The same view, or none."""
+        view = _derived(self.target)
+        if not _takes("session"):
+            return extend_schema(exclude=True)(view)
+        if issubclass(self.target, session.SessionLogoutView):
+            return extend_schema_view(post=extend_schema(responses={204: None}))(view)
+        return view
 
 
 class TokenAuth(OpenApiViewExtension):  # type: ignore[no-untyped-call]

@@ -12,6 +12,7 @@ from rest_framework.serializers import CharField
 
 from stockade.conf import load
 from stockade.core.errors import Forbidden, NotVisible
+from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.serializers import StrictSerializer
 from stockade.drf.views.base import CredentialView, TextField
 from stockade.edge import csrf
@@ -53,7 +54,6 @@ class BrowserSessionView(CredentialView):
     """Base: only where SCHEMES names "session", and its sessions are ours."""
 
     policy = Public()
-    authentication_classes = ()
     limited = False  # what fails is counted by itself, as at the views of tokens
 
     def session(self, request: Request) -> SessionStore:
@@ -73,6 +73,7 @@ class SessionLoginView(BrowserSessionView):
 
     serializer_class = SessionLoginSerializer
     # A cookie of before neither helps nor harms: who logs in has none that counts, or wants another.
+    authentication_classes = ()
     ignores_credentials = True
 
     @sensitive_variables()
@@ -96,6 +97,7 @@ class SessionTokenView(BrowserSessionView):
     """The CSRF token of a browser, and its cookie: for pages that Django has not made and that cannot read cookies."""
 
     serializer_class = SessionTokenSerializer
+    authentication_classes = ()
 
     def get(self, request: Request) -> Response:
         """`{csrf_token}`, for the header X-CSRFToken."""
@@ -107,6 +109,8 @@ class SessionLogoutView(BrowserSessionView):
     """Log out: 204; the session ends everywhere at once. A visitor is logged out already."""
 
     serializer_class = SessionLogoutSerializer
+    # Whatever the project's default is: where nobody is asked for, no page would have to show a token.
+    authentication_classes = (StockadeAuthentication,)
 
     def post(self, request: Request) -> Response:
         """End the session of the cookie.

@@ -1,0 +1,343 @@
+"""What an attacker does to sessions in a cookie: steal rows, plant keys, guess, keep what is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+import stockade
+from stockade.core import clock
+from stockade.events.catalogue import Kind
+from stockade.models import Session, SessionData
+from stockade.schemes.session import SessionStore
+from stockade.schemes.session.sealing import unseal
+from tests.schemes.conftest import PASSWORD, Log
+from tests.schemes.session.conftest import LOGOUT, Browser, by_key, login_of
+
+pytestmark = pytest.mark.django_db
+
+
+# -- a stolen database ------------------------------------------------------------------------------------------------
+
+
+def _columns() -> list[str]:
+    found = []
+    for model in (Session, SessionData):
+        for row in model.objects.values():
+            found += [str(value) for value in row.values()]
+    return found
+
+
+def test_no_value_of_the_stolen_tables_is_a_session_key(browser: Browser) -> None:
+    values = _columns()
+    assert browser.key not in values
+    for value in values:
+        assert by_key(value).get("/me/").status_code == 401, value
+
+
+def test_a_stolen_table_does_not_show_what_is_in_a_session(browser: Browser, alice: User) -> None:
+    store = SessionStore(browser.key)
+    store["_password_reset_token"] = "c0ffee-canary"
+    store.save()
+    assert SessionStore(browser.key)["_password_reset_token"] == "c0ffee-canary"
+    assert not any("c0ffee-canary" in value for value in _columns())
+    row = SessionData.objects.get(login=login_of())
+    assert unseal("another" * 5, row.sealed) is None
+
+
+def test_who_writes_to_the_table_cannot_put_his_data_under_another_key(browser: Browser) -> None:
+    """He swaps the sealed data of an admin's session into his own row."""
+    admin = User.objects.create_superuser("admin", password=PASSWORD)
+    theirs = Browser()
+    assert theirs.log_in("admin").status_code == 200
+    key, stolen = browser.key, SessionData.objects.get(login=login_of("admin")).sealed
+    SessionData.objects.filter(login=login_of("alice")).update(sealed=stolen)
+    assert browser.get("/admin/").status_code == 302
+    assert admin.pk != by_key(key).get("/plain/").json()["user"]
+
+
+# -- fixation ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_was_planted_before_the_login_is_worth_nothing_after_it(alice: User) -> None:
+    victim = Browser()
+    assert victim.own("GET", "/visit/").json() == {"basket": 1}
+    planted = victim.key
+    assert planted
+    assert victim.log_in().status_code == 200
+    assert victim.key != planted
+    assert by_key(planted).get("/me/").status_code == 401
+    assert by_key(planted).get("/visit/").json() == {"basket": 1}  # not even what the visitor had
+    assert victim.get("/visit/").json() == {"basket": 2}
+
+
+def test_the_key_before_a_second_login_is_worth_nothing(browser: Browser) -> None:
+    before = browser.key
+    assert by_key(before).get("/me/").status_code == 200
+    assert browser.log_in().status_code == 200
+    assert browser.key != before
+    assert by_key(before).get("/me/").status_code == 401
+    assert Session.objects.filter(ended_at=None).count() == 1
+
+
+def test_a_login_that_does_not_change_the_key_gets_another_one_all_the_same(alice: User) -> None:
+    """Code that writes the user into the session by hand, as some do."""
+    visitor = Browser()
+    visitor.get("/visit/")
+    planted = visitor.key
+    store = SessionStore(planted)
+    store[SESSION_KEY] = str(alice.pk)
+    store.save()
+    assert store.session_key != planted
+    assert by_key(planted).get("/me/").status_code == 401
+
+
+def test_another_user_gets_nothing_of_what_the_one_before_had(browser: Browser, make_user: Any) -> None:
+    make_user("bob")
+    browser.get("/visit/")
+    before = browser.key
+    assert browser.log_in("bob").status_code == 200
+    assert browser.get("/visit/").json() == {"basket": 1}
+    assert by_key(before).get("/me/").status_code == 401
+    assert not Session.objects.filter(user__username="alice", ended_at=None).exists()
+
+
+# -- garbage ----------------------------------------------------------------------------------------------------------
+
+GARBAGE = {
+    "empty": "",
+    "short": "x",
+    "Django's own": "abcdefghijklmnopqrstuvwxyz012345",
+    "made up": "a" * 48,
+    "long": "a" * 7000,
+    "null": "a\0b" * 16,
+    "octal null": '"' + "\\000" * 20 + '"',
+    "control": "\x01\x02" * 24,
+    "latin": "é" * 48,
+    "no utf-8": "\xff" * 48,
+    "upper case": "A" * 48,
+    "sql": "' or 1=1; --",
+}
+
+
+@pytest.mark.parametrize("value", list(GARBAGE.values()), ids=list(GARBAGE))
+def test_garbage_is_a_visitor_and_costs_no_sql(value: str, alice: User) -> None:
+    visitor = Browser()
+    header = f"sessionid={value}"
+    visitor.get("/open/")
+    with CaptureQueriesContext(connection) as queries:
+        assert visitor.get("/open/", HTTP_COOKIE=header).json() == {"scheme": ""}
+        assert visitor.get("/me/", HTTP_COOKIE=header).status_code == 401
+    assert not queries.captured_queries
+    assert visitor.get("/visit/", HTTP_COOKIE=header).status_code == 200
+    assert visitor.get("/admin/", HTTP_COOKIE=header).status_code == 302
+
+
+def test_many_sessions_in_one_header_are_the_one_that_django_reads(browser: Browser, make_user: Any) -> None:
+    make_user("bob")
+    other = Browser()
+    other.log_in("bob")
+    header = f"sessionid={browser.key}; sessionid={other.key}"
+    assert Browser().get("/me/", HTTP_COOKIE=header).json()["user"] == "bob"
+
+
+def test_a_key_with_another_mark_is_not_ours(browser: Browser) -> None:
+    key = browser.key
+    changed = key[:-1] + ("0" if key[-1] != "0" else "1")
+    with CaptureQueriesContext(connection) as queries:
+        assert by_key(changed).get("/me/").status_code == 401
+    assert not queries.captured_queries
+
+
+def test_stale_cookies_use_up_no_place_of_failed_auth(
+    browser: Browser, configure: Callable[..., None]
+) -> None:
+    """Behind one address there are many browsers whose sessions are over."""
+    configure(LIMITS={"failed_auth": "2/min"})
+    key = browser.key
+    browser.own("POST", LOGOUT)
+    visitor = Browser()
+    visitor.get("/visit/")
+    for one in (key, visitor.key):
+        for _ in range(4):
+            assert by_key(one).get("/me/").status_code == 401
+            assert by_key(one).get("/open/").status_code == 200
+    assert visitor.get("/me/", HTTP_AUTHORIZATION="Token stt_no").status_code == 401  # there is a place
+
+
+# -- beside another credential ----------------------------------------------------------------------------------------
+
+
+def test_beside_a_token_a_cookie_neither_helps_nor_harms(browser: Browser, make_user: Any) -> None:
+    bob = make_user("bob")
+    token = stockade.create_token(bob).token
+    both = by_key(browser.key)
+    assert both.get("/me/", HTTP_AUTHORIZATION=f"Token {token}").json() == {"user": "bob", "scheme": "token"}
+    # No CSRF is asked for: no page can have a browser send this header.
+    assert both.post("/me/", HTTP_AUTHORIZATION=f"Token {token}").status_code == 200
+    assert both.get("/me/", HTTP_AUTHORIZATION="Token stt_garbage").status_code == 401
+    assert both.get("/me/", HTTP_AUTHORIZATION="Basic c3RhZ2luZzpzZWNyZXQ=").json()["user"] == "alice"
+
+
+def test_a_token_logs_no_browser_out(browser: Browser, make_user: Any) -> None:
+    token = stockade.create_token(make_user("bob")).token
+    answer = browser.own("POST", LOGOUT, HTTP_AUTHORIZATION=f"Token {token}")
+    assert answer.status_code == 403
+    assert browser.get("/me/").status_code == 200
+
+
+# -- what is over -----------------------------------------------------------------------------------------------------
+
+
+def _logout(browser: Browser, alice: User) -> None:
+    assert browser.own("POST", LOGOUT).status_code == 204
+
+
+def _password(browser: Browser, alice: User) -> None:
+    alice.set_password("another one, and long")
+    alice.save()
+
+
+def _inactive(browser: Browser, alice: User) -> None:
+    alice.is_active = False
+    alice.save()
+
+
+def _gone(browser: Browser, alice: User) -> None:
+    alice.delete()
+
+
+def _ended(browser: Browser, alice: User) -> None:
+    assert stockade.end_sessions(alice) == 1
+
+
+def _by_hand(browser: Browser, alice: User) -> None:
+    row = login_of()
+    row.ended_at = clock.now_datetime()
+    row.save()
+
+
+def _deleted(browser: Browser, alice: User) -> None:
+    login_of().delete()
+
+
+def _idle(browser: Browser, alice: User) -> None:
+    clock.shift(7 * 86400 + 1)
+
+
+ENDS = [_logout, _password, _inactive, _gone, _ended, _by_hand, _deleted, _idle]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__.strip("_"))
+def test_what_is_over_stops_on_the_next_request(
+    end: Callable[..., None], browser: Browser, alice: User
+) -> None:
+    thief = by_key(browser.key)
+    assert thief.get("/me/").status_code == 200
+    assert thief.get("/plain/").status_code == 200
+    end(browser, alice)
+    for address in ("/me/", "/plain/", "/quiet/"):
+        assert thief.get(address).status_code == 401
+    assert thief.get("/open/").json() == {"scheme": ""}
+    assert thief.get("/admin/").status_code == 302
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__.strip("_"))
+def test_what_is_over_is_over_for_the_admin_too(end: Callable[..., None], alice: User) -> None:
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    browser = Browser()
+    assert browser.log_in().status_code == 200
+    thief = by_key(browser.key)
+    assert thief.get("/admin/").status_code == 200
+    end(browser, alice)
+    assert thief.get("/admin/").status_code == 302
+
+
+def test_who_is_no_longer_of_the_staff_is_so_on_the_next_request(alice: User) -> None:
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    browser = Browser()
+    browser.log_in()
+    assert browser.get("/staff/").status_code == 200
+    alice.is_staff = alice.is_superuser = False
+    alice.save()
+    assert browser.get("/staff/").status_code == 403
+
+
+def test_a_login_does_not_outlive_its_absolute_lifetime_however_much_it_is_used(browser: Browser) -> None:
+    for _ in range(13):
+        clock.shift(86400)
+        assert browser.get("/me/").status_code == 200
+        assert browser.get("/visit/").status_code == 200  # which writes it, and moves Django's own end
+    clock.shift(86400 - 60)
+    assert browser.get("/me/").status_code == 200
+    clock.shift(61)
+    assert browser.get("/me/").status_code == 401
+
+
+def test_another_key_does_not_make_a_login_younger(browser: Browser, alice: User) -> None:
+    clock.shift(6 * 86400)
+    browser.get("/me/")
+    store = SessionStore(browser.key)
+    store.cycle_key()
+    assert browser.get("/me/").status_code == 401
+    other = by_key(str(store.session_key))
+    clock.shift(6 * 86400)
+    assert other.get("/me/").status_code == 200
+    clock.shift(2 * 86400)
+    assert other.get("/me/").status_code == 401
+
+
+def test_a_request_under_way_brings_no_ended_session_back(browser: Browser) -> None:
+    under_way = SessionStore(browser.key)
+    under_way["late"] = True  # it has read the session
+    assert browser.own("POST", LOGOUT).status_code == 204
+    from django.contrib.sessions.backends.base import UpdateError
+
+    with pytest.raises(UpdateError):
+        under_way.save()
+    assert by_key(str(under_way.session_key)).get("/me/").status_code == 401
+    assert not Session.objects.filter(ended_at=None).exists()
+
+
+def test_an_ended_login_is_not_written_on_by_a_request_under_way(browser: Browser, alice: User) -> None:
+    """Ended from the list: the row of the data is still there."""
+    under_way = SessionStore(browser.key)
+    under_way["late"] = True
+    stockade.end_sessions(alice)
+    from django.contrib.sessions.backends.base import UpdateError
+
+    with pytest.raises(UpdateError):
+        under_way.save()
+
+
+# -- the log ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_tells_the_life_of_a_session_and_no_secret_of_it(alice: User, log: Log) -> None:
+    browser = Browser()
+    browser.log_in()
+    key, login = browser.key, str(login_of().pk)
+    browser.own("POST", LOGOUT)
+    told = [record for record in log() if record.subject == str(alice.pk) and record.event.kind is Kind.LIFE]
+    assert [record.event.name for record in told] == ["TOKEN_CREATED", "LOGIN_SUCCESS", "SESSION_ENDED"]
+    assert {record.session for record in told} == {login}
+    assert key not in repr(log())
+
+
+def test_no_representation_holds_the_key(browser: Browser) -> None:
+    from stockade.pipeline import registry
+
+    browser.get("/me/")
+    current = registry.current()
+    assert current is not None
+    entries = current.engine.memory._entries  # noqa: SLF001
+    assert browser.key not in repr(entries)
+    assert all(browser.key not in repr(vars(type(entry))) for entry in entries.values())
