@@ -9,13 +9,14 @@ from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import PermissionDenied
 from django.core.signals import request_finished
 
-from stockade.core import tenant
+from stockade.core import methods, tenant
 from stockade.core.errors import LoginFailed
 from stockade.database import pin, unpin
 from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.schemes import accounts, banned, client, devices, login
 from stockade.schemes.evening import Ledger, count_from_now, count_no_more, evener
+from stockade.schemes.session.proving import prove
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -134,6 +135,7 @@ def _succeeded(sender: Any, request: Any, user: Any, **rest: Any) -> None:
     attempt.succeeded()
     emit(Event.LOGIN_SUCCESS, account=attempt.account, subject=tenant.subject(user.pk))
     devices.remember(attempt.account, client.of(request).address)
+    prove(_plain(request), [methods.PASSWORD])
     setattr(_plain(request), ATTRIBUTE, _LoggedIn(attempt.account))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import views as auth_views
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from stockade.policy import Authenticated, Public, Staff
+from stockade.policy import Authenticated, Public, Role, Staff
 from stockade.web.decorators import protect
 
 
@@ -32,6 +32,18 @@ class Quiet(APIView):
         return Response({"user": request.user.pk})
 
     post = get
+
+
+class Proof(APIView):
+    policy = Authenticated()
+
+    def get(self, request: Any) -> Response:
+        shown = request.auth
+        return Response({"amr": sorted(shown.amr), "acr": shown.acr, "auth_time": shown.auth_time})
+
+
+class Editing(Quiet):
+    policy = Role("Editors")
 
 
 class Open(APIView):
@@ -70,6 +82,17 @@ def staff(request: HttpRequest) -> JsonResponse:
 
 
 @protect(policy=Public())
+def message(request: HttpRequest) -> JsonResponse:
+    messages.info(request, "hello")
+    return JsonResponse({})
+
+
+@protect(policy=Public())
+def read_messages(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"messages": [str(one) for one in messages.get_messages(request)]})
+
+
+@protect(policy=Public())
 def visit(request: HttpRequest) -> JsonResponse:
     """Keeps something of a visitor."""
     request.session["basket"] = request.session.get("basket", 0) + 1
@@ -83,6 +106,10 @@ urlpatterns = [
     path("plain/", plain),
     path("waiting/", waiting),
     path("left/", left),
+    path("proof/", Proof.as_view()),
+    path("editors/", Editing.as_view()),
+    path("message/", message),
+    path("messages/", read_messages),
     path("staff/", staff),
     path("visit/", visit),
     path(

@@ -17,7 +17,7 @@ from stockade.core.errors import LoginFailed
 from stockade.events import emit
 from stockade.events.catalogue import Event
 from stockade.gate import keys
-from stockade.models import ImportedUser, Session
+from stockade.models import ImportedUser, Session, SessionData
 from stockade.schemes import banned, client, stamp
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import signing
@@ -186,6 +186,7 @@ def prune(keep: float = 30 * 86400) -> int:
     """
     before = clock.now_datetime() - datetime.timedelta(seconds=keep)
     old = Session.objects.using(database()).filter(expires_at__lt=before)
+    SessionData.objects.using(database()).filter(login__in=old)._raw_delete(database())  # noqa: SLF001
     # No signals: none of these can be in anybody's memory.
     return old._raw_delete(database())  # noqa: SLF001
 
