@@ -77,6 +77,7 @@ class SessionAdmin(ReadOnly):
     list_display = (
         "id",
         "whose",
+        "scheme",
         "created_at",
         "rotated_at",
         "address",

@@ -14,6 +14,7 @@ app = typer.Typer(help="Sessions: list them, end them, prune old ones.", no_args
 _COLUMNS = (
     "id",
     "user",
+    "scheme",
     "created_at",
     "last_used",
     "expires_at",
@@ -50,6 +51,7 @@ def list_sessions(
         {
             "id": str(session.id),
             "user": session.user.get_username(),
+            "scheme": session.scheme,
             "created_at": session.created_at,
             "last_used": session.rotated_at,
             "expires_at": session.expires_at,

@@ -18,12 +18,13 @@ from stockade.policy.conf import AssuranceSettings
 from stockade.schemes.conf import JWTSettings, LoginSettings, SchemeSettings
 from stockade.schemes.external.conf import ExternalSettings
 from stockade.schemes.opaque.conf import KeySettings, TokenSettings
+from stockade.schemes.session.conf import SessionSettings
 from stockade.tenant import TenantSettings
 
 SECTIONS: tuple[type[Section], ...] = (
     PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
     EventSettings, HeaderSettings, TransportSettings, CorsSettings, TenantSettings,
-    ExternalSettings, TokenSettings, KeySettings, InputSettings, AssuranceSettings,
+    ExternalSettings, TokenSettings, KeySettings, SessionSettings, InputSettings, AssuranceSettings,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Whose pages may use the refresh cookie, where that is more than a project can answer for."""
+"""Whose pages may use our cookies, where that is more than a project can answer for."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from stockade import conf
 from stockade.edge import csrf
 from stockade.edge.cors import MIDDLEWARE as CORS
 from stockade.pipeline.finding import Finding
-from stockade.schemes.conf import JWTSettings
+from stockade.schemes.conf import JWTSettings, SchemeSettings
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def cookie_findings() -> Iterator[Finding]:
-    """Who else's pages may use the refresh cookie, where that is more than the project can answer for."""
+    """Who else's pages may use our cookies, where that is more than the project can answer for."""
     from django.conf import settings
 
-    if not conf.load(JWTSettings).refresh_cookie:
+    refresh = conf.load(JWTSettings).refresh_cookie
+    session = "session" in conf.load(SchemeSettings).schemes
+    cookies = " and ".join(["the refresh cookie"] * bool(refresh) + ["the session's cookie"] * session)
+    if not cookies:
         return
     trusted = list(settings.CSRF_TRUSTED_ORIGINS)
     for origin in trusted:
         if origin.startswith("http://") and urlsplit(origin).hostname not in _LOOPBACK:
             yield Finding(
                 "stockade.W130",
-                f"CSRF_TRUSTED_ORIGINS names {origin}: whoever is on the network can be that page, and use the refresh "
-                "cookie.",
+                f"CSRF_TRUSTED_ORIGINS names {origin}: whoever is on the network can be that page, and use "
+                f"{cookies}.",
                 "Serve it by HTTPS, and name it so.",
                 stops=False,
             )
@@ -34,11 +37,15 @@ def cookie_findings() -> Iterator[Finding]:
             yield Finding(
                 "stockade.W131",
                 f"CSRF_TRUSTED_ORIGINS names {origin}: whoever gets hold of one such host, a forgotten one too, can "
-                "use the refresh cookie.",
+                f"use {cookies}.",
                 "Name each origin by itself.",
                 stops=False,
             )
-    if CORS not in settings.MIDDLEWARE or not getattr(settings, "CORS_ALLOW_CREDENTIALS", False):
+    if (
+        not refresh
+        or CORS not in settings.MIDDLEWARE
+        or not getattr(settings, "CORS_ALLOW_CREDENTIALS", False)
+    ):
         return
     if any(getattr(settings, name, False) for name in ("CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL")):
         yield Finding(

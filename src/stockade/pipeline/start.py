@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from stockade import conf
 from stockade.core.errors import ConfigurationError
 from stockade.pipeline import registry as registries
+from stockade.pipeline.browsers import session_findings
 from stockade.pipeline.configured import address_findings, key_findings, settings_findings, tenant_findings
 from stockade.pipeline.cookies import cookie_findings
 from stockade.pipeline.edge import edge_findings
@@ -31,6 +32,7 @@ def findings() -> list[Finding]:
             registries.current()
             found.extend(tenant_findings())
             found.extend(cookie_findings())
+            found.extend(session_findings())
             found.extend(edge_findings())
             found.extend(before_findings())
             found.extend(list_findings())

@@ -357,7 +357,7 @@ def test_another_key_of_the_same_login_proves_nothing_new(browser: Browser) -> N
 def test_what_is_no_method_is_not_written_down(amr: Any, browser: Browser) -> None:
     request = HttpRequest()
     request.session = SessionStore(browser.key)
-    with pytest.raises(ValueError, match="method|names"):
+    with pytest.raises(ValueError, match=r"method|names"):
         prove(request, amr)
 
 
