@@ -25,7 +25,8 @@ _REFRESH = (tokens.TokenRefreshView, browser.BrowserRefreshView)
 # The names of their classes are short, and a project may have a SessionSerializer of its own.
 _SERIALIZERS = (
     tokens.ObtainSerializer, tokens.RefreshSerializer, tokens.VerifySerializer, tokens.RevokeSerializer,
-    tokens.StepUpSerializer, browser.BrowserStepUpSerializer, browser.BrowserObtainSerializer, browser.BrowserRefreshSerializer, browser.BrowserRevokeSerializer,
+    tokens.StepUpSerializer, browser.BrowserStepUpSerializer,
+    browser.BrowserObtainSerializer, browser.BrowserRefreshSerializer, browser.BrowserRevokeSerializer,
     session.SessionLoginSerializer, session.SessionTokenSerializer, session.SessionLogoutSerializer,
     sessions.SessionSerializer, opaque.TokenAuthSerializer, opaque.TokenSerializer, opaque.NewTokenSerializer,
     api_keys.KeySerializer, api_keys.MadeKeySerializer, api_keys.NewKeySerializer, api_keys.RotationSerializer,

@@ -14,7 +14,7 @@ from stockade.drf.serializers import StrictSerializer
 from stockade.drf.views.base import TextField
 from stockade.drf.views.tokens import ObtainSerializer, TokenView
 from stockade.edge import csrf
-from stockade.schemes import devices, jwt, login
+from stockade.schemes import devices, jwt, login, step_up
 from stockade.schemes.jwt import Pair, cookie
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Refusals after which the same cookie may hold again: the account is activated, another tab was faster, or this worker
 # has not heard of a new key yet. (If the key was revoked instead, the cookie is dead and harmless.)
-_NOT_FINAL = frozenset({"inactive", "refresh_changing", "refresh_unknown_kid"})
+_NOT_FINAL = frozenset({"inactive", "refresh_changing", "refresh_superseded", "refresh_unknown_kid"})
 
 
 class BrowserObtainSerializer(ObtainSerializer):
@@ -39,6 +39,13 @@ class BrowserObtainSerializer(ObtainSerializer):
 class BrowserRefreshSerializer(StrictSerializer):
     """Nothing in: the cookie is the credential. A refresh token in the body is an unknown field."""
 
+    access = TextField(read_only=True)
+
+
+class BrowserStepUpSerializer(StrictSerializer):
+    """The password in: the cookie says whose."""
+
+    password = TextField(write_only=True, style={"input_type": "password"})
     access = TextField(read_only=True)
 
 
@@ -119,6 +126,27 @@ class BrowserRefreshView(BrowserView):
         return _answer(http, pair, binding)
 
 
+class BrowserStepUpView(BrowserView):
+    """Log in again within a session: the cookie and `{password}` give `{access}`, and the next cookie."""
+
+    serializer_class = BrowserStepUpSerializer
+
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        """Verify the password of the session's user, and go on with the next pair.
+
+        Raises: as `BrowserRefreshView.post`; LoginFailed: the password is wrong, and the session goes on as it was.
+        """
+        password = self.read(request)["password"]
+        http = _http(request)
+        try:
+            pair, binding = self.prove(request, lambda: _step_up(http, password))
+        except InvalidCredential as refusal:
+            self.over = refusal.reason not in _NOT_FINAL
+            raise
+        return _answer(http, pair, binding)
+
+
 class BrowserRevokeView(BrowserView):
     """Log out: 204; the session ends, its access tokens stop at once, the cookie is cleared."""
 
@@ -152,6 +180,14 @@ def _redeem(http: HttpRequest) -> tuple[Pair, str]:
     if found is None:
         raise Unauthenticated()
     return jwt.redeem(found.token, found.binding), found.binding
+
+
+@sensitive_variables()
+def _step_up(http: HttpRequest, password: object) -> tuple[Pair, str]:
+    found = cookie.held(http)
+    if found is None:
+        raise Unauthenticated()
+    return step_up.by_password(found.token, password, http, binding=found.binding), found.binding
 
 
 def _revoke(http: HttpRequest) -> None:

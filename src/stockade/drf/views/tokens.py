@@ -15,7 +15,7 @@ from stockade.drf.views.base import BoundedJSONParser, CredentialView, TextField
 from stockade.drf.views.forms import BoundedFormParser, BoundedMultiPartParser, is_json
 from stockade.edge import csrf
 from stockade.policy import Public
-from stockade.schemes import attempts, banned, client, devices, jwt, login
+from stockade.schemes import attempts, banned, client, devices, jwt, login, step_up
 from stockade.schemes.jwt import JWTScheme, Pair, profile, refresh
 from stockade.schemes.simplejwt import exchange
 
@@ -41,6 +41,14 @@ class RefreshSerializer(StrictSerializer):
     """A refresh token in, a pair out."""
 
     refresh = TextField()
+    access = TextField(read_only=True)
+
+
+class StepUpSerializer(StrictSerializer):
+    """A refresh token and its user's password in, a pair out."""
+
+    refresh = TextField()
+    password = TextField(write_only=True, style={"input_type": "password"})
     access = TextField(read_only=True)
 
 
@@ -132,6 +140,20 @@ class TokenRefreshView(BodyView):
         token = self.read(request)["refresh"]
         redeem = exchange.redeem if exchange.is_mine(token) else jwt.redeem
         return Response(_body(self.prove(request, lambda: redeem(token))))
+
+
+class TokenStepUpView(BodyView):
+    """Log in again within a session: `{refresh, password}` gives `{access, refresh}`, whose login is now."""
+
+    serializer_class = StepUpSerializer
+
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        """Verify the password of the session's user, and go on with the next pair."""
+        fields = self.read(request)
+        http = request._request  # noqa: SLF001
+        pair = self.prove(request, lambda: step_up.by_password(fields["refresh"], fields["password"], http))
+        return Response(_body(pair))
 
 
 class TokenVerifyView(BodyView):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import Callable
 
 from stockade import keyring, truth
 from stockade.conf import load
-from stockade.core import clock, tenant
+from stockade.core import clock, methods, tenant
 from stockade.core.errors import InvalidCredential
 from stockade.events import emit
 from stockade.events.catalogue import Event
@@ -117,8 +118,44 @@ def _read(token: object, binding: str = "") -> refresh.Refresh:
     return shown
 
 
-def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
-    """The next pair, or the reason why not; a reason is returned, not raised, so that what it ended is committed."""
+def step_up(token: object, prove: Callable[[Row], frozenset[str]], binding: str = "") -> Pair:
+    """The next pair of a session whose user has just proven again who he is; its login is now, and by nothing else.
+
+    The token of before gives the successor to nobody in the leeway: a copy of it would else become as fresh as its
+    owner. He himself, if the answer was lost, gets it by proving himself again.
+
+    Args:
+        token, binding: as for `redeem`.
+        prove: has the user of the session prove who he is, outside of transactions; returns how (RFC 8176), or raises.
+
+    Raises: as `redeem`, and what `prove` does.
+    """
+    shown = _read(token, binding)
+    row, _ = read_row(shown.session)
+    reason = "gone"
+    if row is not None:
+        reason = _why_not(shown, row, clock.now_datetime(), load(JWTSettings).leeway, proven=True)
+    if (
+        row is None or reason
+    ):  # nothing is tried at a session that is over; but a stolen token ends it here too
+        if reason == "refresh_reuse":
+            redeem(token, binding)
+        raise InvalidCredential(reason=reason)
+    how = prove(row)
+    outcome = with_signer(lambda signer: persist(lambda: _redeem(shown, signer, binding, how)))
+    if isinstance(outcome, str):
+        raise InvalidCredential(reason=outcome)
+    return outcome
+
+
+def _redeem(
+    shown: refresh.Refresh, signer: str, binding: str, proven: frozenset[str] | None = None
+) -> Pair | str:
+    """The next pair, or the reason why not; a reason is returned, not raised, so that what it ended is committed.
+
+    Args:
+        proven: how the user has just proven who he is; None where nobody has asked him.
+    """
     settings = load(JWTSettings)
     now = clock.now_datetime()
     alias = database()
@@ -132,6 +169,7 @@ def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
         previous_kid=shown.kid,
         rotated_at=now,
         idle_expires_at=now + datetime.timedelta(seconds=settings.refresh_idle),
+        **({} if proven is None else {"auth_time": now, "amr": methods.text(proven), "acr": ""}),
     )
     row, user = read_row(shown.session)
     if row is None or user is None:
@@ -139,7 +177,7 @@ def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
     if won:
         confirm(signer)
     else:
-        reason = _why_not(shown, row, now, settings.leeway)
+        reason = _why_not(shown, row, now, settings.leeway, proven=proven is not None)
         if not reason and shown.generation == row.generation:
             reason = "refresh_changing"  # it was over and is not any more; it was not won all the same
         if reason == "refresh_reuse" and keyring.is_gone(shown.kid):
@@ -160,7 +198,10 @@ def _redeem(shown: refresh.Refresh, signer: str, binding: str) -> Pair | str:
         _end(shown.session, "password_changed")
         return "password_changed"
     pair, credential = next_pair(row, shown.session, binding)
-    emit(Event.TOKEN_REFRESHED, credential=credential, reason="" if won else "leeway", using=alias)
+    if proven is None:
+        emit(Event.TOKEN_REFRESHED, credential=credential, reason="" if won else "leeway", using=alias)
+    else:
+        emit(Event.STEP_UP, credential=credential, details={"amr": methods.text(proven)}, using=alias)
     return pair
 
 
@@ -173,7 +214,9 @@ def redeem_again(session: uuid.UUID, signer: str) -> Pair | str:
     return _redeem(refresh.Refresh(session, 0, ""), signer, "")
 
 
-def _why_not(shown: refresh.Refresh, row: Row, now: datetime.datetime, leeway: float) -> str:
+def _why_not(
+    shown: refresh.Refresh, row: Row, now: datetime.datetime, leeway: float, *, proven: bool = False
+) -> str:
     """Why a token cannot be redeemed; "" where it is the current one, or the leeway forgives."""
     if row.ended_at is not None:
         return "ended"
@@ -192,7 +235,9 @@ def _why_not(shown: refresh.Refresh, row: Row, now: datetime.datetime, leeway: f
         # more than the leeway does not stretch it.
         age = (now - row.rotated_at).total_seconds()
         if -leeway <= age < leeway:
-            return ""
+            # The current one came of a refresh or of a step-up, and is only for who asks for the same.
+            stepped = row.auth_time == row.rotated_at
+            return "" if proven is stepped else "refresh_superseded"
     return "refresh_reuse"
 
 
