@@ -376,3 +376,12 @@ def test_a_slow_body_holds_no_process_of_the_application(proxied: Client) -> Non
         408,
         499,
     }  # Caddy's own number for a client that went away
+
+
+@pytest.mark.parametrize("length", [10, MAX_BODY, 99 * MAX_BODY])
+def test_a_slow_body_holds_no_connection(length: int, proxied: Client) -> None:
+    """The rest never comes, on a connection that would be used again: Go waits for it before it answers."""
+    data = _head(f"Content-Length: {length}").encode() + b"x"
+    began = time.monotonic()
+    fine(proxied.send(data, seconds=8))
+    assert time.monotonic() - began < 7

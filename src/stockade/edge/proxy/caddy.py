@@ -18,9 +18,7 @@ from stockade.edge.proxy.writing import block as any_block, note
 
 _VERSIONS = {"TLSv1.2": "tls1.2", "TLSv1.3": "tls1.3"}
 # What Caddy itself finds wrong, and what it is to the client.
-_ERRORS = (
-    ("400", "bad_request"), ("403 404 405", "not_found"), ("413", "too_large"),
-)  # fmt: skip
+_ERRORS = (("400", "bad_request"), ("403 404 405", "not_found"), ("413", "too_large"), ("421", "misdirected"))
 
 _BUFFER = 16 * 1024**2  # of memory that one request may take; a larger one must name its length
 
@@ -112,21 +110,37 @@ def _binds(listens: Iterable[Listen]) -> list[str]:
 
 
 def _headers(plan: Plan) -> str:
-    headers = [f'{name} "{value}"' for name, value in plan.headers]
     told = note("What stands on answers that Caddy makes itself: the same as on the application's.")
-    return "\n".join(
-        [told, block(f"({plan.name}_headers)", block("header", *headers, "X-Request-ID {http.request.uuid}"))]
-    )
+    return "\n".join([told, block(f"({plan.name}_headers)", block("header", *_written(plan)))])
+
+
+def _written(plan: Plan) -> list[str]:
+    return [*(f'{name} "{value}"' for name, value in plan.headers), "X-Request-ID {http.request.uuid}"]
 
 
 def _strangers(plan: Plan) -> str:
-    return (
-        note("A name that is not ours gets no certificate and no answer.")
-        + "\n"
-        + block(f":{plan.listen[0].port}", *_binds(plan.listen), "abort")
-        + "\n"
-        + block(f"http://:{plan.listen_plain[0].port}", *_binds(plan.listen_plain), "abort")
+    told = note(
+        "A name that is not ours gets no certificate and no answer. Where the handshake had ours, a browser may take "
+        "the connection for another of our hosts: it is told to make a new one (421). What names none is malformed."
     )
+    found = [told]
+    front = _only_front(plan)
+    known, cut = front[:-1], front[-1:]
+    for listens, address, tls in (
+        (plan.listen, f":{plan.listen[0].port}", True),
+        (plan.listen_plain, f"http://:{plan.listen_plain[0].port}", False),
+    ):
+        found.append(
+            block(
+                address,
+                *_binds(listens),
+                *known,
+                "abort",
+                block("handle_errors 421", *cut, *_refusal(plan, "misdirected", tls)),
+                block("handle_errors", *cut, *_refusal(plan, "bad_request", tls)),
+            )
+        )
+    return "\n".join(found)
 
 
 def _only_front(plan: Plan) -> list[str]:
@@ -159,10 +173,11 @@ def _plain(plan: Plan) -> str:
             "@cookie header Cookie *",
             "@other not method GET HEAD",
             *(f"error {matcher} 403" for matcher in ("@authorization", "@key", "@cookie", "@other")),
+            f"import {plan.name}_headers",
             f"redir {to}{{uri}} 308",
         ),
         "header -Server",
-        block("handle_errors", *_refusal(plan, "https_required")),
+        block("handle_errors", *_refusal(plan, "https_required", tls=False)),
     )
 
 
@@ -222,6 +237,11 @@ def _route(plan: Plan) -> str:
         block("request_body", f"max_size {plan.max_body}"),
         note("Once, by the one that has the TLS (RFC 6797 section 7.1 wants it only once)."),
         block("header", *hsts, "-Server", "-Via", "defer"),
+        note(
+            "The rest of a body never came: Caddy's own number for that, and an answer past handle_errors. Without the "
+            "last line Go would wait for that rest, without end, before it answers."
+        ),
+        block("header", "match status 499", *_written(plan), "Connection close"),
     ]
     parts += _static(plan)
     for at, regex in enumerate(plan.probes):
@@ -243,7 +263,8 @@ def _static(plan: Plan) -> list[str]:
         f"handle_path {static.url}*",
         f"root * {static.folder}",
         f"import {plan.name}_headers",
-        'header Cache-Control "public, max-age=86400"',
+        note("Last, because Go takes this header away from what it refuses itself, such as a range."),
+        block("header", 'Cache-Control "public, max-age=86400"', "defer"),
         "file_server",
     )
     return ["# Files as they are: no program sees the request.", served]
@@ -326,23 +347,22 @@ def _errors(plan: Plan) -> str:
             note("What Caddy itself refuses looks like what the application refuses (RFC 9457)."),
             *(block(f"handle_errors {codes}", *_refusal(plan, code)) for codes, code in _ERRORS),
             note(
-                "A body in chunks that are none fails on the way to the application; it is the client's failure."
+                "A body in chunks that are none, or a method that is no word (HTTP/2), fails on the way to the "
+                "application; it is the client's failure."
             ),
             block(
                 "handle_errors 500 502 503 504",
-                '@chunks `{err.message}.contains("chunk")`',
-                block("handle @chunks", *_refusal(plan, "bad_request")),
+                '@malformed `{err.message}.contains("chunk") || {err.message}.contains("invalid method")`',
+                block("handle @malformed", *_refusal(plan, "bad_request")),
                 block("handle", *_refusal(plan, "unavailable")),
             ),
         ]
     )
 
 
-def _refusal(plan: Plan, code: str) -> list[str]:
+def _refusal(plan: Plan, code: str, tls: bool = True) -> list[str]:
     refusal = REFUSALS[code]
-    hsts = (
-        [f'header Strict-Transport-Security "{plan.hsts}"'] if plan.hsts and code != "https_required" else []
-    )
+    hsts = [f'header Strict-Transport-Security "{plan.hsts}"'] if plan.hsts and tls else []
     retry = [f"header Retry-After {refusal.retry}"] if refusal.retry else []
     return [
         f"import {plan.name}_headers",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stockade.edge.proxy.flood import Flood
-from stockade.edge.proxy.nginx_server import HEADER_BOUNDS, listens, only_front, refusal, server, spoken
+from stockade.edge.proxy.nginx_server import (
+    HEADER_BOUNDS,
+    PLAIN_ERRORS,
+    STRANGE_ERRORS,
+    headers,
+    listens,
+    only_front,
+    refusals,
+    server,
+    spoken,
+)
 from stockade.edge.proxy.plan import Plan
 from stockade.edge.proxy.writing import block, note
 
@@ -137,27 +147,38 @@ def _log(plan: Plan) -> str:
 def _strangers(plan: Plan) -> str:
     first = note(
         "A name that is not ours gets no certificate and no answer. What happens before the name is known goes by the "
-        "default server, so these two have it too: versions and curves of TLS, sizes and time of headers."
+        "default server, so these two have it too: versions and curves of TLS, sizes and time of headers, and the "
+        "answer to what names no host at all."
     )
     tls = block(
         "server",
         *listens(plan.listen, True, True),
         "server_name _;",
-        "access_log off;",
         *spoken(plan),
         *HEADER_BOUNDS,
         "ssl_reject_handshake on;",
-        "return 444;",
+        *_unanswered(plan, tls=True),
     )
     plain = block(
         "server",
         *listens(plan.listen_plain, False, True),
         "server_name _;",
-        "access_log off;",
         *HEADER_BOUNDS,
-        "return 444;",
+        *_unanswered(plan, tls=False),
     )
     return f"{first}\n{tls}\n{plain}"
+
+
+def _unanswered(plan: Plan, tls: bool) -> list[str]:
+    return [
+        "access_log off;",
+        "server_tokens off;",
+        "default_type application/problem+json;",
+        "client_max_body_size 0;",
+        *only_front(plan.front, plan.name),
+        block("location /", "return 444;"),
+        refusals(plan, STRANGE_ERRORS, tls),
+    ]
 
 
 def _plain(plan: Plan) -> str:
@@ -176,15 +197,16 @@ def _plain(plan: Plan) -> str:
         "server_tokens off;",
         f"access_log {plan.logs}/{plan.name}.log {plan.name};",
         "default_type application/problem+json;",
+        *HEADER_BOUNDS,
         *only_front(plan.front, plan.name),
-        "error_page 403 = /_refused/https_required;",
         block(
             "location /",
+            *headers(plan, tls=False),
             "if ($http_authorization) { return 403; }",
             "if ($http_x_api_key) { return 403; }",
             "if ($http_cookie) { return 403; }",
             "if ($request_method !~ ^(GET|HEAD)$) { return 403; }",
             f"return 308 {to}$request_uri;",
         ),
-        refusal(plan, "https_required"),
+        refusals(plan, PLAIN_ERRORS, tls=False),
     )

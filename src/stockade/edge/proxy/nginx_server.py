@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 from stockade.core.forwarded import (
     CLIENT_CERT,
@@ -19,11 +20,20 @@ from stockade.edge.proxy.tls import GUIDELINE, OPENSSL_CURVES
 from stockade.edge.proxy.writing import block, note
 
 # The certificates that nginx refuses have statuses of its own (495, 496, 497). 501 and 505 are for what clients write.
-_ERRORS = (
-    ("400 494 495 496 497 501 505", "bad_request"), ("403 404 405", "not_found"), ("413", "too_large"),
-    ("414", "uri_too_long"), ("408", "too_slow"), ("429", "throttled"), ("500 502 503 504", "unavailable"),
+_CLIENTS = "400 494 495 496 497 501 505"
+_ALWAYS = (
+    ("414", "uri_too_long"), ("408", "too_slow"), ("421", "misdirected"), ("500 502 503 504", "unavailable"),
 )  # fmt: skip
+ERRORS = (
+    (_CLIENTS, "bad_request"), ("403 404 405", "not_found"), ("412", "precondition_failed"), ("413", "too_large"),
+    ("416", "range_not_satisfiable"), ("429", "throttled"), *_ALWAYS,
+)  # fmt: skip
+# Without TLS nothing else is to be had.
+PLAIN_ERRORS = ((_CLIENTS, "bad_request"), ("403 404 405 413", "https_required"), *_ALWAYS)
+# Of what names no server, or one that is not ours: it may still be so malformed that nginx answers.
+STRANGE_ERRORS = ((f"{_CLIENTS} 405", "bad_request"), *_ALWAYS)
 # The last two are defaults, written down because much depends on them.
+Errors: TypeAlias = tuple[tuple[str, str], ...]
 HEADER_BOUNDS = (
     "client_header_timeout 10s;",
     "client_header_buffer_size 2k;",
@@ -68,8 +78,8 @@ def server(plan: Plan) -> str:
     """The server by TLS."""
     parts = [
         "\n".join([*listens(plan.listen, True), "http2 on;", f"server_name {' '.join(plan.domains)};"]),
-        _tls(plan), *_clients(plan), *_connecting(plan), _bounds(plan), _told(plan), _patience(plan), _errors(),
-        *_locations(plan), _refusals(plan),
+        _tls(plan), *_clients(plan), *_connecting(plan), _bounds(plan), _told(plan), _patience(plan),
+        *_locations(plan), refusals(plan, ERRORS),
     ]  # fmt: skip
     return block("server", "\n\n".join(parts))
 
@@ -240,21 +250,25 @@ def _patience(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _errors() -> str:
+def refusals(plan: Plan, errors: Errors, tls: bool = True) -> str:
+    """What a server answers itself, by nginx's statuses."""
     return "\n".join(
         [
             note(
                 "What nginx itself refuses looks like what the application refuses (RFC 9457). Not in named "
                 "locations: a request whose first line cannot be read has no address that such a one could keep."
             ),
-            *(f"error_page {codes} = /_refused/{code};" for codes, code in _ERRORS),
+            *(f"error_page {statuses} = /_refused/{code};" for statuses, code in errors),
+            *(_refusal(plan, code, tls) for _, code in errors),
         ]
     )
 
 
-def _headers(plan: Plan, but: tuple[str, ...] = ()) -> list[str]:
+def headers(plan: Plan, but: tuple[str, ...] = (), tls: bool = True) -> list[str]:
+    """The headers of what nginx answers itself."""
     found = [f'add_header {name} "{value}" always;' for name, value in plan.headers if name not in but]
-    return [*found, *_hsts(plan)]
+    # Browsers take Strict-Transport-Security by TLS only (RFC 6797 section 7.2).
+    return [*found, *(_hsts(plan) if tls else []), "add_header X-Request-ID $request_id always;"]
 
 
 def _hsts(plan: Plan) -> list[str]:
@@ -285,26 +299,20 @@ def _locations(plan: Plan) -> Iterator[str]:
             block("types", *(f"{kind} {' '.join(endings)};" for kind, endings in KINDS.items())),
             "default_type application/octet-stream;",
             'add_header Cache-Control "public, max-age=86400";',
-            *_headers(plan, but=("Cache-Control",)),
-            "add_header X-Request-ID $request_id always;",
+            *headers(plan, but=("Cache-Control",)),
         )
 
 
-def _refusals(plan: Plan) -> str:
-    return "\n".join(refusal(plan, code) for code in REFUSALS if code != "https_required")
-
-
-def refusal(plan: Plan, code: str) -> str:
+def _refusal(plan: Plan, code: str, tls: bool) -> str:
     """The location that answers with one of REFUSALS."""
     meant = REFUSALS[code]
     retry = [f"add_header Retry-After {meant.retry} always;"] if meant.retry else []
-    # Browsers take Strict-Transport-Security by TLS only (RFC 6797 section 7.2).
-    headers = [line for line in _headers(plan) if code != "https_required" or line not in _hsts(plan)]
+    # nginx looks at Range when it has written the headers of the file, and keeps them.
+    written = [] if code == "range_not_satisfiable" else headers(plan, tls=tls)
     return block(
         f"location = /_refused/{code}",
         "internal;",
-        *headers,
-        "add_header X-Request-ID $request_id always;",
+        *written,
         *retry,
         f"return {meant.status} '{document(code, plan.max_body)}';",
     )

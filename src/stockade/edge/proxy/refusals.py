@@ -23,8 +23,13 @@ REFUSALS = {
     ),
     "not_found": Refusal(404, "Not found", "Not found."),
     "too_slow": Refusal(408, "Request timeout", "The request did not arrive in time."),
+    "precondition_failed": Refusal(412, "Precondition failed", "The file is not as the request wants it."),
     "too_large": Refusal(413, "Content too large", "Send at most {max_body} bytes."),
     "uri_too_long": Refusal(414, "URI too long", "The address is too long."),
+    "range_not_satisfiable": Refusal(416, "Range not satisfiable", "The file has no such part."),
+    "misdirected": Refusal(
+        421, "Misdirected request", "Connect anew: this connection was made to another name."
+    ),
     "throttled": Refusal(429, "Too many requests", "Too many requests from your network.", 1),
     # No process answers. For clients the same as a state that is away: they need one rule only.
     "unavailable": Refusal(
