@@ -14,6 +14,7 @@ LMDB = {"state": "lmdb://"}
 REDIS = {"state": "redis://"}
 POSTGRES = {"database": "postgres"}
 EDGE = {"profile": "api"}  # `stockade.edge.settings`: hardened, and plain HTTP refused
+NEGOTIATION = "rest_framework.negotiation.DefaultContentNegotiation"
 PAGE = "https://app.bench.example"
 CORS = {
     "settings": {"CORS": {"ORIGINS": [PAGE], "CREDENTIALS": True}},
@@ -135,6 +136,12 @@ ROWS: tuple[Row, ...] = (
     Row("stockade-memory-cold", "the same, every credential new", "stockade", MEMORY, cold=True, sql=1),
     Row("stockade-lmdb", "**Stockade, everything on, `lmdb://`**", "stockade", LMDB),
     Row("stockade-lmdb-cold", "the same, every credential new", "stockade", LMDB, cold=True, sql=1),
+    Row(
+        "stockade-lmdb-negotiating",
+        "the same, with DRF's own content negotiation at each request",
+        "stockade",
+        {**LMDB, "drf": {"DEFAULT_CONTENT_NEGOTIATION_CLASS": NEGOTIATION}},
+    ),
     Row(
         "stockade-lmdb-edge",
         '**Stockade, `lmdb://`, hardened by `stockade.edge.settings("api")`**',

@@ -202,7 +202,12 @@ class Stockade:
                     else ["django.middleware.common.CommonMiddleware"]
                 ),
             ],
-            "REST_FRAMEWORK": {**REST_FRAMEWORK, **stockade.drf.defaults(), **KEEP},
+            "REST_FRAMEWORK": {
+                **REST_FRAMEWORK,
+                **stockade.drf.defaults(),
+                **KEEP,
+                **row.options.get("drf", {}),
+            },
             "STOCKADE": {
                 "STATE": state,
                 "SCHEMES": ["jwt"],

@@ -444,6 +444,12 @@ def test_a_new_project_takes_json_alone() -> None:
     assert found[BEFORE] == {}
 
 
+def test_a_project_keeps_its_own_content_negotiation() -> None:
+    name = "DEFAULT_CONTENT_NEGOTIATION_CLASS"
+    assert stockade.drf.defaults({})[name] == "stockade.drf.negotiation.RememberedNegotiation"
+    assert name not in stockade.drf.defaults({name: "shop.negotiation.Own"})
+
+
 def test_called_in_a_class_of_settings_it_reads_the_class() -> None:
     found = run(
         "class Base:\n    REST_FRAMEWORK = KNOWN\n    REST_FRAMEWORK = {**REST_FRAMEWORK, **stockade.drf.defaults()}\n"

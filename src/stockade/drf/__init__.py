@@ -21,6 +21,7 @@ _STRICT = "stockade.drf.parsers.StrictJSONParser"
 _RENDERERS = "DEFAULT_RENDERER_CLASSES"
 _JSON_OUT = "rest_framework.renderers.JSONRenderer"
 _SAFE = "stockade.drf.renderers.SafeJSONRenderer"
+_NEGOTIATION = "DEFAULT_CONTENT_NEGOTIATION_CLASS"
 
 
 def defaults(before: Mapping[str, Any] | None = None) -> dict[str, object]:
@@ -55,6 +56,8 @@ def defaults(before: Mapping[str, Any] | None = None) -> dict[str, object]:
         "rest_framework.renderers.BrowsableAPIRenderer",
     )
     found[_RENDERERS] = [_SAFE if renderer == _JSON_OUT else renderer for renderer in renderers]
+    if _NEGOTIATION not in (before or {}):
+        found[_NEGOTIATION] = "stockade.drf.negotiation.RememberedNegotiation"
     if before:  # a project that lives: forms and uploads that it takes it goes on taking
         parsers = before.get(_PARSERS) or (
             _JSON,
