@@ -21,7 +21,7 @@ class StockadeConfig(AppConfig):
 
         from stockade import checks, conf, truth
         from stockade.schemes import registry
-        from stockade.schemes.authtoken import hearing
+        from stockade.schemes.imports import hearing
 
         registry.foreign = _foreign
         setting_changed.connect(_settings_changed, dispatch_uid="stockade.settings")

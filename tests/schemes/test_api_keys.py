@@ -248,6 +248,18 @@ def test_a_rotated_key_goes_on_for_the_overlap(db: None, later: Callable[[float]
     assert [status(key.token) for key in (old, new)] == [401, 200]
 
 
+def test_an_overlap_ends_to_the_second_where_a_worker_knows_the_key(
+    db: None, later: Callable[[float], None]
+) -> None:
+    """It may be rotated because it has leaked: not half a minute longer than was said."""
+    old = create_key("billing")
+    assert status(old.token) == 200
+    rotate(old.id, overlap=10)
+    assert status(old.token) == 200
+    later(11)
+    assert status(old.token) == 401
+
+
 def test_rotated_without_an_overlap_the_old_one_ends_at_once(db: None) -> None:
     old = create_key("billing")
     assert status(old.token) == 200

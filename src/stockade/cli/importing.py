@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stockade.cli.output import WRONG_USE, fail
+from stockade.cli import imported
+from stockade.cli.output import WRONG_USE, count, fail
 from stockade.cli.project import load_project
 
 if TYPE_CHECKING:
@@ -58,73 +59,44 @@ def simplejwt(
         _say_when()
 
 
+_DRY = Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")]
+_UNDO = Annotated[bool, typer.Option("--undo", help="Take the import back.")]
+_ERASE = Annotated[
+    bool,
+    typer.Option(
+        "--erase", help="Then remove what was taken from its table: the last step, with no way back."
+    ),
+]
+
+
 @app.command("authtoken")
-def authtoken(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the import back.")] = False,
-    erase: Annotated[
-        bool,
-        typer.Option(
-            "--erase", help="Then remove the tokens from its table: the last step, with no way back."
-        ),
-    ] = False,
-) -> None:
+def authtoken(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = False) -> None:
     """Take the tokens of rest_framework.authtoken, each as a digest, so that clients keep them.
 
     Run it while the old processes still serve, then serve with "authtoken" in SCHEMES, then run it once more. It may
     be interrupted and run again.
     """
-    if dry_run + undo + erase > 1:
-        fail("--dry-run, --undo and --erase: one of them.", WRONG_USE)
-    load_project()
-    from stockade.schemes.authtoken import move
-
-    if undo:
-        try:
-            count = move.undo()
-        except move.Erased as error:
-            fail(str(error))
-        if count is None:
-            fail("There is no import from authtoken.")
-        typer.echo(
-            f"Undone: {_count(count, 'token')} {'is' if count == 1 else 'are'} taken by the old table alone."
-        )
-        _say_when()
-        return
-    with _progress() as progress:
-        found = move.erase(progress=progress) if erase else move.run(dry=dry_run, progress=progress)
-    typer.echo(f"{'Would take' if dry_run else 'Takes'} {_count(found.tokens, 'token')} ({found.new} new).")
-    typer.echo(
-        f"Not taken: {found.shapes} of another shape, {found.ended} revoked here, {found.gone} deleted from the old "
-        "table."
-    )
-    if erase:
-        typer.echo(f"Erased {_count(found.erased, 'token')} from the old table.")
-    _advise_authtoken(found.shapes)
-    if not dry_run:
-        _say_when()
+    imported.take("authtoken", dry_run, undo, erase, _progress, _say_when)
 
 
-def _advise_authtoken(shapes: int) -> None:
-    """What the settings must say for it to work, and what is left to do, on standard error."""
-    from stockade import conf
-    from stockade.schemes.conf import SchemeSettings
+@app.command("knox")
+def knox(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = False) -> None:
+    """Take the tokens of django-rest-knox, which clients keep; when one ends goes on as its settings say.
 
-    schemes = conf.load(SchemeSettings).schemes
-    if "authtoken" not in schemes:
-        typer.echo('For its tokens to be taken, add "authtoken" to STOCKADE["SCHEMES"].', err=True)
-    if "rest_framework.authentication.TokenAuthentication" in schemes:
-        typer.echo(
-            "SCHEMES also names DRF's TokenAuthentication, which is asked no more for tokens of 40 hex digits: take it "
-            "out.",
-            err=True,
-        )
-    if shapes:
-        typer.echo(
-            "A token that is not 40 hex digits was not made by the package, and may be easy to guess: give its user "
-            "another one (`stockade tokens create`).",
-            err=True,
-        )
+    Run it while the old processes still serve, then serve with "knox" in SCHEMES, then run it once more. It may be
+    interrupted and run again.
+    """
+    imported.take("knox", dry_run, undo, erase, _progress, _say_when)
+
+
+@app.command("drf-api-key")
+def drf_api_key(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = False) -> None:
+    """Take the keys of djangorestframework-api-key, which clients keep; each is a service's.
+
+    Run it while the old processes still serve, then serve with "drf-api-key" in SCHEMES, then run it once more. It may
+    be interrupted and run again.
+    """
+    imported.take("drf-api-key", dry_run, undo, erase, _progress, _say_when)
 
 
 def _undo() -> None:
@@ -135,7 +107,7 @@ def _undo() -> None:
         fail("There is no import from simplejwt.")
     were, stay = ("was", "stays") if found.used == 1 else ("were", "stay")
     typer.echo(
-        f"Undone: {_count(found.tokens, 'refresh token')} that {'was' if found.tokens == 1 else 'were'} not used yet "
+        f"Undone: {count(found.tokens, 'refresh token')} that {'was' if found.tokens == 1 else 'were'} not used yet "
         f"{'is' if found.tokens == 1 else 'are'} not taken any more, nor is any access token."
     )
     typer.echo(f"{found.used} {were} exchanged or revoked and {stay} so; sessions go on.")
@@ -155,7 +127,7 @@ def _say_when() -> None:
 
 def _tell(found: Counts, dry: bool) -> None:
     would, until = "Would take" if dry else "Takes", _when(found.refresh_until)
-    users, tokens = _count(found.users, "user"), _count(found.tokens, "refresh token")
+    users, tokens = count(found.users, "user"), count(found.tokens, "refresh token")
     typer.echo(f"{would} tokens of {users} ({found.new_users} new; {found.inactive} inactive).")
     if found.judged_by != "signatures":
         typer.echo(f"{would} {tokens} ({found.new_tokens} new), until {until}.")
@@ -217,10 +189,6 @@ def _keeps_not_all() -> bool:
     except PackageNotFoundError:
         return True
     return [int(number) if number.isdigit() else 0 for number in numbers] < [5, 5]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _when(moment: datetime.datetime | None) -> str:

@@ -84,6 +84,11 @@ def fail(message: str, status: int = FINDINGS) -> NoReturn:
     raise typer.Exit(status)
 
 
+def count(number: int, what: str) -> str:
+    """``1 token``, ``2 tokens``."""
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
 def age(text: str) -> float:
     """Seconds from what the user wrote, such as ``1h``.
 

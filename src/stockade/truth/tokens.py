@@ -37,6 +37,13 @@ class Ended(NamedTuple):
     linked: bool
     digest: str
     digest_key: str
+    visible: str
+    origin: str
+
+    @property
+    def user_id(self) -> Any:
+        """As a row calls it."""
+        return self.user
 
 
 Listener = Callable[[list[Ended], str], None]
@@ -128,7 +135,10 @@ def tell(ended: list[Ended], reason: str, using: str) -> None:
 def of_row(token: OpaqueToken) -> Ended:
     """A row as `on_end` gives it."""
     subject = subject_of(token.tenant, token.user_id, token.lineage)
-    return Ended(token.pk, subject, token.kind, token.user_id, token.linked, token.digest, token.digest_key)
+    return Ended(
+        token.pk, subject, token.kind, token.user_id, token.linked, token.digest, token.digest_key, token.visible,
+        token.origin,
+    )  # fmt: skip
 
 
 def subject_of(whose: str, user: Any, lineage: object) -> str:

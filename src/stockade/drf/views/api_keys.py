@@ -26,6 +26,7 @@ from stockade.drf.views.base import CredentialView, TextField
 from stockade.policy import Authenticated
 from stockade.schemes import opaque
 from stockade.schemes.conf import SchemeSettings
+from stockade.schemes.imports import packages as imported
 from stockade.schemes.opaque import API_KEY, TOKEN
 from stockade.schemes.opaque.bounds import MAX_NAME, MAX_NETWORKS, MAX_RATE
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from stockade.schemes.opaque import Made
 
-_LONG_LIVED = (TOKEN.kind, API_KEY.kind, "authtoken")  # schemes whose credentials make no others
+_LONG_LIVED = (TOKEN.kind, API_KEY.kind, *imported.NAMES)  # schemes whose credentials make no others
 _MAX_SECONDS = 10 * 366 * 86400 - 1  # what `conf.duration` takes
 
 

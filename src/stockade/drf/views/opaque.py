@@ -32,6 +32,7 @@ from stockade.pipeline import registry as registries
 from stockade.policy import Authenticated
 from stockade.schemes import devices, opaque
 from stockade.schemes.conf import SchemeSettings
+from stockade.schemes.imports import packages as imported
 from stockade.schemes.opaque.bounds import MAX_NAME
 from stockade.schemes.opaque.login import obtain
 from stockade.schemes.opaque.shapes import API_KEY, TOKEN
@@ -39,7 +40,7 @@ from stockade.schemes.opaque.shapes import API_KEY, TOKEN
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-_SCHEMES = (TOKEN.kind, API_KEY.kind, "authtoken")  # that read the table
+_SCHEMES = (TOKEN.kind, API_KEY.kind, *imported.NAMES)  # that read the table
 _MAX_SECONDS = 10 * 366 * 86400 - 1  # what `conf.duration` takes
 
 
@@ -100,7 +101,7 @@ class TokenSerializer(Serializer[Any]):
     id = UUIDField(read_only=True)
     name = CharField(read_only=True)
     visible = CharField(read_only=True, help_text="How it begins.")
-    origin = CharField(read_only=True, help_text="made, login or authtoken")
+    origin = CharField(read_only=True, help_text="made, login, or the package it was imported from")
     scopes = ListField(child=CharField(), read_only=True, allow_null=True)
     created_at = DateTimeField(read_only=True)
     expires_at = DateTimeField(read_only=True, allow_null=True)

@@ -21,6 +21,7 @@ from stockade.schemes.users import read_user
 from stockade.truth.epochs import bounded_wait
 
 _log = logging.getLogger("stockade.schemes")
+_IMPORTED = {OpaqueToken.Origin.AUTHTOKEN, OpaqueToken.Origin.KNOX, OpaqueToken.Origin.DRF_API_KEY}
 _WAIT = 0.2  # seconds that a note in the margin may wait for a lock
 
 
@@ -46,15 +47,15 @@ def database() -> str:
     return router.db_for_write(OpaqueToken)
 
 
-def find(value: str, kind: str, *, imported: bool) -> Found | None:
+def find(value: str, kind: str, *, origin: str = "") -> Found | None:
     """The row of a token; one query. What was shown under an older key has its digest renewed.
 
     Args:
-        value: the token.
+        value: the token, or what of one that is imported the digest is made of.
         kind: of `OpaqueToken.Kind`.
-        imported: whether it comes from another package.
+        origin: the package that it was imported from; "" for one that was made here.
     """
-    found = on_snapshot_of_now(lambda: _find(value, kind, imported))
+    found = on_snapshot_of_now(lambda: _find(value, kind, origin))
     if found is not None and found.digest_key != digest_keys()[0].name and found.ended_at is None:
         note(lambda: _renew(found, value))
     return found
@@ -65,11 +66,11 @@ def on_snapshot_of_now(ask: Callable[[], Found | None]) -> Found | None:
     return aside(ask) if snapshot_is_old(database()) else ask()
 
 
-def _find(value: str, kind: str, imported: bool) -> Found | None:
+def _find(value: str, kind: str, origin: str) -> Found | None:
     for key in digest_keys():
         for row in _BY_DIGEST.rows(key.digest(value), database()):
             found = Found(*row)
-            if found.kind == kind and (found.origin == OpaqueToken.Origin.AUTHTOKEN) == imported:
+            if found.kind == kind and (found.origin if found.origin in _IMPORTED else "") == origin:
                 return found
     return None
 

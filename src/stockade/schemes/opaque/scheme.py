@@ -47,6 +47,8 @@ class Token(NamedTuple):
     stamp: str
     digest: str
     digest_key: str
+    visible: str
+    created_at: datetime.datetime
     linked: bool
     lineage: uuid.UUID
     networks: list[str]
@@ -86,22 +88,19 @@ class OpaqueScheme:
             raise InvalidCredential(reason="wrong_tenant")
         # A password was proven for it when it was made, and never since. For what was made otherwise, nothing was.
         by_login = found.origin == OpaqueToken.Origin.LOGIN
-        expires = found.expires_at.timestamp() if found.expires_at is not None else _FOREVER
         return Credential(
             self.name,
             str(found.id),
             subject_of(found.tenant, found.user, found.lineage),
             scopes=None if found.scopes is None else frozenset(found.scopes.split()),
             issued=found.created_at.timestamp(),
-            # One that is over goes the way of one that was ended, not that of one which was good a moment ago.
-            expires=expires if expires > clock.now() else _FOREVER,
             auth_time=found.created_at.timestamp() if by_login else 0.0,
             amr=_BY_PASSWORD if by_login else methods.NONE,
         )
 
     def find(self, value: str) -> rows.Found | None:
         """The row of a token."""
-        return rows.find(value, self._shape.kind, imported=False)
+        return rows.find(value, self._shape.kind)
 
     def load(self, credential: Credential) -> Principal:
         """Who that is now, in one query on the write database; notes the use, if the last note is old.
@@ -117,6 +116,7 @@ class OpaqueScheme:
         token, columns = Token(*found[0][:_WIDTH]), found[0][_WIDTH:]
         if token.ended_at is not None:
             raise InvalidCredential(reason="ended")
+        token = token._replace(expires_at=self.expiry(token))
         if token.expires_at is not None and token.expires_at.timestamp() <= clock.now():
             raise InvalidCredential(reason="expired")
         if subject_of(token.tenant, token.user_id, token.lineage) != credential.subject:
@@ -149,6 +149,7 @@ class OpaqueScheme:
         return replace(
             credential,
             scopes=None if token.scopes is None else frozenset(token.scopes.split()),
+            expires=_FOREVER if token.expires_at is None else token.expires_at.timestamp(),
             networks=tuple(network(text) for text in token.networks),
             rate=token.rate,
             client="" if self._shape.by_password else str(token.lineage),
@@ -157,6 +158,14 @@ class OpaqueScheme:
     @staticmethod
     def _note_use(token: Token) -> None:
         rows.used(token.id, token.last_used_at, settings(TokenSettings).last_used_every)
+
+    def expiry(self, token: Token) -> datetime.datetime | None:
+        """When it ends by itself.
+
+        Raises:
+            InvalidCredential: it has ended elsewhere.
+        """
+        return token.expires_at
 
     def judge(self, token: Token, user: UserState, subject: str) -> None:
         """What beside its own row and its user decides whether a token holds.

@@ -10,11 +10,11 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import override_settings
-from rest_framework.authtoken.models import Token
 
 from stockade.models import OpaqueToken
-from stockade.schemes.authtoken import move
-from tests.schemes.authtoken.cases.conftest import status, token_of, user
+from stockade.schemes.imports import move
+from tests.schemes.imports.cases.conftest import user
+from tests.schemes.imports.cases.packages import PACKAGES, Package
 from tests.schemes.meeting import Party, meeting
 from tests.servers import run_processes
 
@@ -35,21 +35,22 @@ def state(tmp_path: Path, project: Any) -> str:
     return url
 
 
-def mover(index: int, tokens: list[str], port: int, state: str) -> list[int]:
+def mover(index: int, name: str, tokens: list[str], port: int, state: str) -> list[Any]:
     """Two processes import, a third makes new tokens for old ones as the old view does, a fourth shows the old ones."""
-    found = []
+    found: list[Any] = []
+    package = PACKAGES[name]
     move.CHUNK = 7
     party = Party(port)
     try:
         with override_settings(**project(state)):
             party.wait()
             if index < 2:
-                move.run()
+                move.run(package.source)
             elif index == 2:
-                for number in range(COUNT):
-                    Token.objects.create(user=User.objects.create_user(f"late{number}"))
+                late = (User.objects.create_user(f"late{number}") for number in range(COUNT))
+                found.extend(package.make(owner) for owner in late)
             else:
-                found = [status(token) for token in tokens]
+                found = [package.status(token) for token in tokens]
             party.wait()
     finally:
         party.close()
@@ -57,33 +58,38 @@ def mover(index: int, tokens: list[str], port: int, state: str) -> list[int]:
     return found
 
 
-def test_two_imports_at_once_lose_and_double_nothing_that_is_shown_or_made_meanwhile(state: str) -> None:
-    tokens = [token_of(user(f"user{number}")) for number in range(COUNT)]
-    move.run()
+def test_two_imports_at_once_lose_and_double_nothing_that_is_shown_or_made_meanwhile(
+    state: str, package: Package
+) -> None:
+    tokens = [package.make(user(f"user{number}")) for number in range(COUNT)]
+    move.run(package.source)
     rows = OpaqueToken.objects.all()
     rows._raw_delete(rows.db)  # the import is open, and has come to none of them
     connections.close_all()
     with meeting(4) as port:
-        answers = run_processes(4, mover, tokens, port, state, django=True, seconds=200)
+        answers = run_processes(4, mover, package.name, tokens, port, state, django=True, seconds=200)
     assert answers[3] == [200] * COUNT
-    late = list(Token.objects.filter(user__username__startswith="late").values_list("key", flat=True))
-    assert [status(token) for token in late] == [200] * COUNT
+    assert [package.status(token) for token in answers[2]] == [200] * COUNT
     assert OpaqueToken.objects.count() == 2 * COUNT
 
 
-def eraser(index: int, tokens: list[str], port: int, state: str) -> list[str]:
+def eraser(index: int, name: str, tokens: list[str], port: int, state: str) -> list[str]:
     """One process erases, another deletes every other token as old code does, without Stockade or with it."""
     deleted = []
+    package = PACKAGES[name]
     move.CHUNK = 7
     party = Party(port)
     try:
         with override_settings(**project(state)):
             party.wait()
             if index == 0:
-                move.erase()
+                move.erase(package.source)
             else:
                 for number, token in enumerate(tokens[::2]):
-                    rows = Token.objects.filter(key=token)
+                    try:
+                        rows = package.model.objects.filter(pk=package.row(token).pk)
+                    except package.model.DoesNotExist:
+                        continue  # erased
                     if rows.delete()[0] if number % 2 else rows._raw_delete(rows.db):
                         deleted.append(token)
             party.wait()
@@ -93,13 +99,13 @@ def eraser(index: int, tokens: list[str], port: int, state: str) -> list[str]:
     return deleted
 
 
-def test_a_token_deleted_while_the_table_is_erased_stays_deleted(state: str) -> None:
-    tokens = [token_of(user(f"user{number}")) for number in range(COUNT)]
-    move.run()
+def test_a_token_deleted_while_the_table_is_erased_stays_deleted(state: str, package: Package) -> None:
+    tokens = [package.make(user(f"user{number}")) for number in range(COUNT)]
+    move.run(package.source)
     connections.close_all()
     with meeting(2) as port:
-        _, deleted = run_processes(2, eraser, tokens, port, state, django=True, seconds=200)
-    assert not Token.objects.exists()
-    assert {token: status(token) for token in tokens} == {
+        _, deleted = run_processes(2, eraser, package.name, tokens, port, state, django=True, seconds=200)
+    assert not package.model.objects.exists()
+    assert {token: package.status(token) for token in tokens} == {
         token: 401 if token in deleted else 200 for token in tokens
     }

@@ -1,8 +1,7 @@
-"""Keeps tokens of the package as digests; what is kept already is left as it is."""
+"""Keeps credentials of a package as digests; what is kept already is left as it is."""
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -10,40 +9,38 @@ from django.db import router
 
 from stockade.core import tenant
 from stockade.models import OpaqueToken
-from stockade.schemes.authtoken import table
+from stockade.schemes.imports.source import Held, Source
 from stockade.schemes.opaque.keys import digest_keys
 from stockade.schemes.opaque.rows import database
-from stockade.schemes.opaque.shapes import TOKEN
 from stockade.schemes.shape import shape_of
 
-Row = tuple[str, Any, datetime.datetime]  # the token, its user's primary key, when it was made
 
+def keep(source: Source, listed: list[Held]) -> int:
+    """Make rows of ours for credentials that have none; returns how many. In the transaction at hand.
 
-def keep(listed: list[Row]) -> int:
-    """Make rows of ours for tokens that have none; returns how many. In the transaction at hand.
-
-    Each is bound to the password that its user has now.
+    A token is bound to the password that its user has now.
     """
-    there = table.known(key for key, _, _ in listed)
-    new = [row for row in listed if row[0] not in there]
-    passwords = _passwords({user for _, user, _ in new})
-    key, whose = digest_keys()[0], tenant.now()
+    there = source.known(listed)
+    new = [held for held in listed if held.key not in there]
+    passwords = _passwords({held.user for held in new if held.user is not None})
+    key, whose, shape = digest_keys()[0], tenant.now(), source.shape()
     made = [
         OpaqueToken(
-            kind=TOKEN.kind,
-            user_id=user,
+            kind=shape.kind,
+            user_id=held.user,
             tenant=whose,
-            digest=key.digest(token),
+            digest=key.digest(held.value),
             digest_key=key.name,
-            visible=token[:8],
-            name=table.NAME,
-            origin=OpaqueToken.Origin.AUTHTOKEN,
+            visible=held.visible,
+            name=held.name,
+            origin=source.origin,
             linked=True,
-            stamp=key.stamp(tenant.of(whose, user), passwords[user]),
-            created_at=created,
+            stamp=key.stamp(tenant.of(whose, held.user), passwords[held.user]) if shape.by_password else "",
+            created_at=held.created,
+            expires_at=held.expires,
         )
-        for token, user, created in new
-        if user in passwords
+        for held in new
+        if held.user is None or held.user in passwords
     ]
     # Another may be keeping the same at this moment: the digest is there once.
     OpaqueToken.objects.using(database()).bulk_create(made, ignore_conflicts=True)

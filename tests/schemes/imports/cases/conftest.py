@@ -1,4 +1,4 @@
-"""Users with tokens of the package, a client that shows them, and the security log."""
+"""Users with credentials of each package, and the security log."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from stockade import conf, keyring
 from stockade.core import clock
 from stockade.events import Record
 from stockade.events.bus import Delivery, capture, release
 from stockade.gate.registry import get_gate
+from tests.schemes.imports.cases.packages import PACKAGES, Package
 
 PASSWORD = "correct horse battery staple"
 
@@ -35,12 +34,10 @@ def user(name: str) -> User:
     return User.objects.create_user(name, f"{name}@example.com", PASSWORD)
 
 
-def token_of(owner: User) -> str:
-    return str(Token.objects.create(user=owner).key)
-
-
-def status(token: str, **more: Any) -> int:
-    return int(Client().get("/me/", HTTP_AUTHORIZATION=f"Token {token}", **more).status_code)
+@pytest.fixture(params=sorted(PACKAGES))
+def package(request: pytest.FixtureRequest) -> Package:
+    """The package that the project comes from."""
+    return PACKAGES[request.param]
 
 
 @pytest.fixture
@@ -49,9 +46,15 @@ def alice(db: None) -> User:
 
 
 @pytest.fixture
-def token(alice: User) -> str:
-    """Alice's token of the package."""
-    return token_of(alice)
+def token(alice: User, package: Package) -> str:
+    """Alice's credential of the package."""
+    return package.make(alice)
+
+
+@pytest.fixture
+def tokens(db: None, package: Package) -> list[str]:
+    """Of several users."""
+    return [package.make(user(f"user{number}")) for number in range(5)]
 
 
 class Log:

@@ -1,4 +1,4 @@
-"""Our views, and the package's own, which old code may go on using."""
+"""Our views, and the packages' own, which old code may go on using."""
 
 from __future__ import annotations
 

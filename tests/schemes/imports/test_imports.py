@@ -1,4 +1,4 @@
-"""Every case under `cases`: tokens of the real package, before and after the import."""
+"""Every case under `cases`: credentials of the real packages, before and after the import."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from tests.drf.foreign import inner
 
 CASES = Path(__file__).parent / "cases"
-SETTINGS = "tests.schemes.authtoken.cases.settings"
+SETTINGS = "tests.schemes.imports.cases.settings"
 
 
 @pytest.mark.parametrize("case", inner.names(CASES))
-def test_authtoken(case: str, request: pytest.FixtureRequest, database_server: str) -> None:
+def test_imports(case: str, request: pytest.FixtureRequest, database_server: str) -> None:
     """One process for all selected cases of a file: it costs more to start than they do."""
     outcomes, output = inner.run(inner.selected(case, request), CASES, SETTINGS)
     assert case in outcomes, output

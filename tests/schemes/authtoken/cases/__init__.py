@@ -1,1 +1,0 @@
-"""The cases; see `tests.schemes.authtoken.test_authtoken`."""

@@ -1,0 +1,1 @@
+"""The cases; see `tests.schemes.imports.test_imports`."""
