@@ -422,6 +422,20 @@ def test_a_paginator_may_cut_a_page_instead() -> None:
             size(said)
 
 
+@pytest.mark.parametrize(
+    "said", ["page=", "page=0", "page=-1", "page=x", "page=1.0", "page=1&page=2", "page=\u0663"]
+)
+def test_a_page_that_is_no_number_is_refused(client: Client, said: str) -> None:
+    answer = client.get(f"/staff/?{said}")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["page"])
+
+
+def test_the_last_page_has_a_word_and_what_is_beyond_it_is_not_there(client: Client) -> None:
+    assert client.get("/staff/?page=last").status_code == 200
+    for page in ("2", "9" * 40):
+        assert client.get(f"/staff/?page={page}").status_code == 404
+
+
 def test_an_order_that_is_not_listed_is_refused_with_the_list(client: Client) -> None:
     assert client.get("/stock/?ordering=-title,rank").status_code == 200
     for term in ("author__password", "title,keeper", "created"):

@@ -9,6 +9,7 @@ from rest_framework.pagination import CursorPagination, LimitOffsetPagination, P
 from rest_framework.request import Request
 
 PAGE_SIZE, MOST, FARTHEST = 100, 1000, 10_000
+_PAGES = 10**9  # beyond them is nothing, which is 404 and not 400
 
 
 def whole(request: Request, name: str | None, low: int, high: int, *, clamp: bool = False) -> int | None:
@@ -80,6 +81,23 @@ class _Sized:
 
 class BoundedPageNumberPagination(_Sized, PageNumberPagination):
     """``?page=&page_size=``; `max_page_size` items at most."""
+
+    def get_page_number(self, request: Request, paginator: Any) -> int | str:
+        """Which page: a number, or a word for the last one.
+
+        Raises:
+            ValidationError: it is neither, or stands there twice, or is empty.
+        """
+        said = request.query_params.getlist(self.page_query_param)
+        if len(said) == 1 and said[0] in self.last_page_strings:
+            return int(paginator.num_pages)
+        return whole(request, self.page_query_param, 1, _PAGES, clamp=True) or 1
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """For the OpenAPI document."""
+        found = super().get_schema_operation_parameters(view)
+        described(found, self.page_query_param, 1, None)
+        return found
 
 
 class BoundedLimitOffsetPagination(LimitOffsetPagination):
