@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 import stockade
 from stockade.core.errors import LoginFailed
 from stockade.schemes import login
-from stockade.schemes.evening import Evener, Ledger, kind_of
+from stockade.schemes.evening import Evener, Ledger, kinds_of
 from stockade.schemes.passwords import Argon2
 from tests.schemes.conftest import PASSWORD
 
@@ -132,7 +132,7 @@ def test_what_is_kept_to_verify_against_is_no_ones_hash() -> None:
     evener.even_out("x", encoded, Ledger())
     (kept,) = evener._kinds.values()
     assert kept != encoded
-    assert kind_of(kept) == kind_of(encoded)
+    assert kinds_of(kept) == kinds_of(encoded)
     assert not Fast().verify(PASSWORD, kept)
 
 

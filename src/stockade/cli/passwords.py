@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from stockade.cli.output import WRONG_USE, fail
+from stockade.cli.output import FINDINGS, FORMAT, WRONG_USE, Format, fail, listing
+from stockade.cli.progress import bars
+from stockade.cli.project import load_project
 
 app = typer.Typer(help="Passwords: breach list, hashes in use, wrapping of old ones.", no_args_is_help=True)
 
@@ -52,6 +54,96 @@ def build(
     typer.echo(
         f'Name it in settings.py: stockade.passwords.validators(15, breached="{to.absolute()}").', err=True
     )
+
+
+@app.command("check")
+def check(format: Annotated[Format, FORMAT] = Format.TEXT) -> None:
+    """Count the stored hashes by kind and parameters. Exit status 1 if some are weak, or read by no hasher."""
+    load_project()
+    from stockade.schemes.wrapped import move
+    from stockade.schemes.wrapped.standing import Standing
+
+    with bars() as progress:
+        counted = move.hashes(progress)
+    rows = [
+        dict(zip(("hasher", "parameters", "standing", "users"), [*described.split("\t"), count], strict=True))
+        for described, count in sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+    ]
+    listing(rows, ("hasher", "parameters", "users", "standing"), format, empty="No users.")
+    copies = move.left()
+    if copies:
+        typer.echo(
+            f"{_count(copies, 'old hash', 'old hashes')} kept, sealed, for `wrap --undo`; `wrap --erase` deletes them.",
+            err=True,
+        )
+    standings = {row["standing"] for row in rows}
+    if Standing.WEAK.value in standings:
+        typer.echo("A stolen table gives weak ones away: run `stockade passwords wrap`.", err=True)
+    if standings & {Standing.WEAK.value, Standing.UNREADABLE.value}:
+        raise typer.Exit(FINDINGS)
+
+
+@app.command("wrap")
+def wrap(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Put the old hashes back, of whoever has not logged in since.")
+    ] = False,
+    erase: Annotated[
+        bool,
+        typer.Option(
+            "--erase", help="Delete the sealed copies of old hashes: the last step, with no way back."
+        ),
+    ] = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=64, help="Hashes made at once; each takes a core.")
+    ] = 1,
+) -> None:
+    """Put old hashes (MD5, SHA-1, PBKDF2, bcrypt, scrypt) into Argon2, so that a stolen table gives none away.
+
+    Nobody notices: passwords, sessions, tokens and keys stay, and the next login makes a plain Argon2 hash. It may be
+    interrupted and run again. Serve with "stockade.schemes.passwords.Wrapped" in PASSWORD_HASHERS first.
+    """
+    if dry_run + undo + erase > 1:
+        fail("--dry-run, --undo and --erase: one of them.", WRONG_USE)
+    load_project()
+    from stockade.schemes.wrapped import move
+
+    if undo:
+        with bars() as progress:
+            back = move.undo(progress=progress)
+        if back is None:
+            fail("There is no copy of an old hash to go back to.")
+        typer.echo(
+            f"Put back: {_count(back.restored, 'hash', 'hashes')}. {back.kept} newer ones were left as they are."
+        )
+        return
+    if erase:
+        with bars() as progress:
+            count = move.erase(progress=progress)
+        typer.echo(f"Erased {_count(count, 'copy', 'copies')} of old hashes.")
+        return
+    with bars() as progress:
+        found = move.run(dry=dry_run, jobs=jobs, progress=progress)
+    typer.echo(
+        f"{'Would wrap' if dry_run else 'Wrapped'} {_count(found.wrapped, 'hash', 'hashes')} of "
+        f"{_count(found.users, 'user', 'users')}."
+    )
+    if found.overtaken:
+        typer.echo(f"{found.overtaken} changed meanwhile and were left: run it again.")
+    if found.unknown or found.long:
+        typer.echo(
+            f"Not wrapped: {found.unknown} that no hasher reads, {found.long} too long for the column.",
+            err=True,
+        )
+    if not dry_run and move.left():
+        typer.echo(
+            "When all goes well: `stockade passwords wrap --erase`. Until then `--undo` works.", err=True
+        )
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
 
 
 @contextmanager

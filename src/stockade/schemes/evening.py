@@ -29,7 +29,9 @@ from django.contrib.auth.hashers import (
 from django.views.decorators.debug import sensitive_variables
 
 from stockade.conf import on_change
+from stockade.schemes.passwords import Wrapped
 from stockade.schemes.shape import shape_of
+from stockade.schemes.wrapped import inner
 
 # Hashers of one algorithm even out their own older parameters (`harden_runtime`), except these, where Django cannot.
 _UNHARDENED = frozenset({"argon2", "scrypt"})
@@ -42,17 +44,40 @@ Kind = tuple[str, ...]
 PREFERRED: Kind = ()
 
 
-def kind_of(encoded: str | None) -> Kind:
-    """What verifying against `encoded` costs: the empty kind for the preferred hasher, else algorithm and parameters.
+def kinds_of(encoded: str | None) -> tuple[Kind, ...]:
+    """What verifying against `encoded` costs: one kind of hash, or that of the old hash and Argon2 where it is wrapped.
 
-    What Django cannot verify it answers with one run of the preferred hasher.
+    A kind is empty for the preferred hasher, else algorithm and parameters. What Django cannot verify it answers with
+    one run of the preferred hasher. So wrapped and plain old hashes of one kind, which stand side by side until all are
+    wrapped, are evened out together; and what is wrapped for next to nothing costs what a hash of today does.
     """
     if not encoded or not is_password_usable(encoded):
-        return PREFERRED
+        return (PREFERRED,)
     try:
         hasher = identify_hasher(encoded)
     except ValueError:
-        return PREFERRED
+        return (PREFERRED,)
+    if isinstance(hasher, Wrapped):
+        return _kinds_of_wrapped(hasher, encoded)
+    return (_kind_of(hasher, encoded),)
+
+
+def _kinds_of_wrapped(hasher: Wrapped, encoded: str) -> tuple[Kind, ...]:
+    try:
+        parts = hasher.parts(encoded)
+        inside = inner.cost(parts.recipe)
+    except (ValueError, IndexError, StopIteration):
+        return (PREFERRED,)
+    first: Any = get_hasher("default")
+    cost = (parts.memory, parts.passes, parts.lanes)
+    names = ("memory_cost", "time_cost", "parallelism")
+    outside: Kind = PREFERRED
+    if tuple(getattr(first, name, None) for name in names) != cost:
+        outside = (hasher.algorithm, *(f"{n}={v}" for n, v in zip(names, cost, strict=True)))
+    return (outside, inside) if inside else (outside,)
+
+
+def _kind_of(hasher: BasePasswordHasher, encoded: str) -> Kind:
     preferred = get_hasher("default")
     if hasher.algorithm == preferred.algorithm and hasher.algorithm not in _UNHARDENED:
         return PREFERRED
@@ -99,10 +124,10 @@ def count_from_now() -> Ledger:
     for hasher in get_hashers():
         if _WATCHED not in hasher.__dict__:
             hasher.__dict__[_WATCHED] = True
-            _watch(hasher, "verify", lambda password, encoded, *_, **__: kind_of(encoded))
-            _watch(hasher, "encode", lambda *_, **__: PREFERRED)
+            _watch(hasher, "verify", lambda password, encoded, *_, **__: kinds_of(encoded))
+            _watch(hasher, "encode", lambda *_, **__: (PREFERRED,))
             # What a cheaper hash of the preferred algorithm lacks to a whole one: together they are one run.
-            _watch(hasher, "harden_runtime", lambda *_, **__: None)
+            _watch(hasher, "harden_runtime", lambda *_, **__: ())
     found = Ledger()
     _ledger.set(found)
     return found
@@ -113,16 +138,14 @@ def count_no_more() -> None:
     _ledger.set(None)
 
 
-def _watch(hasher: BasePasswordHasher, name: str, kind_of_run: Callable[..., Kind | None]) -> None:
+def _watch(hasher: BasePasswordHasher, name: str, kinds_of_run: Callable[..., tuple[Kind, ...]]) -> None:
     @wraps(getattr(hasher, name))  # and `sensitive_variables`: its arguments are passwords
     def method(*args: Any, **kwargs: Any) -> Any:
         original = getattr(type(hasher), name)
         ledger = _ledger.get()
         if ledger is None or ledger.inside:
             return original(hasher, *args, **kwargs)
-        kind = kind_of_run(*args, **kwargs)
-        if kind is not None:
-            ledger[kind] += 1
+        ledger.update(kinds_of_run(*args, **kwargs))
         ledger.inside = True
         try:
             return original(hasher, *args, **kwargs)
@@ -164,11 +187,10 @@ class Evener:
                 self._learn(encoded)
         self._prepared = True
 
-    def _learn(self, encoded: str | None) -> Kind:
-        kind = kind_of(encoded)
-        if encoded and kind != PREFERRED and kind not in self._kinds and len(self._kinds) < _MOST:
-            self._kinds[kind] = _scrambled(encoded)
-        return kind
+    def _learn(self, encoded: str | None) -> None:
+        for kind in kinds_of(encoded):
+            if encoded and kind != PREFERRED and kind not in self._kinds and len(self._kinds) < _MOST:
+                self._kinds[kind] = _scrambled(encoded)
 
     def even_out(self, password: str, encoded: str | None, spent: Counter[Kind]) -> None:
         """Do what this failure has not cost yet.
@@ -184,7 +206,18 @@ class Evener:
             make_password(password)
         for kind, dummy in list(self._kinds.items()):
             for _ in range(self._often - spent[kind]):
-                identify_hasher(dummy).verify(password, dummy)
+                _run(kind, password, dummy)
+
+
+def _run(kind: Kind, password: str, dummy: str) -> None:
+    """Do what one run of this kind costs."""
+    hasher = identify_hasher(dummy)
+    if not isinstance(hasher, Wrapped):
+        hasher.verify(password, dummy)
+    elif kind[0] == hasher.algorithm:
+        hasher.run_outer(dummy)
+    else:
+        hasher.run_inner(password, dummy)
 
 
 def _scrambled(encoded: str) -> str:
