@@ -12,17 +12,9 @@ from django.test import Client
 
 from stockade.models import Session
 from tests.schemes.conftest import PASSWORD
+from tests.schemes.session.parts import BACKENDS, MIDDLEWARE
 
 LOGIN, LOGOUT = "/api/session/login/", "/api/session/logout/"
-MIDDLEWARE = [
-    "stockade.web.Middleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-]
-BACKENDS = ["stockade.schemes.backend.LoginLimits", "django.contrib.auth.backends.ModelBackend"]
 
 
 @pytest.fixture(autouse=True)

@@ -99,7 +99,15 @@ def visit(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"basket": request.session["basket"]})
 
 
+@protect(policy=Authenticated())
+def visiting(request: HttpRequest) -> JsonResponse:
+    """Writes its session at each request."""
+    request.session["count"] = request.session.get("count", 0) + 1
+    return JsonResponse({})
+
+
 urlpatterns = [
+    path("visiting/", visiting),
     path("me/", Me.as_view()),
     path("quiet/", Quiet.as_view()),
     path("open/", Open.as_view()),

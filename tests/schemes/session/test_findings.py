@@ -9,7 +9,7 @@ import pytest
 
 from stockade.pipeline.start import findings
 from stockade.schemes.session import SessionStore as Ours
-from tests.schemes.session.conftest import MIDDLEWARE
+from tests.schemes.session.parts import MIDDLEWARE
 
 
 class SessionStore(Ours):
