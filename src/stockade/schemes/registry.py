@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from stockade import conf
 from stockade.core.errors import ConfigurationError
+from stockade.schemes import engine
 from stockade.schemes.conf import SchemeSettings
 from stockade.schemes.foreign import ForeignScheme
 from stockade.schemes.protocol import Scheme
@@ -87,7 +88,7 @@ def enabled_schemes() -> tuple[Scheme, ...]:
     """Our schemes of the setting SCHEMES, in order.
 
     Raises:
-        ConfigurationError: a name that no scheme has, or simplejwt's tokens without ours behind them.
+        ConfigurationError: a name that no scheme has, or an order in which one would take what is another's.
     """
     found: list[Scheme] = []
     listed = conf.load(SchemeSettings).schemes
@@ -98,8 +99,14 @@ def enabled_schemes() -> tuple[Scheme, ...]:
             'Write "SCHEMES": ["simplejwt", "jwt"]: its refresh tokens are exchanged for sessions of "jwt", which '
             "would else take its access tokens for forged ones of its own.",
         )
+    if "authtoken" in listed and "knox" in listed[: listed.index("authtoken")]:
+        raise ConfigurationError(
+            "stockade.E109",
+            'SCHEMES names "knox" before "authtoken".',
+            'Write "authtoken" first: 40 hex digits may be a token of either, and of authtoken they always are.',
+        )
     for name in listed:
-        if "." in name:
+        if "." in name or _is_django_s(name):
             continue
         make = KNOWN.get(name)
         if make is None:
@@ -119,16 +126,29 @@ def foreign_schemes() -> tuple[ForeignScheme, ...]:
     Raises:
         ConfigurationError: a path that does not import, or leads to something else.
     """
-    paths = [name for name in conf.load(SchemeSettings).schemes if "." in name]
-    if not paths:
+    listed = conf.load(SchemeSettings).schemes
+    paths = [name for name in listed if "." in name]
+    own = [name for name in listed if _is_django_s(name)]
+    if not paths and not own:
         return ()
     if foreign is None:
         raise ConfigurationError(
             "stockade.E103",
-            f"SCHEMES names {paths[0]!r}, but Stockade is not in INSTALLED_APPS.",
+            f"SCHEMES names {[*paths, *own][0]!r}, but Stockade is not in INSTALLED_APPS.",
             'Write INSTALLED_APPS = [..., "stockade"].',
         )
-    return tuple(foreign(path, name) for path, name in names(paths).items())
+    called = names(paths)
+    if own:
+        called = {
+            engine.DRF: "session",
+            **{path: name for path, name in called.items() if path != engine.DRF},
+        }
+    return tuple(foreign(path, name) for path, name in called.items())
+
+
+def _is_django_s(name: str) -> bool:
+    """Whether a scheme is that of sessions which are not ours: DRF's own authenticator reads them."""
+    return name == "session" and not engine.is_ours()
 
 
 def names(paths: Iterable[str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from stockade.truth.tokens import token_key
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-_KEPT = ("kind", "user_id", "tenant", "lineage", "name", "scopes", "networks", "rate", "origin")
+_KEPT = ("kind", "user_id", "tenant", "lineage", "name", "scopes", "networks", "rate")
 
 
 class NotRotated(Exception):

@@ -50,6 +50,7 @@ class Token(NamedTuple):
     visible: str
     created_at: datetime.datetime
     linked: bool
+    replaced_by: uuid.UUID | None
     lineage: uuid.UUID
     networks: list[str]
     rate: str

@@ -19,6 +19,7 @@ from stockade.models import OpaqueToken
 from stockade.pipeline.registry import current
 from stockade.schemes.imports import api_keys, move
 from stockade.schemes.imports.api_keys import DRF_API_KEY
+from stockade.schemes.opaque import rotate
 from tests.schemes.imports.cases.packages import PACKAGES, Package
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,6 +132,20 @@ def test_a_right_prefix_with_another_secret_is_refused() -> None:
     assert status(f"{prefix}.{keys[1].partition('.')[2]}") == 401
     assert status(f"{prefix}.{secret[::-1]}") == 401
     assert status(secret) == 401
+
+
+def test_it_is_rotated_as_any_other(package: Package) -> None:
+    key = made("nightly export")
+    move.run(DRF_API_KEY)
+    assert status(key) == 200
+    new = rotate(OpaqueToken.objects.get().pk, overlap=60)
+    assert new.token.startswith("stk_")
+    assert [status(key), status(new.token)] == [200, 200]
+    clock.shift(61)
+    assert [status(key), status(new.token)] == [401, 200]
+    assert move.run(DRF_API_KEY).gone == 0
+    clock.shift(31)
+    assert [status(key), status(new.token)] == [401, 200]
 
 
 # -- slow hashes ------------------------------------------------------------------------------------------------------

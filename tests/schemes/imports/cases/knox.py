@@ -13,9 +13,11 @@ from knox.models import AuthToken
 
 import stockade
 from stockade.core import clock
+from stockade.core.errors import ConfigurationError
 from stockade.models import OpaqueToken
 from stockade.schemes.imports import move
 from stockade.schemes.imports.knox import KNOX
+from stockade.schemes.registry import enabled_schemes
 from tests.schemes.imports.cases.packages import PACKAGES, Package
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -214,6 +216,13 @@ def test_tokens_of_authtoken_beside_it_are_read_by_their_own_scheme(alice: User,
     assert [status(token), status(other)] == [200, 401]
     move.run(PACKAGES["authtoken"].source)
     assert [status(token), status(other)] == [200, 200]
+
+
+def test_knox_before_authtoken_stops_the_start(project: Any) -> None:
+    """It would take authtoken's tokens for forged ones of its own."""
+    project.STOCKADE = {**project.STOCKADE, "SCHEMES": ["knox", "authtoken"]}
+    with pytest.raises(ConfigurationError, match="authtoken"):
+        enabled_schemes()
 
 
 def test_sharing_a_start_takes_nobody_elses_token(alice: User) -> None:
