@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
-from typing import Any
 
 from stockade import conf
 from stockade.pipeline.finding import Finding
 from stockade.pipeline.weak import CSRF, SESSIONS
+from stockade.schemes import engine
 from stockade.schemes.conf import SchemeSettings
-
-ENGINE = "stockade.schemes.session"
-_DRF = "rest_framework.authentication.SessionAuthentication"
 
 
 def session_findings() -> Iterator[Finding]:
     """What keeps browsers from logging in, or has them logged in by what nobody can end."""
     from django.conf import settings
 
-    if "pickle" in str(settings.SESSION_SERIALIZER).lower() and settings.SESSION_ENGINE == ENGINE:
+    if "pickle" in str(settings.SESSION_SERIALIZER).lower() and engine.is_ours():
         yield Finding(
             "stockade.E137",
             f"SESSION_SERIALIZER is {settings.SESSION_SERIALIZER}: who writes to the database and has SECRET_KEY runs "
@@ -29,19 +25,20 @@ def session_findings() -> Iterator[Finding]:
     listed = conf.load(SchemeSettings).schemes
     if "session" not in listed:
         return
-    if not _is_ours(settings.SESSION_ENGINE):
+    if not engine.is_ours():
         more = (
             " Sessions of signed_cookies cannot be ended at all: a copied cookie is good until it expires."
             if settings.SESSION_ENGINE.endswith("signed_cookies")
             else ""
         )
         yield Finding(
-            "stockade.E135",
-            f'SCHEMES names "session", and SESSION_ENGINE is {settings.SESSION_ENGINE!r}, whose sessions are not in '
-            f"our list and not ended from it.{more}",
-            f'Write SESSION_ENGINE = "{ENGINE}" (whoever is logged in logs in once more), or put "{_DRF}" into SCHEMES '
-            'in the place of "session".',
+            "stockade.W135",
+            f'SCHEMES names "session", and SESSION_ENGINE is {settings.SESSION_ENGINE!r}: SQL is asked at each '
+            f"request, a stolen table logs in, and its sessions are not in the list and not ended from it.{more}",
+            f'Write SESSION_ENGINE = "{engine.PATH}"; whoever is logged in logs in once more.',
+            stops=False,
         )
+        return
     for middleware, id, why in (
         (SESSIONS, "E134", "no browser is given a session"),
         (CSRF, "E136", "no page is given the token that unsafe methods have to show"),
@@ -59,22 +56,11 @@ def session_findings() -> Iterator[Finding]:
             'Take it out: use keeps a session alive by itself, see "SESSION": {"IDLE": ...}.',
             stops=False,
         )
-    if _DRF in listed:
+    if engine.DRF in listed:
         yield Finding(
             "stockade.W134",
-            f'SCHEMES names "session" and {_DRF}: the second asks SQL again at each request of a visitor, for the same '
-            "cookie.",
-            f'Take "{_DRF}" out of SCHEMES.',
+            f'SCHEMES names "session" and {engine.DRF}: the second asks SQL again at each request of a visitor, for '
+            "the same cookie.",
+            f'Take "{engine.DRF}" out of SCHEMES.',
             stops=False,
         )
-
-
-def _is_ours(engine: str) -> bool:
-    """Whether sessions are kept by our store, or by one of the project's that is made of it."""
-    from stockade.schemes.session.store import SessionStore
-
-    try:
-        found: Any = getattr(import_module(engine), "SessionStore", None)
-    except ImportError:
-        return False
-    return isinstance(found, type) and issubclass(found, SessionStore)

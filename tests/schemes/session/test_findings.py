@@ -33,12 +33,12 @@ def _without(name: str) -> list[str]:
 
 DRF = "rest_framework.authentication.SessionAuthentication"
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "Django's table": ({"SESSION_ENGINE": "django.contrib.sessions.backends.db"}, "stockade.E135"),
+    "Django's table": ({"SESSION_ENGINE": "django.contrib.sessions.backends.db"}, "stockade.W135"),
     "signed cookies": (
         {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"},
-        "stockade.E135",
+        "stockade.W135",
     ),
-    "no engine": ({"SESSION_ENGINE": "nowhere.at.all"}, "stockade.E135"),
+    "no engine": ({"SESSION_ENGINE": "nowhere.at.all"}, "stockade.W135"),
     "no sessions": ({"MIDDLEWARE": _without("SessionMiddleware")}, "stockade.E134"),
     "no csrf": ({"MIDDLEWARE": _without("Csrf")}, "stockade.E136"),
     "pickle": ({"SESSION_SERIALIZER": "pickle.Pickler"}, "stockade.E137"),

@@ -73,6 +73,8 @@ def enabled() -> list[Scheme]:
     """Those that SCHEMES names, each once."""
     registry = registries.current()
     found = [] if registry is None else [SCHEMES[scheme.name] for scheme in registry.engine.schemes]
+    if registry is not None and any(scheme.name == "session" for scheme in registry.engine.others.schemes):
+        found.append(SCHEMES["session"])  # of another engine
     return [scheme for index, scheme in enumerate(found) if scheme not in found[:index]]
 
 

@@ -16,7 +16,6 @@ from stockade.drf.survey.views import View
 from stockade.gate.rates import parse as parse_rate
 from stockade.pipeline.registry import PRESETS
 from stockade.pipeline.wired import MIDDLEWARE
-from stockade.schemes.registry import KNOWN
 
 _SESSION = "rest_framework.authentication.SessionAuthentication"
 _API_KEY = "rest_framework_api_key.permissions.BaseHasAPIKey"
@@ -93,7 +92,7 @@ def schemes(views: list[View]) -> list[str]:
         found.append("jwt")
     for cls in classes:
         name = dotted(cls)
-        found.append("session" if name == _SESSION and "session" in KNOWN else name)
+        found.append("session" if name == _SESSION else name)
     found.extend(_api_keys(views))
     return list(dict.fromkeys(found))
 
