@@ -14,6 +14,7 @@ from stockade.pipeline.configured import address_findings, key_findings, setting
 from stockade.pipeline.cookies import cookie_findings
 from stockade.pipeline.edge import edge_findings
 from stockade.pipeline.finding import Finding
+from stockade.pipeline.issuers import issuer_findings
 from stockade.pipeline.judged import name_findings, view_findings
 from stockade.pipeline.kept import state_findings
 from stockade.pipeline.weak_passwords import list_findings
@@ -31,6 +32,7 @@ def findings() -> list[Finding]:
         if not found:
             registries.current()
             found.extend(tenant_findings())
+            found.extend(issuer_findings())
             found.extend(cookie_findings())
             found.extend(session_findings())
             found.extend(edge_findings())

@@ -15,6 +15,7 @@ from stockade.edge.transport import SERVE, chosen
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.edge import warn
 from stockade.pipeline.finding import Finding
+from stockade.pipeline.issuers import weak_issuer_findings
 from stockade.pipeline.weak_passwords import password_findings
 
 SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -39,6 +40,7 @@ def weak_findings() -> Iterator[Finding]:
     yield from _weak_cookies(settings)
     yield from _weak_policy(django)
     yield from _weak_cors(settings)
+    yield from weak_issuer_findings()
     yield from password_findings()
 
 

@@ -45,7 +45,11 @@ def trust(configure: Callable[..., None], issuer: Issuer) -> Callable[..., None]
     def trusted(*others: Issuer, **more: Any) -> None:
         found = {"corporate": issuer.settings(**more)}
         found.update({f"other{index}": one.settings(**more) for index, one in enumerate(others, 1)})
-        configure(SCHEMES=["jwt", "external"], ISSUERS=found, LIMITS={"anon": None, "failed_auth": None})
+        configure(
+            SCHEMES=["jwt", "external"],
+            ISSUERS=found,
+            LIMITS={"anon": None, "user": None, "failed_auth": None},
+        )
 
     return trusted
 

@@ -141,6 +141,7 @@ def _exchange(sock: socket.socket, netloc: str, path: str, query: str, deadline:
     )
     answer = http.client.HTTPResponse(sock, method="GET")
     answer.begin()
+    _left(deadline)  # what was cut looks as if it had ended
     if 300 <= answer.status < 400:
         raise FetchFailed("redirect")  # to wherever somebody else says
     if answer.status != 200:
@@ -158,6 +159,7 @@ def _exchange(sock: socket.socket, netloc: str, path: str, query: str, deadline:
         found += chunk
         if len(found) > MAX_BYTES:
             raise FetchFailed("too_long")
+    _left(deadline)
     if answer.length:  # it announced more
         raise FetchFailed("cut_short")
     return bytes(found)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, models, router, transaction
 from django.utils.module_loading import import_string
 
 from stockade import conf
@@ -22,6 +22,7 @@ from stockade.schemes.external.token import Verified
 from stockade.schemes.jwt.compact import refuse
 
 Rule = Callable[[Mapping[str, Any], str], Any]
+MAX_NAME = 32 + 1 + 24  # of an issuer, and of a digest
 _PRIVILEGED = ("is_staff", "is_superuser")
 
 
@@ -151,8 +152,29 @@ def _write(change: Callable[[], None]) -> None:
         pass
 
 
-def _create(row: ExternalIdentity, issuer: Issuer, digest: str) -> None:
+def checked_model(name: str) -> Any:
+    """The user model, if "create" can make users of it.
+
+    Args:
+        name: of the entry.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
     model: Any = get_user_model()
+    field = model._meta.get_field(model.USERNAME_FIELD)
+    if type(field) is models.CharField and (field.max_length is None or field.max_length >= MAX_NAME):
+        return model
+    raise ConfigurationError(
+        "stockade.E254",
+        f'ISSUERS[{name!r}] has "USER": "{CREATE}", and {model.__name__}.{model.USERNAME_FIELD} takes no name that is '
+        "made up.",
+        "Write the dotted path of a function that makes the user of a token.",
+    )
+
+
+def _create(row: ExternalIdentity, issuer: Issuer, digest: str) -> None:
+    model = checked_model(issuer.name)
     # A name that no person chooses: what the issuer calls them, somebody here may be called.
     user = model(**{model.USERNAME_FIELD: f"{issuer.name}-{digest[:24]}"})
     if hasattr(user, "set_unusable_password"):

@@ -42,7 +42,8 @@ def take(issuer: str) -> Shelved | None:
 
     def ask() -> Shelved | None:
         row = _rows().filter(pk=issuer).exclude(document="").values_list("document", "fetched_at").first()
-        return None if row is None or row[1] is None else Shelved(json.loads(row[0]), row[1].timestamp())
+        document = json.loads(row[0]) if row is not None and row[1] is not None else None
+        return Shelved(document, row[1].timestamp()) if isinstance(document, dict) else None
 
     return _quietly(ask, None)
 
