@@ -22,11 +22,13 @@ class StockadeConfig(AppConfig):
         from stockade import checks, conf, truth
         from stockade.schemes import registry
         from stockade.schemes.imports import hearing
+        from stockade.schemes.session import proving
 
         registry.foreign = _foreign
         setting_changed.connect(_settings_changed, dispatch_uid="stockade.settings")
         truth.connect()
         hearing.connect()
+        proving.connect()
         _ = checks, conf  # imported so that they are registered
         if apps.is_installed("rest_framework"):
             from stockade.drf.intake import reading
@@ -79,7 +81,7 @@ _READ = frozenset(
         "SECURE_CONTENT_TYPE_NOSNIFF", "SECURE_REFERRER_POLICY", "SECURE_CROSS_ORIGIN_OPENER_POLICY",
         "X_FRAME_OPTIONS", "SECURE_CSP", "SECURE_CSP_REPORT_ONLY", "SECURE_SSL_REDIRECT", "SECURE_SSL_HOST",
         "SECURE_REDIRECT_EXEMPT", "STOCKADE_PROFILE", "MIDDLEWARE", "SECURE_PROXY_SSL_HEADER",
-        "DATABASES", "BASE_DIR", "REST_FRAMEWORK",
+        "DATABASES", "BASE_DIR", "REST_FRAMEWORK", "SESSION_COOKIE_NAME", "SESSION_ENGINE", "SESSION_SERIALIZER",
         "SIMPLE_JWT",
     }
 )  # fmt: skip
