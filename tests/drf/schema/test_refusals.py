@@ -44,6 +44,8 @@ class Asking:
             self.client().as_principal(carol),
             self.client().as_principal(carol, scopes=[]),
             self.client().as_principal(alice, scopes=["docs:read", "a"]),
+            self.client().as_principal(alice, auth_time=1.0),
+            self.client().as_principal(alice, amr=["pwd", "otp"]),
         ]
 
     @staticmethod
@@ -68,7 +70,8 @@ class Asking:
             return [
                 {"username": "alice", "password": PASSWORD}, {"username": "alice", "password": "wrong"},
                 {"refresh": self.pair.refresh}, {"refresh": "stt_nonsense"}, {"token": self.pair.access},
-                {"token": "nonsense"}, {},
+                {"token": "nonsense"}, {}, {"refresh": "stt_nonsense", "password": PASSWORD},
+                {"refresh": self.pair.refresh, "password": "wrong"},
             ]  # fmt: skip
         return [{"word": "hello", "title": "hello"}, []]
 
@@ -169,3 +172,20 @@ def _differences(said: dict[str, Any], answer: HttpResponse, components: dict[st
         yield "lacks Retry-After"
     if answer.status_code == 401 and ("WWW-Authenticate" in headers) != ("WWW-Authenticate" in answer):
         yield "differs in WWW-Authenticate"
+
+
+def test_what_the_login_must_be_is_said_and_only_machines_are_forbidden(
+    configure: Callable[..., None], document: Callable[..., Document]
+) -> None:
+    """Whoever can log in again is asked to (401); whoever cannot, a key, is told that it may not (403)."""
+    found = document()
+    read, written = (found["paths"]["/recent/"][method]["responses"] for method in ("get", "post"))
+    assert "at most 300 seconds ago" in read["401"]["description"]
+    assert "the level mfa" in written["401"]["description"]
+    assert "RFC 9470" not in found["paths"]["/known/"]["get"]["responses"]["401"]["description"]
+    assert "403" not in read
+    assert "403" in written
+    problem = found["components"]["schemas"]["Problem"]["properties"]
+    assert problem["max_age"]["type"] == "integer"
+    configure(SCHEMES=["jwt", "api_key"])
+    assert "403" in document()["paths"]["/recent/"]["get"]["responses"]

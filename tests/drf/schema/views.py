@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet
 
 from stockade.drf.mixins import PolicyMixin
-from stockade.policy import Authenticated, Owner, Public, Role, Scope
+from stockade.policy import Assurance, Authenticated, Fresh, Owner, Public, Role, Scope
 from stockade.web import protect
 from tests.policy_app.models import Doc
 
@@ -88,6 +88,10 @@ class Either(Said):
         "GET": Scope("a") & Scope("b") | Scope("c") & Role("Editors"),
         "POST": Role("Editors") | Scope("a"),
     }
+
+
+class Recent(Said):
+    policy = {"GET": Fresh("5m"), "POST": Role("Editors") & Assurance("mfa")}
 
 
 class Numbered(APIView):
@@ -210,6 +214,7 @@ urlpatterns = [
     path("numbered/<int:pk>/", Numbered.as_view(), name="detail"),
     path("initial/", Said.as_view(policy=Role("Editors")), name="initial"),
     path("either/", Either.as_view()),
+    path("recent/", Recent.as_view()),
     path("undeclared/", Undeclared.as_view()),
     path("inside/", Inside.as_view()),
     path("unlimited/", Unlimited.as_view()),

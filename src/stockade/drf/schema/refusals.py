@@ -8,6 +8,7 @@ from django.conf import settings
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import AllowAny
 
+from stockade.conf import load
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.permissions import PolicyPermission
 from stockade.drf.schema import limits, rules, security
@@ -16,6 +17,8 @@ from stockade.drf.schema.judged import Judged
 from stockade.drf.schema.own import own_of
 from stockade.drf.views.opaque import OwnTokensView, TokenDetailView, TokenListView
 from stockade.drf.views.sessions import SessionView
+from stockade.schemes.conf import SchemeSettings
+from stockade.schemes.opaque import API_KEY
 from stockade.web.problem import PROBLEM
 
 _REST_AUTH = "dj_rest_auth.jwt_auth.JWTCookieAuthentication"
@@ -48,6 +51,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                 "description": "By field, what is wrong with it.",
             },
             "limit": {"type": "string", "description": "With 429: the limit that refused."},
+            "max_age": {
+                "type": "integer",
+                "description": "With 401: how many seconds old the login may be (RFC 9470).",
+            },
+            "acr_values": {
+                "type": "string",
+                "description": "With 401: the authentication contexts of which one is enough (RFC 9470).",
+            },
         },
     },
     "ErrorDetail": {
@@ -96,6 +107,8 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
     elif not leaf.ignores_credentials:
         open_to_all = rules.admits_anyone(leaf)
         found["401"] = "A credential that does not hold" + ("." if open_to_all else ", or none.")
+        if proof := rules.proof(leaf):
+            found["401"] += f" Or the login behind it is too old or too weak (RFC 9470): it takes {proof}."
     if forbidden := _forbidden(auto_schema, judged):
         found["403"] = forbidden
     if "{" in auto_schema.path and not judged.shut:
@@ -138,7 +151,8 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
     ]
     of_users = services and isinstance(leaf.cls, type) and issubclass(leaf.cls, SessionView | OwnTokensView)
     by_token = isinstance(leaf.cls, type) and issubclass(leaf.cls, TokenListView) and leaf.method == "POST"
-    if rules.may_forbid(leaf, services) or permissions or of_users or by_token:
+    machines = services or API_KEY.kind in load(SchemeSettings).schemes
+    if rules.may_forbid(leaf, services, machines) or permissions or of_users or by_token:
         found.append("The caller may not do this.")
     own = own_of(leaf.cls)
     by_cookie = not leaf.safe and any(_by_cookie(one) for one in schemes)

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from stockade.core.principal import ANONYMOUS
 from stockade.pipeline.leaf import Leaf
-from stockade.policy import Owner, Policy, Scheme, Scope
+from stockade.policy import Assurance, Fresh, Owner, Policy, Scheme, Scope
 from stockade.policy.composed import All, AnyOf, Composed, Conceivable, Not
 from stockade.policy.logic import ANY, FALSE, NOT, TRUE, VERDICT, Bits
+from stockade.policy.proof import relieved
 
 _MOST = 16  # alternatives that anybody would read
 
@@ -132,16 +133,28 @@ def _named(rule: Policy) -> frozenset[str] | None:
     return None  # also the negation: whoever it leaves out is told so by 403
 
 
-def may_forbid(leaf: Leaf, services: bool) -> bool:
+def proof(leaf: Leaf) -> str:
+    """What the rules ask of the login behind a credential, in words; "" for nothing."""
+    found = [one for rule in asked(leaf) for one in rule.leaves() if isinstance(one, Fresh | Assurance)]
+    return " or ".join(dict.fromkeys(one.describe() for one in found))
+
+
+def may_forbid(leaf: Leaf, services: bool, machines: bool = False) -> bool:
     """Whether a known caller can get 403 by the policy: refused whatever the object, or to do this to what it sees.
 
     Args:
         leaf: with a rule.
         services: whether a caller may be a service.
+        machines: whether a caller may be one that nobody can log in for again: who else wants for nothing but a login
+            is told so by 401.
     """
     rule = leaf.rule
     assert rule is not None  # noqa: S101 - a view that is shut is described without
     seen = leaf.visible
+    if not machines:
+        whole = seen is rule
+        rule = relieved(rule)
+        seen = rule if whole else seen
     # Whoever may not do it to any object is told so only of one that he sees (`Engine.decide`).
     unseen = seen is rule and rule.about_objects and leaf.guarded and leaf.detail
     if not unseen and any(VERDICT[bits] is False for bits in _outcomes(rule, services)):
