@@ -11,8 +11,10 @@ from django.core.checks import CheckMessage, Error, Warning as CheckWarning, reg
 from stockade import conf
 from stockade.pipeline import registry as registries
 from stockade.pipeline.finding import Finding
+from stockade.pipeline.mixes import mix_findings
 from stockade.pipeline.start import findings
 from stockade.pipeline.weak import weak_findings
+from stockade.schemes.conf import SchemeSettings
 
 
 @register("security")
@@ -33,7 +35,7 @@ def check_deploy(app_configs: Iterable[AppConfig] | None = None, **kwargs: Any) 
             return []
         return [
             CheckWarning(one.message, hint=one.hint, id=one.id)
-            for one in [*weak_findings(), *_csrf_exempt(), *_altered()]
+            for one in [*weak_findings(), *mix_findings(), *_csrf_exempt(), *_altered(), *_authenticators()]
         ]
     return [
         CheckWarning(
@@ -86,3 +88,12 @@ def _altered() -> list[Finding]:
         )
         for fact in facts_of(passwords.altered)
     ]
+
+
+def _authenticators() -> list[Finding]:
+    """What the DRF authenticators in SCHEMES do."""
+    if not any("." in name for name in conf.load(SchemeSettings).schemes):
+        return []
+    from stockade.drf.survey.mixes import authenticator_findings
+
+    return list(authenticator_findings())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stockade.cli.deployed import clocks, database, failover, keys, project, redis, state
+from stockade.cli.deployed import clocks, credentials, database, failover, keys, project, redis, state
 from stockade.cli.deployed.facts import Facts
 from stockade.cli.deployed.faults import Check, Fault, Level
 
@@ -48,6 +48,10 @@ CHECKS: tuple[Check, ...] = (
     Check("stockade.D182", keys.wrapped),
     Check("stockade.D183", keys.own_key),
     Check("stockade.D184", keys.waits),
+    Check("stockade.D190", credentials.bounded),
+    Check("stockade.D191", credentials.scopes_known),
+    Check("stockade.D192", credentials.used),
+    Check("stockade.D193", credentials.old_hashes),
 )
 
 

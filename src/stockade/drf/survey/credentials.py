@@ -128,7 +128,7 @@ def in_query(view: View) -> Iterator[Fact]:
     """Authenticators of the project that read the query string."""
     if not view.rest:
         return
-    found = {cls: None for handler in view.handlers for cls in authenticators(handler) if _reads_query(cls)}
+    found = {cls: None for handler in view.handlers for cls in authenticators(handler) if reads_query(cls)}
     if found:
         yield Fact(
             "credential-in-query",
@@ -162,7 +162,7 @@ def in_schemes(views: list[View]) -> Iterator[Fact]:
             )
             break
     for cls in left:
-        if _reads_query(cls):
+        if reads_query(cls):
             yield Fact(
                 "credential-in-query",
                 SETTINGS,
@@ -173,7 +173,8 @@ def in_schemes(views: list[View]) -> Iterator[Fact]:
             break
 
 
-def _reads_query(cls: type[Any]) -> bool:
+def reads_query(cls: type[Any]) -> bool:
+    """Whether an authenticator of the project reads the query string."""
     if not source.is_own(cls.__module__):
         return False
     method = getattr(cls, "authenticate", None)
