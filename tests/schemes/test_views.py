@@ -222,6 +222,16 @@ def test_a_wrong_body_is_refused_and_opens_nothing(name: str, alice: Any) -> Non
     assert not Session.objects.exists()
 
 
+@pytest.mark.parametrize("blank", [" ", "\u3000", "\x0b"])
+def test_a_password_of_spaces_is_one_and_a_name_is_not(blank: str, alice: Any) -> None:
+    """Spaces are part of a password, and none of a name."""
+    alice.set_password(blank * 12)
+    alice.save()
+    assert post(TOKEN, {"username": "alice", "password": blank * 12}).status_code == 200
+    assert post(TOKEN, {"username": "alice", "password": blank}).status_code == 401
+    assert post(TOKEN, {"username": blank, "password": blank * 12}).status_code == 400
+
+
 def test_an_unknown_field_is_named(alice: Any) -> None:
     answer = post(TOKEN, {"username": "alice", "password": PASSWORD, "is_staff": True})
     assert list(answer.json()["errors"]) == ["is_staff"]

@@ -64,7 +64,11 @@ def check(name: object, password: object, longest: int) -> tuple[str, str]:
         BadRequest: one of them is no text, empty, too long, or holds a NUL or half of a surrogate pair.
     """
     errors: dict[str, object] = {}
-    for field, value, most in ((username_field(), name, MAX_NAME), ("password", password, longest)):
+    spaces = isinstance(name, str) and not name.strip()
+    for field, value, most in (
+        (username_field(), "" if spaces else name, MAX_NAME),
+        ("password", password, longest),
+    ):
         problem = _problem(value, most)
         if problem:
             errors[field] = [problem]
@@ -88,7 +92,7 @@ def _can_be_a_name(name: str) -> bool:
 def _problem(value: object, most: int) -> str:
     if not isinstance(value, str):
         return "This field is required." if value is None else "Not a valid string."
-    if not value.strip():
+    if not value:
         return "This field may not be blank."
     if len(value) > most:
         return f"Ensure this field has no more than {most} characters."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
+from django.core.validators import RegexValidator
 from django.db import connections, transaction
 from rest_framework.parsers import BaseParser
 from rest_framework.serializers import CharField, Serializer
@@ -15,6 +16,7 @@ from stockade.core.errors import BadRequest
 from stockade.drf.parsers import StrictJSONParser
 from stockade.drf.renderers import SafeJSONRenderer
 from stockade.drf.views.forms import bounded
+from stockade.schemes.accounts import MAX_NAME
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -54,6 +56,15 @@ class TextField(CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))
+
+
+class NameField(TextField):
+    """The name of an account: spaces around it are not part of it, so it has something else too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", MAX_NAME)
+        kwargs.setdefault("validators", [RegexValidator(r"\S", "This field may not be blank.", "blank")])
+        super().__init__(**kwargs)
 
 
 class CredentialView(APIView):

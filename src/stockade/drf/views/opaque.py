@@ -24,7 +24,7 @@ from stockade.conf import load
 from stockade.core.errors import BadRequest, Forbidden, LoginFailed, NotVisible
 from stockade.core.principal import Kind, Principal
 from stockade.drf.serializers import StrictSerializer
-from stockade.drf.views.base import CredentialView, TextField
+from stockade.drf.views.base import CredentialView, NameField, TextField
 from stockade.drf.views.forms import is_json
 from stockade.drf.views.tokens import BodyView
 from stockade.edge import csrf
@@ -57,7 +57,7 @@ class TokenAuthSerializer(StrictSerializer):
 
     def get_fields(self) -> dict[str, Any]:
         """The fields, with the name's first."""
-        return {get_user_model().USERNAME_FIELD: TextField(write_only=True), **super().get_fields()}
+        return {get_user_model().USERNAME_FIELD: NameField(write_only=True), **super().get_fields()}
 
 
 class TokenAuthView(BodyView):

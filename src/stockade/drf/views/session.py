@@ -14,7 +14,7 @@ from stockade.conf import load
 from stockade.core.errors import Forbidden, NotVisible
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.serializers import StrictSerializer
-from stockade.drf.views.base import CredentialView, TextField
+from stockade.drf.views.base import CredentialView, NameField, TextField
 from stockade.edge import csrf
 from stockade.policy import Public
 from stockade.schemes import devices
@@ -37,7 +37,7 @@ class SessionLoginSerializer(StrictSerializer):
 
     def get_fields(self) -> dict[str, Any]:
         """The fields, with the name's first."""
-        return {get_user_model().USERNAME_FIELD: TextField(write_only=True), **super().get_fields()}
+        return {get_user_model().USERNAME_FIELD: NameField(write_only=True), **super().get_fields()}
 
 
 class SessionTokenSerializer(StrictSerializer):

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from stockade.core.errors import InvalidCredential
 from stockade.drf.serializers import StrictSerializer
-from stockade.drf.views.base import BoundedJSONParser, CredentialView, TextField
+from stockade.drf.views.base import BoundedJSONParser, CredentialView, NameField, TextField
 from stockade.drf.views.forms import BoundedFormParser, BoundedMultiPartParser, is_json
 from stockade.edge import csrf
 from stockade.policy import Public
@@ -34,7 +34,7 @@ class ObtainSerializer(StrictSerializer):
 
     def get_fields(self) -> dict[str, Any]:
         """The fields, with the name's first."""
-        return {get_user_model().USERNAME_FIELD: TextField(write_only=True), **super().get_fields()}
+        return {get_user_model().USERNAME_FIELD: NameField(write_only=True), **super().get_fields()}
 
 
 class RefreshSerializer(StrictSerializer):
