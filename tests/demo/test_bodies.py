@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import random
+import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import jsonschema
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from stockade import conf, issue
@@ -49,11 +51,13 @@ NUMBERS = (
 def project(settings: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.ROOT_URLCONF = "tests.demo.reference_urls"
     settings.MIDDLEWARE = ["stockade.web.Middleware", *settings.MIDDLEWARE]
+    settings.SESSION_ENGINE = "stockade.schemes.session"
     off = dict.fromkeys(["anon", "user", "login", "login_address", "failed_auth", "session_refresh"])
     settings.STOCKADE = {
         "STATE": "memory://",
         "EXEMPT": ["admin"],
-        "SCHEMES": ["jwt", "token", "api_key"],
+        "SCHEMES": ["jwt", "token", "api_key", "session"],
+        "JWT": {"REFRESH_COOKIE": "__Secure-refresh-token"},
         "LIMITS": off,
         "EVENTS": {"SINKS": ["null"]},
     }
@@ -135,28 +139,66 @@ class Bodies:
         return self.broken(text) if self.random.random() < 0.15 else text
 
 
-def endpoints(ids: list[str]) -> list[tuple[str, Callable[[random.Random], str], dict[str, Any]]]:
-    """Method, path and a right body of all of the reference API."""
-    article = {"title": "Right", "body": "as it should be", "published": True}
-    login = {"username": "alice", "password": "correct horse"}
-    one = lambda r: f"/api/articles/{r.choice(ids)}/"  # noqa: E731
-    fixed: Callable[[str], Callable[[random.Random], str]] = lambda path: lambda r: path  # noqa: E731
-    found = [("POST", fixed("/api/articles/"), article)] * 6
-    found += [(method, one, article) for method in ("PUT", "PATCH", "PATCH", "POST", "DELETE")]
-    for path, right in {
-        "token/": login, "token/refresh/": {"refresh": "x.y"}, "token/verify/": {"token": "x.y"},
-        "token/revoke/": {"refresh": "x.y"}, "token-auth/": login,
-        "token/browser/": login, "token/browser/refresh/": {},
-        "tokens/": {"name": "mine", "scopes": ["articles:read"], "expires_in": 3600}, "keys/": {"name": "mine"},
-        f"keys/{uuid.UUID(int=1)}/rotate/": {}, "profile/": {}, "sessions/": {}, "schema/": {},
-    }.items():  # fmt: skip
-        found.append(("POST", fixed(f"/api/{path}"), right))
-    for method, path in (
-        ("DELETE", f"/api/sessions/{uuid.UUID(int=1)}/"), ("PUT", "/api/articles/"), ("PATCH", "/api/profile/"),
-        ("DELETE", f"/api/tokens/{uuid.UUID(int=1)}/"), ("POST", "/.well-known/jwks.json"), ("POST", "/healthz"),
-        ("POST", "/nowhere/"),
-    ):  # fmt: skip
-        found.append((method, fixed(path), {}))
+# Right bodies where the document's types alone make none; {id} of an article, the others are nobody's.
+ARTICLE = {"title": "Right", "body": "as it should be", "published": True}
+LOGIN = {"username": "alice", "password": "correct horse"}
+RIGHT: dict[str, dict[str, Any]] = {
+    "/api/articles/": ARTICLE, "/api/articles/{id}/": ARTICLE, "/api/token/": LOGIN, "/api/token-auth/": LOGIN,
+    "/api/token/browser/": LOGIN, "/api/session/login/": LOGIN,
+    "/api/tokens/": {"name": "mine", "scopes": ["articles:read"], "expires_in": 3600}, "/api/keys/": {"name": "mine"},
+}  # fmt: skip
+METHODS = ("POST", "PUT", "PATCH", "DELETE")
+# Without a body in the document, or not in it at all.
+MORE = (
+    "/api/profile/",
+    "/api/sessions/",
+    "/api/schema/",
+    "/.well-known/jwks.json",
+    "/healthz",
+    "/readyz",
+    "/nowhere/",
+)
+Endpoint = tuple[str, Callable[[random.Random], str], dict[str, Any]]
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of the reference API."""
+    found: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return found
+
+
+def made(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """A body of the types that the document names."""
+    schema = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    samples = {"string": "x.y", "boolean": True, "integer": 1, "number": 1.5, "array": [], "object": {}}
+    return {
+        name: samples.get(str(one.get("type")), "x")
+        for name, one in schema.get("properties", {}).items()
+        if not one.get("readOnly")
+    }
+
+
+def endpoints(ids: list[str]) -> list[Endpoint]:
+    """Method, path and a right body of all of the reference API: each operation that changes something, and more."""
+    found: list[Endpoint] = []
+    api = document()
+
+    def add(method: str, path: str, right: dict[str, Any], times: int = 1) -> None:
+        choices = ids if path.startswith("/api/articles/") else [str(uuid.UUID(int=1))]
+        found.extend([(method, lambda r: path.replace("{id}", r.choice(choices)), right)] * times)
+
+    for path, operations in api["paths"].items():
+        for method, operation in operations.items():
+            if method.upper() in METHODS:
+                content = operation.get("requestBody", {}).get("content", {})
+                schema = content.get(JSON, {}).get("schema", {})
+                right = RIGHT.get(path) or made(schema, api["components"]["schemas"])
+                add(method.upper(), path, right, times=6 if path == "/api/articles/" else 1)
+        if not any(method.upper() in METHODS for method in operations):
+            add("POST", path, {})
+    for path in MORE:
+        for method in METHODS:
+            add(method, path, {})
     return found
 
 
@@ -203,8 +245,7 @@ def send(count: int, seed: int) -> Counter[int]:
 
 def require_allowed() -> int:
     """Every stored article is one that the document allows; how many there are."""
-    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    schema = document["components"]["schemas"]["Article"]
+    schema = document()["components"]["schemas"]["Article"]
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
     admin = Client(headers={"authorization": f"Bearer {issue(User.objects.get(username='admin')).access}"})
     seen, page = 0, 1
@@ -218,6 +259,25 @@ def require_allowed() -> int:
         if answer["next"] is None:
             return seen
         page += 1
+
+
+def test_every_operation_that_changes_something_gets_bodies() -> None:
+    """An endpoint that is new joins by itself: what the API routes and takes stands in its document."""
+    paths = {pattern.rstrip("$") for pattern in routes(get_resolver())}
+    known = {re.sub(r"\{\w+\}", "{}", path) for path in [*document()["paths"], *MORE]}
+    assert {re.sub(r"<[^>]+>", "{}", path) for path in paths} <= known
+    asked = {method for method, _, _ in endpoints(["1"])}
+    assert asked == set(METHODS)
+
+
+def routes(resolver: Any, prefix: str = "/") -> Iterator[str]:
+    """The route of every view."""
+    for one in resolver.url_patterns:
+        path = prefix + str(one.pattern)
+        if hasattr(one, "url_patterns"):
+            yield from routes(one, path)
+        else:
+            yield path
 
 
 def test_no_body_breaks_an_endpoint_or_stores_what_is_not_allowed() -> None:
