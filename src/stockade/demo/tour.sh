@@ -55,6 +55,21 @@ post /api/token/browser/refresh/ '{}' "${PAGE[@]}" -H "Cookie: $COOKIE"
 post /api/token/browser/refresh/ '{}' -H 'Origin: https://evil.example' -H 'X-Stockade-CSRF: 1' -H "Cookie: $COOKIE"
 # 401: and sent by hand, where a body is expected, the token is worth nothing
 post /api/token/refresh/ '{"refresh":"'$(sed -E 's/.*refresh-token=([^;]*).*/\1/' <<<"$COOKIE")'"}'
+# Alice logs in by a session: no script reads its cookie, and whatever changes something shows a token besides
+JAR=$(post /api/session/login/ '{"username":"alice","password":"@ALICE@"}' -D - -o /dev/null | tr -d '\r' | sed -n 's/^[Ss]et-[Cc]ookie: \([^;]*\).*/\1/p' | paste -sd ';' -)
+CSRF="X-CSRFToken: $(sed -E 's/.*csrftoken=([^;]*).*/\1/' <<<"$JAR")"
+# 200: the cookie is hers
+call "$API/api/profile/" -H "Cookie: $JAR"
+# 201: a page of this site writes by it
+post /api/articles/ '{"title":"Mine","body":"By a cookie."}' -H "Cookie: $JAR" -H "$CSRF" -H "Origin: $API"
+# 403: but a page of somebody else cannot have her browser write, not even if it got hold of the token
+post /api/articles/ '{"title":"Hers","body":"By whom?"}' -H "Cookie: $JAR" -H "$CSRF" -H 'Origin: https://evil.example'
+# 403: nor one that has no token
+post /api/articles/ '{"title":"Hers","body":"By whom?"}' -H "Cookie: $JAR"
+# 204: Alice logs out
+post /api/session/logout/ '{}' -H "Cookie: $JAR" -H "$CSRF"
+# 401: and whoever has kept the cookie has nothing
+call "$API/api/profile/" -H "Cookie: $JAR"
 # the next refresh token of Alice is stolen
 STOLEN=$(login alice @ALICE@ | field refresh)
 # 1: redeemed 8 times at once it goes on as one session

@@ -62,9 +62,15 @@ TEMPLATES = [
     }
 ]
 
+# Cookies know no ports (RFC 6265 section 8.5): two demos on one machine must not take each other's place.
+_port = _config.base_url.rpartition(":")[2]
+SESSION_ENGINE = "stockade.schemes.session"
+SESSION_COOKIE_NAME = f"demo-{_port}-sessionid"
+CSRF_COOKIE_NAME = f"demo-{_port}-csrftoken"
+
 STOCKADE = {
     "STATE": _config.state,
-    "SCHEMES": ["jwt", "token", "api_key"],
+    "SCHEMES": ["jwt", "token", "api_key", "session"],
     "EXEMPT": ["admin"],
     # Roomy enough to play with the page for an hour; `--limit` overrides them one by one.
     "LIMITS": {
@@ -78,8 +84,7 @@ STOCKADE = {
     "JWT": {
         "ISSUER": _config.base_url,
         "AUDIENCE": _config.base_url,
-        # Cookies know no ports (RFC 6265 section 8.5): two demos on one machine must not take each other's place.
-        "REFRESH_COOKIE": f"__Secure-demo-{_config.base_url.rpartition(':')[2]}-refresh-token",
+        "REFRESH_COOKIE": f"__Secure-demo-{_port}-refresh-token",
     },
     "EVENTS": {"LOG": str(_config.folder / "security.log")},
 }

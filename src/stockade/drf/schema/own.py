@@ -56,7 +56,7 @@ class Own(NamedTuple):
 def own_of(cls: Any) -> Own | None:
     """What is to be said of a view's class; None where it is no such view."""
     if isinstance(cls, type) and issubclass(cls, session.SessionLoginView):
-        return Own(_NO_ACCOUNT, ("login", "login_address"), page=False, cookie=False, forms=False)
+        return Own(_NO_ACCOUNT, ("login", "login_address"), page=True, cookie=False, forms=False)
     if not isinstance(cls, type) or not issubclass(cls, tokens.TokenView):
         return None
     page, forms = issubclass(cls, browser.BrowserView), issubclass(cls, tokens.BodyView)
@@ -150,7 +150,7 @@ class BrowserSessions(OpenApiViewExtension):  # type: ignore[no-untyped-call]
     def view_replacement(self) -> Any:
         """The same view, or none."""
         view = _derived(self.target)
-        if not _takes("session"):
+        if not takes("session"):
             return extend_schema(exclude=True)(view)
         if issubclass(self.target, session.SessionLogoutView):
             return extend_schema_view(post=extend_schema(responses={204: None}))(view)
@@ -167,7 +167,7 @@ class TokenAuth(OpenApiViewExtension):  # type: ignore[no-untyped-call]
     def view_replacement(self) -> Any:
         """The same view, or none."""
         view = _derived(self.target)
-        return view if _takes(TOKEN.kind) else extend_schema(exclude=True)(view)
+        return view if takes(TOKEN.kind) else extend_schema(exclude=True)(view)
 
 
 class Tokens(OpenApiViewExtension):  # type: ignore[no-untyped-call]
@@ -180,7 +180,7 @@ class Tokens(OpenApiViewExtension):  # type: ignore[no-untyped-call]
     def view_replacement(self) -> Any:
         """The same view with its answers, or none."""
         view = _derived(self.target)
-        if not _takes(TOKEN.kind):
+        if not takes(TOKEN.kind):
             return extend_schema(exclude=True)(view)
         if issubclass(self.target, opaque.TokenListView):
             return extend_schema_view(
@@ -200,7 +200,7 @@ class Keys(OpenApiViewExtension):  # type: ignore[no-untyped-call]
     def view_replacement(self) -> Any:
         """The same view with its answers, or none."""
         view = _derived(self.target)
-        if not _takes(API_KEY.kind):
+        if not takes(API_KEY.kind):
             return extend_schema(exclude=True)(view)
         made = extend_schema(responses={201: api_keys.MadeKeySerializer})
         if issubclass(self.target, api_keys.KeyListView):
@@ -211,5 +211,6 @@ class Keys(OpenApiViewExtension):  # type: ignore[no-untyped-call]
         return extend_schema_view(delete=extend_schema(responses={204: None}))(view)
 
 
-def _takes(kind: str) -> bool:
+def takes(kind: str) -> bool:
+    """Whether SCHEMES names one of ours."""
     return kind in load(SchemeSettings).schemes

@@ -14,7 +14,7 @@ from stockade.drf.permissions import PolicyPermission
 from stockade.drf.schema import limits, rules, security
 from stockade.drf.schema.components import HEADER, SCHEMA, register, schema_names
 from stockade.drf.schema.judged import Judged
-from stockade.drf.schema.own import own_of
+from stockade.drf.schema.own import own_of, takes
 from stockade.drf.views.opaque import OwnTokensView, TokenDetailView, TokenListView
 from stockade.drf.views.sessions import SessionView
 from stockade.schemes.conf import SchemeSettings
@@ -155,7 +155,8 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
     if rules.may_forbid(leaf, services, machines) or permissions or of_users or by_token:
         found.append("The caller may not do this.")
     own = own_of(leaf.cls)
-    by_cookie = not leaf.safe and any(_by_cookie(one) for one in schemes)
+    by_cookie = any(_by_cookie(one) for one in schemes) or (bool(schemes) and takes("session"))
+    by_cookie = by_cookie and not leaf.safe
     if by_cookie or (own is not None and own.page):
         found.append("A page that may not use the cookie has sent this.")
     if own is not None and own.forms:
