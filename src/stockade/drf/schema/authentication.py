@@ -8,7 +8,9 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 
+from stockade import conf
 from stockade.pipeline import registry as registries
+from stockade.schemes.external.conf import ID, ExternalSettings, Issuer
 
 
 class Scheme(NamedTuple):
@@ -47,6 +49,8 @@ SCHEMES = {
         },
         scoped=True,
     ),
+    # One for each issuer, see `described`.
+    "external": Scheme("external", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}, scoped=True),
     # Tokens that simplejwt made: what its clients know by this name goes on having it.
     "simplejwt": Scheme("jwtAuth", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}, scoped=False),
     # As drf-spectacular calls DRF's SessionAuthentication.
@@ -69,10 +73,32 @@ SCHEMES = {
 }
 
 
+def described(name: str) -> list[Scheme]:
+    """A scheme of ours as the document has it; tokens of other issuers by issuer, with where to log in."""
+    if name != "external":
+        return [SCHEMES[name]]
+    return [_of_issuer(entry) for entry in conf.load(ExternalSettings).issuers.values()]
+
+
+def _of_issuer(entry: Issuer) -> Scheme:
+    kind = "An ID token" if entry.type == ID else "An access token"
+    about = f"{kind} of {entry.issuer} in the Authorization header, as a Bearer token."
+    if entry.jwks_url:  # it may have no discovery document
+        definition = {**SCHEMES["external"].definition, "description": about}
+    else:
+        definition = {
+            "type": "openIdConnect",
+            "openIdConnectUrl": entry.discovery_url,
+            "description": about,
+        }
+    return Scheme(f"external_{entry.name}", definition, scoped=bool(entry.scope_claim))
+
+
 def enabled() -> list[Scheme]:
     """Those that SCHEMES names, each once."""
     registry = registries.current()
-    found = [] if registry is None else [SCHEMES[scheme.name] for scheme in registry.engine.schemes]
+    ours = () if registry is None else registry.engine.schemes
+    found = [one for scheme in ours for one in described(scheme.name)]
     if registry is not None and any(scheme.name == "session" for scheme in registry.engine.others.schemes):
         found.append(SCHEMES["session"])  # of another engine
     return [scheme for index, scheme in enumerate(found) if scheme not in found[:index]]

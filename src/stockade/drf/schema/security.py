@@ -15,7 +15,7 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from stockade import conf
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.schema import rules
-from stockade.drf.schema.authentication import SCHEMES, enabled
+from stockade.drf.schema.authentication import SCHEMES, described, enabled
 from stockade.drf.schema.components import SECURITY, register
 from stockade.drf.schema.judged import Judged
 from stockade.drf.schema.own import REFRESH_COOKIE, cookie_definition, own_of
@@ -104,7 +104,7 @@ def _of(
     # OAuth toolkit's says None where a view has no permission of the package: here the policy asks.
     asked: Any = extension.get_security_requirement(auto_schema) or {name: [] for name in known}
     if wanted is not None and isinstance(authenticator, StockadeAuthentication):
-        told = {SCHEMES[name].name for name in wanted if name in SCHEMES}
+        told = {scheme.name for name in wanted if name in SCHEMES for scheme in described(name)}
         asked = [one for one in asked if told.issuperset(one)]
     for one in [asked] if isinstance(asked, dict) else asked:
         for way in ways:
