@@ -171,7 +171,7 @@ def _serving(row: Row, place: Place) -> Iterator[_Target]:
         own = client.place
     credentials = pickle.loads((own.folder / "credentials.pickle").read_bytes())
     callers, log, served = (own.folder / name for name in ("callers.txt", "granian.log", "served.pickle"))
-    callers.write_text("".join(f"{issued.authorization}\n" for issued in credentials))
+    callers.write_text("".join(f"{issued.credential}\n" for issued in credentials))
     served.write_bytes(pickle.dumps((row, own)))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

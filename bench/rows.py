@@ -30,7 +30,7 @@ class Row:
     Args:
         name: as in ``--only``.
         title: as in the table.
-        stack: which stack builds it, a key of `bench.stacks.STACKS`.
+        stack: which stack builds it, a key of `bench.registered.STACKS`.
         options: what the stack reads: the state's URL, the cache, the database, limits, the path that is asked for.
         cold: every credential is new to the worker; otherwise all have been seen before the clock runs.
         sql: SQL queries that one request makes, as promised; checked by the tests.
@@ -154,6 +154,51 @@ ROWS: tuple[Row, ...] = (
         "stockade",
         {**LMDB, **EDGE, **CORS},
     ),
+    Row("drf-token", "DRF's TokenAuthentication", "drf-token", sql=1, warmup=500),
+    Row("knox", "knox's TokenAuthentication", "knox", sql=2, warmup=500),
+    Row("stockade-lmdb-token", "**Stockade, opaque tokens, `lmdb://`**", "stockade-token", LMDB),
+    Row(
+        "stockade-lmdb-token-cold",
+        "the same, every credential new",
+        "stockade-token",
+        LMDB,
+        cold=True,
+        sql=2,
+    ),
+    Row("drf-api-key", "djangorestframework-api-key", "drf-api-key", sql=1, warmup=500),
+    Row("stockade-lmdb-key", "**Stockade, API keys of services, `lmdb://`**", "stockade-key", LMDB),
+    Row(
+        "stockade-lmdb-key-cold",
+        "the same, every credential new",
+        "stockade-key",
+        LMDB,
+        cold=True,
+        sql=2,
+    ),
+    Row(
+        "stockade-lmdb-external",
+        "**Stockade, tokens of another issuer, `lmdb://`**",
+        "stockade-external",
+        LMDB,
+    ),
+    Row(
+        "stockade-lmdb-external-cold",
+        "the same, every credential new",
+        "stockade-external",
+        LMDB,
+        cold=True,
+        sql=2,
+    ),
+    Row("drf-session", "DRF's SessionAuthentication", "drf-session", sql=2, warmup=500),
+    Row("stockade-lmdb-session", "**Stockade, sessions, `lmdb://`**", "stockade-session", LMDB),
+    Row(
+        "stockade-lmdb-session-cold",
+        "the same, every credential new",
+        "stockade-session",
+        LMDB,
+        cold=True,
+        sql=2,
+    ),
     Row("stockade-redis", "**Stockade, everything on, `redis://`**", "stockade", REDIS, trips=1),
     Row(
         "stockade-redis-cold",
@@ -202,17 +247,6 @@ ROWS: tuple[Row, ...] = (
         "stockade",
         {**LMDB, "callers": 100},
         warmup=100,
-        extra=True,
-    ),
-    Row("drf-token", "DRF's TokenAuthentication", "drf-token", sql=1, warmup=500, extra=True),
-    Row("stockade-lmdb-token", "Stockade, opaque tokens, `lmdb://`", "stockade-token", LMDB, extra=True),
-    Row(
-        "stockade-lmdb-token-cold",
-        "the same, every credential new",
-        "stockade-token",
-        LMDB,
-        cold=True,
-        sql=2,
         extra=True,
     ),
     Row(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from django.conf import settings
 
-from bench import stacks
+from bench import registered
 
 # `bench.load` writes it; the workers of one server share it, and with it the row's database and state.
 settings.configure(
-    **stacks.settings(*pickle.loads(Path(os.environ["BENCH_SERVED"]).read_bytes())),
+    **registered.settings(*pickle.loads(Path(os.environ["BENCH_SERVED"]).read_bytes())),
     # Without DEBUG Django would mail a traceback to somebody; here it is to stand in the server's log.
     LOGGING={
         "version": 1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from bench import postgres_server
@@ -24,13 +23,21 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
 }
+KEEP = {name: REST_FRAMEWORK[name] for name in ("DEFAULT_RENDERER_CLASSES", "DEFAULT_PARSER_CLASSES")}
 
 
 class Issued(NamedTuple):
-    """What one caller holds: the Authorization header, and a refresh token where the stack has them."""
+    """What one caller holds.
 
-    authorization: str
+    Args:
+        credential: the value of the header that shows it.
+        refresh: a refresh token, where the stack has them.
+        header: as WSGI names it.
+    """
+
+    credential: str
     refresh: str = ""
+    header: str = "HTTP_AUTHORIZATION"
 
 
 class Stack(Protocol):
@@ -43,11 +50,6 @@ class Stack(Protocol):
     def issue(self, users: list[Any]) -> list[Issued]:
         """Credentials for `users`, in order, that outlast the run."""
         ...
-
-
-def settings(row: Row, place: Place) -> dict[str, Any]:
-    """All Django settings of a row."""
-    return {**common(row, place), **STACKS[row.stack].settings(row, place)}
 
 
 def common(row: Row, place: Place) -> dict[str, Any]:
@@ -234,49 +236,6 @@ class Stockade:
         return [Issued(f"Bearer {pair.access}", pair.refresh) for pair in pairs]
 
 
-class StockadeToken(Stockade):
-    """The same with opaque tokens."""
-
-    def settings(self, row: Row, place: Place) -> dict[str, Any]:
-        values = super().settings(row, place)
-        return {**values, "STOCKADE": {**values["STOCKADE"], "SCHEMES": ["token"]}}
-
-    def issue(self, users: list[Any]) -> list[Issued]:
-        from django.db import transaction
-
-        import stockade
-        from stockade.core import clock
-        from stockade.models import OpaqueToken
-
-        with transaction.atomic():
-            issued = [Issued(f"Token {stockade.create_token(user).token}") for user in users]
-            # As in the middle of a day: that a token is in use is written once in ten minutes, not in this run.
-            OpaqueToken.objects.update(last_used_at=clock.now_datetime())
-        return issued
-
-
-class DrfToken:
-    """TokenAuthentication and IsAuthenticated."""
-
-    def settings(self, row: Row, place: Place) -> dict[str, Any]:
-        return {
-            "ROOT_URLCONF": "bench.sites.bare",
-            "INSTALLED_APPS": [*APPS, "rest_framework.authtoken"],
-            "REST_FRAMEWORK": {
-                **REST_FRAMEWORK,
-                "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
-                "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-            },
-            "BENCH_REDIS": place.redis,
-        }
-
-    def issue(self, users: list[Any]) -> list[Issued]:
-        from rest_framework.authtoken.models import Token
-
-        keys = [Token(user=user, key=Token.generate_key()) for user in users]
-        return [Issued(f"Token {token.key}") for token in Token.objects.bulk_create(keys)]
-
-
 def ban(count: int) -> None:
     """Ban that many addresses, none of which asks for anything here."""
     if not count:
@@ -285,14 +244,3 @@ def ban(count: int) -> None:
 
     first = ipaddress.IPv4Address("198.18.0.0")
     ListEntry.objects.bulk_create([ListEntry(value=str(first + i)) for i in range(count)], batch_size=1000)
-
-
-KEEP = {name: REST_FRAMEWORK[name] for name in ("DEFAULT_RENDERER_CLASSES", "DEFAULT_PARSER_CLASSES")}
-STACKS: Mapping[str, Stack] = {
-    "bare": Bare(),
-    "simplejwt": SimpleJwt(),
-    "guide": Guide(),
-    "stockade": Stockade(),
-    "stockade-token": StockadeToken(),
-    "drf-token": DrfToken(),
-}

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from bench import postgres_server, redis_server, stacks
+from bench import postgres_server, redis_server, registered, stacks
 from bench.messages import Answer, Counts
 from bench.rows import Place, Row
-from bench.stacks import STACKS, Issued
+from bench.stacks import Issued
 from bench.steps import PROBES, Probes, Step, served
 
 # Untimed requests before each turn: another process has had the core, its caches and its branch predictors.
@@ -36,8 +36,8 @@ class Worker:
     def __init__(self, row: Row, place: Place) -> None:
         from django.conf import settings
 
-        self.row, self.place, self.stack = row, place, STACKS[row.stack]
-        settings.configure(**stacks.settings(row, place))
+        self.row, self.place, self.stack = row, place, registered.STACKS[row.stack]
+        settings.configure(**registered.settings(row, place))
         import django
         from django.core.wsgi import get_wsgi_application
 
@@ -45,6 +45,7 @@ class Worker:
         self.handler: Callable[..., Any] = get_wsgi_application()
         self.issued: list[Issued] = []
         self.environ: dict[str, Any] = {}
+        self.header = "HTTP_AUTHORIZATION"
         self.sent: list[tuple[bytes, bytes]] = []
         self.status = ""
 
@@ -71,8 +72,9 @@ class Worker:
             kept.write_bytes(pickle.dumps(issued))
         self.issued = pickle.loads(kept.read_bytes())
         self.environ = self._environ(0)
+        self.header = self.issued[0].header
         self.sent = [
-            (issued.authorization.encode(), self._environ(index)["REMOTE_ADDR"].encode())
+            (issued.credential.encode(), self._environ(index)["REMOTE_ADDR"].encode())
             for index, issued in enumerate(self.issued)
         ]
         return len(self.issued)
@@ -224,15 +226,15 @@ class Worker:
             **self.row.options.get("environ", {}),
         }
         if authorized:
-            environ["HTTP_AUTHORIZATION"] = self.issued[index].authorization
+            environ[self.issued[index].header] = self.issued[index].credential
         return environ
 
     def _arrive(self, index: int) -> dict[str, Any]:
         """The environ as a server would make it now: what the client sent is new text, just read from the network."""
-        header, address = self.sent[index]
+        shown, address = self.sent[index]
         return {
             **self.environ,
-            "HTTP_AUTHORIZATION": header.decode("latin-1"),
+            self.header: shown.decode("latin-1"),
             "REMOTE_ADDR": address.decode("latin-1"),
             "wsgi.input": io.BytesIO(),
         }
