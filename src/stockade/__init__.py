@@ -16,16 +16,20 @@ __all__ = [
     "end_tokens",
     "invalidate",
     "issue",
+    "link",
     "unban",
+    "unlink",
 ]
 
 if TYPE_CHECKING:
+    from stockade.schemes.external import link, unlink
     from stockade.schemes.jwt import issue
     from stockade.schemes.opaque import create_key, create_token
     from stockade.truth import allow, ban, disallow, end_sessions, end_tokens, invalidate, unban
 
 _WHERE = {
     "issue": "stockade.schemes.jwt",
+    **dict.fromkeys(("link", "unlink"), "stockade.schemes.external"),
     **dict.fromkeys(("create_key", "create_token"), "stockade.schemes.opaque"),
     **dict.fromkeys(
         ("allow", "ban", "disallow", "end_sessions", "end_tokens", "invalidate", "unban"), "stockade.truth"

@@ -15,7 +15,15 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from stockade.core import clock, tenant
-from stockade.models import ListEntry, Lockout, OpaqueToken, SecurityEvent, Session, SigningKey
+from stockade.models import (
+    ExternalIdentity,
+    ListEntry,
+    Lockout,
+    OpaqueToken,
+    SecurityEvent,
+    Session,
+    SigningKey,
+)
 from stockade.schemes import client, lockouts
 from stockade.tenant import may_operate
 from stockade.truth import bans, end_sessions, end_tokens
@@ -116,6 +124,31 @@ class SessionAdmin(ReadOnly):
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Who may delete sessions may end them."""
         return may_operate() and request.user.has_perm("stockade.delete_session")
+
+
+@admin.register(ExternalIdentity)
+class ExternalIdentityAdmin(ReadOnly):
+    """Who of another issuer is which user; deleted, the tokens stand for nobody from the next request on."""
+
+    list_display = ("subject", "issuer", "whose", "origin", "created_at", "not_before")
+    list_filter = ("issuer", "origin")
+    search_fields = ("=subject", "=digest")
+    exclude = ("user", "tenant")
+    readonly_fields = ("whose",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ExternalIdentity]:
+        """With their users, where these are in one table."""
+        found = super().get_queryset(request)
+        return found if tenant.exists() else found.select_related("user")
+
+    @admin.display(description="user")
+    def whose(self, identity: ExternalIdentity) -> str:
+        """The user; of another tenant's only the key is at hand."""
+        return tenant.of(identity.tenant, identity.user_id) if identity.tenant else str(identity.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may."""
+        return Operated.has_delete_permission(self, request, obj)
 
 
 @admin.register(OpaqueToken)

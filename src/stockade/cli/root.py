@@ -16,6 +16,7 @@ from stockade.cli import (
     check,
     events,
     importing,
+    issuers,
     keyring,
     lockouts,
     passwords,
@@ -68,6 +69,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(passwords.app, name="passwords")
+app.add_typer(issuers.app, name="issuers")
 app.add_typer(lockouts.app, name="lockouts")
 app.add_typer(bans.app, name="bans")
 app.add_typer(events.app, name="events")
