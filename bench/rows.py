@@ -189,15 +189,6 @@ ROWS: tuple[Row, ...] = (
         cold=True,
         sql=2,
     ),
-    Row("stockade-lmdb-external", "**Stockade, tokens of another issuer, `lmdb://`**", "stockade-external", LMDB),
-    Row(
-        "stockade-lmdb-external-cold",
-        "the same, every credential new",
-        "stockade-external",
-        LMDB,
-        cold=True,
-        sql=2,
-    ),
     Row("drf-session", "DRF's SessionAuthentication", "drf-session", sql=2, warmup=500),
     Row("stockade-lmdb-session", "**Stockade, sessions, `lmdb://`**", "stockade-session", LMDB),
     Row(
