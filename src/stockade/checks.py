@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Warning as CheckWarning, register
@@ -15,6 +15,10 @@ from stockade.pipeline.mixes import mix_findings
 from stockade.pipeline.start import findings
 from stockade.pipeline.weak import weak_findings
 from stockade.schemes.conf import SchemeSettings
+
+if TYPE_CHECKING:
+    from stockade.drf.survey.facts import Fact
+    from stockade.drf.survey.views import View
 
 
 @register("security")
@@ -35,7 +39,14 @@ def check_deploy(app_configs: Iterable[AppConfig] | None = None, **kwargs: Any) 
             return []
         return [
             CheckWarning(one.message, hint=one.hint, id=one.id)
-            for one in [*weak_findings(), *mix_findings(), *_csrf_exempt(), *_altered(), *_authenticators()]
+            for one in [
+                *weak_findings(),
+                *mix_findings(),
+                *_csrf_exempt(),
+                *_becomes_code(),
+                *_altered(),
+                *_authenticators(),
+            ]
         ]
     return [
         CheckWarning(
@@ -51,9 +62,7 @@ def _csrf_exempt() -> list[Finding]:
 
     Not those whose policy asks for a credential that no browser sends by itself.
     """
-    from stockade.drf.survey import access, facts_of
-    from stockade.drf.survey.facts import Fact
-    from stockade.drf.survey.views import View
+    from stockade.drf.survey import access
 
     registry = registries.current()
     cookies = registry is not None and registry.engine.others.by_cookie
@@ -70,8 +79,42 @@ def _csrf_exempt() -> list[Finding]:
             "Take @csrf_exempt away. Where a machine calls, give it a policy, and have it show a token in a header.",
             stops=False,
         )
-        for fact in facts_of(look)
+        for fact in _not_accepted(look)
     ]
+
+
+def _becomes_code() -> list[Finding]:
+    """Text of a client's that can become part of a query, or script in a page."""
+    from stockade.drf.survey import sinks
+
+    return [
+        Finding(id, f"{fact.view} ({fact.where}): {fact.meaning}", hint, stops=False)
+        for id, look, hint in (
+            (
+                "stockade.W173",
+                sinks.raw_sql,
+                "Write constant SQL with its values apart, raw(sql, [value]), and annotate() in place of .extra().",
+            ),
+            (
+                "stockade.W174",
+                sinks.raw_html,
+                'Write format_html("<b>{}</b>", name) with a constant pattern.',
+            ),
+        )
+        for fact in _not_accepted(look)
+    ]
+
+
+def _not_accepted(look: Callable[[View], Iterable[Fact]]) -> list[Fact]:
+    """What one look of the report finds, but for what pyproject.toml accepts with a reason."""
+    from stockade.cli.report.acceptance import WrongAcceptance, find, read
+    from stockade.drf.survey import facts_of
+
+    try:
+        accepted = read(find())
+    except WrongAcceptance:  # the report says what is wrong with it
+        accepted = []
+    return [fact for fact in facts_of(look) if not any(one.stands() and one.covers(fact) for one in accepted)]
 
 
 def _altered() -> list[Finding]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.safestring import mark_safe
 from django.views.decorators.csrf import csrf_exempt
 
 import stockade.edge
@@ -18,7 +22,7 @@ from stockade.edge.cors import MIDDLEWARE as LIBRARY
 from stockade.edge.origins import reflects
 from stockade.pipeline.start import findings, refuse_to_start
 from stockade.pipeline.weak import CSRF, SECURITY, weak_findings
-from stockade.policy import Authenticated
+from stockade.policy import Authenticated, Public
 from stockade.web import protect
 from tests.servers import ROOT
 
@@ -204,7 +208,7 @@ def test_every_one_of_them_is_documented_and_tested() -> None:
         id for id in written if id.removeprefix("stockade.") not in settings and f"`{id}`" not in page
     } == set()
     told = {f"stockade.{expected.split()[0]}" for expected, _ in WEAK.values()}
-    elsewhere = {f"stockade.{id}" for id in {"W172", "E184", "E193", "E194", *settings}}
+    elsewhere = {f"stockade.{id}" for id in {"W172", "W173", "W174", "E184", "E193", "E194", *settings}}
     assert written <= told | elsewhere
 
 
@@ -269,6 +273,54 @@ def test_a_view_that_is_exempt_from_csrf_protection_is_found(project: Any) -> No
     assert found() == [f"{__name__}.hook", f"{__name__}.machine"]
     project.STOCKADE = {**project.STOCKADE, "EXEMPT": ["hook"]}
     assert found() == [f"{__name__}.machine"]
+
+
+@protect(policy=Public())
+def searched(request: HttpRequest) -> HttpResponse:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM auth_user WHERE username = '{request.GET.get('name')}'")
+        return HttpResponse(cursor.fetchone())
+
+
+@protect(policy=Public())
+def counted(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(User.objects.extra(where=[f"username = '{request.GET.get('name')}'"]).count())
+
+
+@protect(policy=Public())
+def greeted(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(mark_safe(f"<b>{request.GET.get('name')}</b>"))
+
+
+class Injected:
+    """URLs of views that let text become code."""
+
+    urlpatterns = [path("searched/", searched), path("counted/", counted), path("greeted/", greeted)]
+
+
+def test_text_that_can_become_a_query_or_script_is_found(
+    project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.ROOT_URLCONF = Injected
+    monkeypatch.chdir(tmp_path)
+
+    def found() -> list[tuple[str, str]]:
+        shown = run_checks(include_deployment_checks=True)
+        return sorted(
+            (str(one.id), str(one.msg).partition(" ")[0].rpartition(".")[2])
+            for one in shown
+            if one.id in {"stockade.W173", "stockade.W174"}
+        )
+
+    everything = [("stockade.W173", "counted"), ("stockade.W173", "searched"), ("stockade.W174", "greeted")]
+    assert found() == everything
+    entry = (
+        f'[[tool.stockade.accept]]\nfact = "raw-sql"\nview = "{__name__}.counted"\nreason = "Numbers only."\n'
+    )
+    (tmp_path / "pyproject.toml").write_text(entry)
+    assert found() == everything[1:]
+    (tmp_path / "pyproject.toml").write_text(entry.replace("reason", "why"))
+    assert found() == everything
 
 
 # -- regular expressions -----------------------------------------------------------------------------------------------
