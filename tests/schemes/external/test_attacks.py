@@ -177,7 +177,10 @@ def test_an_id_token_is_none_where_issuers_do_not_say_at_jwt_either(
     trust(TYPE="jwt")
     assert ask(issuer.token(header={"typ": "JWT"}, typ="Bearer")).status_code == 200
     assert ask(issuer.token(header={"typ": None})).status_code == 200
+    # Keycloak's of before version 25.
+    assert ask(issuer.token(header={"typ": "JWT"}, typ="Bearer", nonce="n")).status_code == 200
     refused(issuer.token(header={"typ": "JWT"}, nonce="n"), "id_token")
+    refused(issuer.token(header={"typ": "JWT"}, nonce="n", at_hash="h", typ="Bearer"), "id_token")
     refused(issuer.token(header={"typ": "JWT"}, typ="ID"), "id_token")
 
 
@@ -194,6 +197,10 @@ def test_id_tokens_are_taken_where_declared_and_only_those_for_this_very_client(
     }
     assert ask(issuer.token(**id_token)).status_code == 200
     assert ask(issuer.token(**id_token, azp=CLIENT)).status_code == 200
+    # Google's for a service, which is of nobody else.
+    assert ask(issuer.token(**id_token, azp="alice-at-issuer")).status_code == 401
+    trust(TYPE="id", AUDIENCE=CLIENT, SCOPE_CLAIM=None, SERVICES=True)
+    assert ask(issuer.token(**id_token, azp="alice-at-issuer")).json()["user"] == ""
     refused(issuer.token(**id_token, azp="another-client"), "wrong_azp")
     refused(issuer.token(**{**id_token, "aud": [CLIENT, "another-client"]}), "wrong_azp")
     refused(issuer.token(**{**id_token, "header": {"typ": "at+jwt"}}), "wrong_typ")
@@ -396,6 +403,19 @@ def test_a_key_that_is_not_safe_is_not_used(
     assert ask(issuer.token(key=weak)).status_code == 401
     assert log("AUTHN_FAIL")[0].reason == "unknown_key"
     assert ask(issuer.token(key=issuer.keys[0])).status_code == 200
+
+
+def test_a_key_of_many_tenants_verifies_those_of_its_pattern(issuer: Issuer, linked: Any, log: Any) -> None:
+    """Entra names the issuer beside each key, with a place for the tenant."""
+    before, _, port = issuer.url.rpartition(":")
+    fits = Key("fits", members={"issuer": f"{before}:{{tenantid}}"})
+    other = Key("other", members={"issuer": f"{before}:{{tenantid}}/v2.0"})
+    wide = Key("wide", members={"issuer": "{tenantid}"})
+    issuer.keys += [fits, other, wide]
+    assert ask(issuer.token(key=fits)).status_code == 200
+    assert ask(issuer.token(key=other)).status_code == 401
+    assert ask(issuer.token(key=wide)).status_code == 401
+    assert port.isdigit()
 
 
 def test_a_short_rsa_key_is_not_used(issuer: Issuer, refused: Callable[..., None]) -> None:

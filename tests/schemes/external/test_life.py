@@ -335,7 +335,12 @@ def test_a_rule_that_gives_something_else_is_an_error_and_lets_nobody_in(
 
 # -- services --------------------------------------------------------------------------------------------------------
 
-SIGNS: list[dict[str, Any]] = [{"sub": CLIENT}, {"gty": "client-credentials"}, {"idtyp": "app"}]
+SIGNS: list[dict[str, Any]] = [
+    {"sub": CLIENT},
+    {"gty": "client-credentials"},
+    {"idtyp": "app"},
+    {"sub": f"{CLIENT}@clients"},
+]
 
 
 @pytest.mark.parametrize("claims", SIGNS, ids=str)

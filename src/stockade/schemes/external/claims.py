@@ -54,6 +54,7 @@ def is_service(verified: Verified) -> bool:
     return (
         verified.subject == verified.client  # RFC 9068 section 2.2
         or claims.get("gty") == "client-credentials"  # Auth0
+        or verified.subject == f"{verified.client}@clients"  # the same, in its profile of RFC 9068
         or claims.get("idtyp") == "app"  # Entra
     )
 

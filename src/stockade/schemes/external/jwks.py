@@ -20,6 +20,7 @@ _RSA_LEAST, _RSA_MOST = (
 )  # RFC 7518 section 3.3; more costs a worker milliseconds for each forged token
 _EXPONENT_LEAST, _EXPONENT_MOST = 65_537, 2**32
 _CURVES: Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}
+_TENANT = "{tenantid}"
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -94,8 +95,7 @@ def _key(jwk: Any, issuer: Issuer) -> Key | None:
     # A private key that is public, or a symmetric one, which "verifies" what anyone signs.
     if not _PRIVATE.isdisjoint(jwk):
         return None
-    # One document for many tenants, as Entra has: whose tokens a key signs stands beside it.
-    if jwk.get("issuer", issuer.issuer) != issuer.issuer:
+    if not _is_of(jwk.get("issuer"), issuer.issuer):
         return None
     algorithms = _algorithms(jwk, issuer)
     if not algorithms:
@@ -106,6 +106,22 @@ def _key(jwk: Any, issuer: Issuer) -> Key | None:
     except (JoseError, ValueError, TypeError, KeyError, OverflowError):  # RFC 7517: ignore what is malformed
         return None
     return Key(kid, algorithms, thumbprint, made) if made is not None else None
+
+
+def _is_of(said: Any, issuer: str) -> bool:
+    """Whether a key signs this issuer's tokens, where it stands beside the key, as in Entra's one document for many.
+
+    Args:
+        said: an issuer, or a pattern of one for each tenant.
+        issuer: as configured.
+    """
+    if said is None:
+        return True
+    before, placeholder, after = str(said).partition(_TENANT)
+    if not placeholder:
+        return said == issuer
+    middle = issuer.removeprefix(before).removesuffix(after)
+    return issuer == before + middle + after and bool(middle) and "/" not in middle
 
 
 def _operations(jwk: Mapping[str, Any]) -> Any:
