@@ -140,7 +140,8 @@ class Engine(Proving):
         session: Any = http.__dict__.get("session")
         if session is not None:
             session.accessed = True  # the answer varies by it: SessionMiddleware says so to caches
-        key, entry = self.memory.recall(f"Session {value}", exchange.context.tenant)
+        # A line break, which no header has: else `Authorization: Session KEY` would be the cookie, and skip CSRF.
+        key, entry = self.memory.recall(f"Session\n{value}", exchange.context.tenant)
         if entry is NOBODY or (entry is None and not scheme.looks_mine(value)):
             return
         exchange.key, exchange.entry, exchange.presented = key, entry, Presented(scheme, value)

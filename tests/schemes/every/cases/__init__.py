@@ -1,0 +1,1 @@
+"""The cases; see `tests.schemes.every.test_every`."""
