@@ -1,0 +1,1 @@
+"""Rooms for other packages, one each: the package is imported there and nowhere else."""

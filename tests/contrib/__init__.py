@@ -1,0 +1,1 @@
+"""Rooms for other packages, each against the real one."""

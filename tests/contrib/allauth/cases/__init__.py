@@ -1,0 +1,1 @@
+"""Cases for a project with allauth: logins, second factors, passkeys."""

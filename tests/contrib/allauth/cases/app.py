@@ -1,0 +1,197 @@
+"""An app logs in by allauth's API and is given our pair: as strong as what was proven, and as old."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from allauth.account.internal.flows.login import record_authentication
+from django.contrib.auth import login
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.test import Client
+
+import stockade
+from stockade.core import clock
+from stockade.models import Session
+from stockade.schemes.session import SessionStore
+from tests.contrib.allauth.cases.conftest import PASSWORD, App, Person
+
+pytestmark = pytest.mark.django_db
+
+
+def live() -> int:
+    return Session.objects.filter(ended_at=None, scheme="jwt").count()
+
+
+def test_a_password_is_a_password(app: App, bob: Person) -> None:
+    assert app.login(bob).status_code == 200
+    me = app.get("/me/").json()
+    assert (me["user"], me["scheme"], me["amr"]) == ("bob", "jwt", ["pwd"])
+    assert app.get("/fresh/").status_code == 200
+    refused = app.get("/mfa/")
+    assert (refused.status_code, refused.json()["acr_values"]) == (401, "mfa")
+
+
+def test_half_a_login_gives_no_tokens(app: App, alice: Person) -> None:
+    assert app.login(alice).status_code == 401
+    assert not app.access
+    assert app.exchange().status_code == 401
+    assert app.post("auth/2fa/authenticate", code="000000").status_code == 400
+    assert app.exchange().status_code == 401
+    assert live() == 0
+
+
+def test_a_code_of_the_second_factor_makes_it_two(app: App, alice: Person) -> None:
+    app.login(alice)
+    assert app.post("auth/2fa/authenticate", code=alice.code()).status_code == 200
+    assert app.amr == {"pwd", "otp", "mfa"}
+    assert app.get("/mfa/").status_code == app.get("/fresh/").status_code == 200
+    assert app.get("/phishing/").status_code == 401
+
+
+def test_a_recovery_code_gets_in_and_is_no_second_factor(app: App, alice: Person, project: Any) -> None:
+    """It lies in a drawer or a mailbox, and is what an attacker asks a victim for."""
+    app.login(alice)
+    assert app.post("auth/2fa/authenticate", code=alice.recovery_code()).status_code == 200
+    assert app.amr == {"pwd", "recovery"}
+    assert app.get("/mfa/").status_code == 401
+    project.STOCKADE = {**project.STOCKADE, "ASSURANCE": {"mfa": {"amr": ["mfa", "pwd recovery"]}}}
+    assert app.get("/mfa/").status_code == 200
+
+
+def test_a_recovery_code_does_not_renew_a_second_factor(app: App, alice: Person) -> None:
+    app.login(alice)
+    app.post("auth/2fa/authenticate", code=alice.code())
+    assert app.post("auth/2fa/reauthenticate", code=alice.recovery_code()).status_code == 200
+    app.exchange()
+    assert app.amr == {"recovery"}
+
+
+def test_an_old_login_stays_old_until_the_user_proves_himself_again(
+    app: App, alice: Person, log: Any
+) -> None:
+    app.login(alice)
+    app.post("auth/2fa/authenticate", code=alice.code())
+    clock.shift(3600)
+    app.access = Client().post("/api/token/refresh/", {"refresh": app.refresh}).json()["access"]
+    assert app.get("/fresh/").status_code == 401
+    app.exchange()
+    assert app.get("/fresh/").status_code == 401  # a new pair is no new login
+    assert app.post("auth/2fa/reauthenticate", code="000000").status_code == 400
+    app.exchange()
+    assert app.get("/fresh/").status_code == 401
+    assert app.post("auth/2fa/reauthenticate", code=alice.code()).status_code == 200
+    assert app.get("/fresh/").status_code == 401  # the token at hand does not change
+    app.exchange()
+    assert app.get("/fresh/").status_code == app.get("/mfa/").status_code == 200
+    (event,) = log("STEP_UP")
+    assert event.details["amr"] == "mfa otp pwd"
+    assert live() == 1
+
+
+def test_a_copy_of_the_refresh_token_gets_no_fresher_and_ends(app: App, alice: Person) -> None:
+    app.login(alice)
+    app.post("auth/2fa/authenticate", code=alice.code())
+    stolen = app.refresh
+    clock.shift(3600)
+    app.post("auth/2fa/reauthenticate", code=alice.code())
+    found = Client().post("/api/token/refresh/", {"refresh": stolen}).json()
+    thief = App()
+    thief.access, thief.refresh = found["access"], found["refresh"]
+    assert thief.get("/fresh/").status_code == 401
+    app.exchange()
+    assert thief.get("/me/").status_code == 401
+    assert Client().post("/api/token/refresh/", {"refresh": thief.refresh}).status_code == 401
+
+
+def test_a_stolen_session_and_the_password_are_not_the_second_factor(app: App, alice: Person) -> None:
+    app.login(alice)
+    app.post("auth/2fa/authenticate", code=alice.code())
+    clock.shift(3600)
+    assert app.post("auth/reauthenticate", password=PASSWORD).status_code == 200
+    app.exchange()
+    assert app.get("/fresh/").status_code == 200
+    assert app.amr == {"pwd"}
+    assert app.get("/mfa/").status_code == 401
+
+
+def test_nobody_elses_password_and_code_are_taken(app: App, alice: Person, bob: Person) -> None:
+    bob.user.set_password("the password of bob")
+    bob.user.save()
+    app.login(alice)
+    app.post("auth/2fa/authenticate", code=alice.code())
+    clock.shift(3600)
+    assert app.post("auth/reauthenticate", password="the password of bob").status_code == 400
+    assert app.post("auth/2fa/reauthenticate", code=bob.set_up().code()).status_code == 400
+    app.exchange()
+    assert app.get("/fresh/").status_code == 401
+
+
+def test_a_client_cannot_say_what_it_has_proven(app: App, bob: Person) -> None:
+    app.post("auth/login", username="bob", password=PASSWORD, amr=["mfa"], method="mfa", acr="mfa")
+    assert app.amr == {"pwd"}
+    answer = Client().post(
+        "/api/token/allauth/", '{"amr": ["mfa"]}', content_type="application/json",
+        headers={"x-session-token": app.session},
+    )  # fmt: skip
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("token", ["", "x", "a" * 48, "A" * 5000, "%00", "é"])
+def test_what_is_no_session_token_gives_no_pair(token: str, app: App, bob: Person) -> None:
+    app.login(bob)
+    app.session = token.encode("utf-8").decode("latin-1")
+    assert app.exchange().status_code == 401
+
+
+def test_a_login_by_mail_proves_a_mailbox(app: App, bob: Person, mailoutbox: Any) -> None:
+    app.post("auth/code/request", email="bob@example.com")
+    code = next(word for word in mailoutbox[-1].body.split() if len(word) in (6, 7, 9) and word.isupper())
+    assert app.post("auth/code/confirm", code=code).status_code == 200
+    assert app.amr == {"email"}
+
+
+def test_a_social_login_says_nothing_of_when_and_how(bob: Person) -> None:
+    """The provider may have seen its user last month; and what a provider says is believed where it was declared."""
+    request = HttpRequest()
+    request.session = SessionStore()
+    record_authentication(request, bob.user, method="socialaccount", provider="example", uid="7")
+    login(request, bob.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    found = Session.objects.get(user=bob.user)
+    assert (found.auth_time.timestamp(), found.amr, found.acr) == (0.0, "", "")
+
+
+def test_allauths_own_refresh_is_ours(app: App, bob: Person) -> None:
+    app.login(bob)
+    first = app.refresh
+    clock.shift(60)
+    answer = app.post("tokens/refresh", refresh_token=first)
+    assert answer.status_code == 200
+    app.access, app.refresh = answer.json()["data"]["access_token"], answer.json()["data"]["refresh_token"]
+    assert app.amr == {"pwd"}
+    assert app.post("tokens/refresh", refresh_token="nonsense").status_code == 400
+    clock.shift(60)
+    assert app.post("tokens/refresh", refresh_token=first).status_code == 400  # stolen: the session ends
+    assert app.get("/me/").status_code == 401
+
+
+def test_the_tokens_end_with_the_login(app: App, bob: Person) -> None:
+    app.login(bob)
+    assert app.get("/me/").status_code == 200
+    app.send("delete", "auth/session")
+    assert app.get("/me/").status_code == 401
+    assert Client().post("/api/token/refresh/", {"refresh": app.refresh}).status_code == 401
+    assert live() == 0
+
+
+def test_whoever_is_banned_or_switched_off_gets_no_pair(app: App, bob: Person) -> None:
+    app.login(bob)
+    stockade.ban(user=bob.user)
+    assert app.exchange().status_code in (401, 403)
+    another = App()
+    another.login(bob)
+    assert not another.access
+    User.objects.filter(pk=bob.user.pk).update(is_active=False)
+    stockade.invalidate(bob.user)
+    assert app.exchange().status_code in (401, 403)
