@@ -1,11 +1,12 @@
-"""Secrets for settings.py: from the environment or from files, checked, and redacted wherever they are shown.
+"""Secrets for settings.py: from the environment, from files or a secrets manager, checked, redacted wherever shown.
 
 Usable before Django is set up; nothing here imports it.
 """
 
 from stockade.vault.files import Files
+from stockade.vault.kept import refresh
 from stockade.vault.providers import Environment, Provider
-from stockade.vault.read import secret, several, use
+from stockade.vault.read import origin, secret, several, use
 from stockade.vault.text import Secret
 
-__all__ = ["Environment", "Files", "Provider", "Secret", "secret", "several", "use"]
+__all__ = ["Environment", "Files", "Provider", "Secret", "origin", "refresh", "secret", "several", "use"]

@@ -75,7 +75,7 @@ class Files:
         for folder in self._where():
             for path in (folder / name, folder / name.lower()):
                 # What a test with Path.exists() would hide: a file that is there and may not be read is an error.
-                found = self._read(path, f"The file {path}", missing=True)
+                found = self._read(path, f"The file {path}", within=folder)
                 if found:
                     return found
         return None
@@ -98,17 +98,23 @@ class Files:
             )
         return [Path(folder) for folder in named if folder]
 
-    def _read(self, path: Path, what: str, *, missing: bool = False) -> Secret | None:
+    def _read(self, path: Path, what: str, *, within: Path | None = None) -> Secret | None:
         key = str(path)
         try:
             identity = _identity(path.stat())
+            # Links within the folder are how Kubernetes changes it; one that leaves it lets whoever may write there
+            # choose any file that this process can read.
+            if within is not None and not path.resolve().is_relative_to(within.resolve()):
+                raise ConfigurationError(
+                    "stockade.E062", f"{what} is a link out of its folder.", "Put the file itself there."
+                )
             cached = self._cache.get(key)
             if cached is not None and cached[0] == identity:
                 return cached[1]
             # O_NONBLOCK: a FIFO put in its place must not hang the start.
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            if missing and isinstance(error, FileNotFoundError | NotADirectoryError):
+            if within is not None and isinstance(error, FileNotFoundError | NotADirectoryError):
                 return None
             raise ConfigurationError(
                 "stockade.E062", f"{what} cannot be read: {error.strerror}.", "Check its path and its mode."

@@ -8,6 +8,7 @@ from typing import Final, TypeVar, overload
 
 from stockade.core.errors import ConfigurationError
 from stockade.vault.files import Files
+from stockade.vault.places import SCHEMES, by_url
 from stockade.vault.providers import Environment, Provider, valid_name
 from stockade.vault.strength import GENERATE, least, weakness
 from stockade.vault.text import Secret
@@ -23,28 +24,69 @@ class _Missing:
 _MISSING: Final = _Missing()
 _BUILT_IN: dict[str, Provider] = {"environment": Environment(), "files": Files()}
 _used: tuple[Provider, ...] | None = None
+_ordered: tuple[str, tuple[Provider, ...]] | None = None
+_asked: dict[str, Secret] = {}
 
 
-def use(*providers: Provider) -> None:
+def use(*providers: Provider | str) -> None:
     """Ask these providers, in this order, from now on; none: back to STOCKADE_SECRETS_ORDER and its default.
 
-    For a provider of your own, in settings.py before the first `secret`.
+    For settings.py, before the first `secret`.
+
+    Args:
+        providers: what STOCKADE_SECRETS_ORDER may hold, or a provider of your own.
+
+    Raises:
+        ConfigurationError: E064, a word or URL is wrong.
     """
     global _used
-    _used = providers or None
+    made = tuple(_provider(one) if isinstance(one, str) else one for one in providers)
+    _used = made or None
+    _asked.clear()
 
 
-def _providers() -> Sequence[Provider]:
+def providers() -> Sequence[Provider]:
+    """The places that are asked, in their order.
+
+    Raises:
+        ConfigurationError: E064, STOCKADE_SECRETS_ORDER is wrong.
+    """
+    global _ordered
     if _used is not None:
         return _used
-    order = os.environ.get("STOCKADE_SECRETS_ORDER", "environment,files").replace(" ", "").split(",")
-    if len(set(order)) != len(order) or not all(name in _BUILT_IN for name in order):
-        raise ConfigurationError(
-            "stockade.E064",
-            "STOCKADE_SECRETS_ORDER is wrong.",
-            f'Write a list of {" and ".join(sorted(_BUILT_IN))}, such as "files,environment".',
-        )
-    return [_BUILT_IN[name] for name in order]
+    text = os.environ.get("STOCKADE_SECRETS_ORDER", "environment,files")
+    found = _ordered
+    if found is None or found[0] != text:
+        order = text.replace(" ", "").split(",")
+        if len(set(order)) != len(order):
+            raise _wrong_order()
+        found = _ordered = (text, tuple(map(_provider, order)))
+    return found[1]
+
+
+def _provider(one: str) -> Provider:
+    if one in _BUILT_IN:
+        return _BUILT_IN[one]
+    found = by_url(one)
+    if found is None:
+        raise _wrong_order()
+    return found
+
+
+def _wrong_order() -> ConfigurationError:
+    return ConfigurationError(
+        "stockade.E064",
+        "STOCKADE_SECRETS_ORDER is wrong.",
+        f"Write {', '.join(sorted(_BUILT_IN))} and URLs that begin with {', '.join(SCHEMES)}, each once, with commas "
+        'between them, such as "files,environment".',
+    )
+
+
+def origin(value: object) -> str | None:
+    """The name under which `secret` last gave this very value; None if it did not."""
+    if not isinstance(value, str):
+        return None
+    return next((name for name, given in list(_asked.items()) if given == value), None)
 
 
 @overload
@@ -78,8 +120,8 @@ def secret(
         A `Secret` (a str with a redacted repr), or what `cast` makes of it.
 
     Raises:
-        ConfigurationError: E060 missing, E061 weak, E062 unreadable file, E063 malformed, E064 unknown provider. No
-            message holds the value.
+        ConfigurationError: E060 missing, E061 weak, E062 unreadable file, E063 malformed, E064 unknown provider,
+            E065 a secrets manager gives nothing, E066 its library is not installed. No message holds the value.
     """
     if not valid_name(name):
         raise ConfigurationError(
@@ -87,7 +129,7 @@ def secret(
         )
     found: Secret | None = None
     remedies: list[str] = []
-    for provider in _providers():
+    for provider in providers():
         found = provider.find(name)
         if found is not None:
             break
@@ -108,6 +150,7 @@ def secret(
             f"The secret {name} {why}.",
             f"{GENERATE} If it is not yours to choose: min_length=0.",
         )
+    _asked[name] = found
     return found if cast is None else _cast(name, found, cast)
 
 

@@ -1,0 +1,134 @@
+"""Takes up new values of SECRET_KEY and STOCKADE_KEY while the process serves, and tells the log of the vault.
+
+A thread looks every few seconds; a request pays nothing. What reads the settings sees the new values: Django's
+signing, the stamps of sessions, the keys that digests and signing keys rest on. Their caches compare the values
+that they were made of.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from stockade import vault
+from stockade.core.errors import ConfigurationError
+from stockade.events import Event, emit
+from stockade.vault import telling
+from stockade.vault.telling import Notice, What
+
+PAUSE = 2.0  # seconds between two looks; a look is two stats of files, or into what the vault keeps
+_FOLLOWED = ("SECRET_KEY", "STOCKADE_KEY")
+_EVENTS = {
+    What.AWAY: Event.SECRETS_AWAY,
+    What.BACK: Event.SECRETS_BACK,
+    What.CHANGED: Event.SECRETS_CHANGED,
+}
+
+_names: dict[str, str] = {}
+_pid = 0
+_guard = threading.Lock()
+_failing = ""
+
+
+def start() -> None:
+    """Look from now on, in this process; once. For processes that serve."""
+    global _pid
+    with _guard:
+        if _pid == os.getpid():
+            return
+        _pid = os.getpid()
+    telling.listen(_emit)
+    _learn()
+    if _names or _remote():
+        threading.Thread(
+            target=_run, args=(threading.Event(), _pid), name="stockade-secrets", daemon=True
+        ).start()
+
+
+def look() -> list[str]:
+    """Take up what is new now; returns the settings that have changed.
+
+    Raises:
+        ConfigurationError: a value is missing or cannot be used; nothing has been changed by it.
+    """
+    from django.conf import settings
+
+    changed = []
+    for setting, name in _names.items():
+        wanted = {
+            setting: vault.secret(name),
+            f"{setting}_FALLBACKS": list(
+                vault.secret(f"{name}_FALLBACKS", default=(), cast=vault.several, min_length=0)
+            ),
+        }
+        # The fallbacks first: what the old key has signed must hold at every moment.
+        for one, value in reversed(wanted.items()):
+            if _plain(getattr(settings, one, ())) != _plain(value):
+                setattr(settings, one, value)
+                changed.append(one)
+    return changed
+
+
+def _learn() -> None:
+    """Which settings came from which secrets."""
+    from django.conf import settings
+
+    _names.clear()
+    for setting in _FOLLOWED:
+        name = vault.origin(getattr(settings, setting, None))
+        if name is not None:
+            _names[setting] = name
+
+
+def _remote() -> bool:
+    from stockade.vault.kept import Kept
+    from stockade.vault.read import providers
+
+    return any(isinstance(provider, Kept) for provider in providers())
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, list | tuple) else value
+
+
+def _run(wait: threading.Event, pid: int) -> None:
+    while not wait.wait(PAUSE) and os.getpid() == pid:
+        _once(look)
+
+
+def _once(work: Callable[[], list[str]]) -> None:
+    global _failing
+    reason = ""
+    try:
+        changed = work()
+        if changed:
+            emit(Event.SECRETS_CHANGED, reason="taken_up", details={"settings": ", ".join(sorted(changed))})
+    except ConfigurationError as error:
+        reason = (
+            error.id
+        )  # its message may name files; the reason is enough to find it by `stockade secrets check`
+    except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to
+        reason = type(error).__name__
+    if reason and reason != _failing:
+        emit(Event.SECRETS_AWAY, reason=reason, details={"settings": ", ".join(sorted(_names))})
+    elif _failing and not reason:
+        emit(Event.SECRETS_BACK, details={"settings": ", ".join(sorted(_names))})
+    _failing = reason
+
+
+def _emit(notice: Notice) -> None:
+    details: dict[str, str] = {"place": notice.place}
+    if notice.names:
+        details["secrets"] = ", ".join(notice.names)
+    if notice.version:
+        details["version"] = notice.version
+    emit(_EVENTS[notice.what], reason=notice.reason, details=details)
+
+
+def _after_fork() -> None:
+    global _guard, _pid
+    _guard, _pid = threading.Lock(), 0
+
+
+os.register_at_fork(after_in_child=_after_fork)
