@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -299,8 +301,6 @@ def test_a_request_under_way_brings_no_ended_session_back(browser: Browser) -> N
     under_way = SessionStore(browser.key)
     under_way["late"] = True  # it has read the session
     assert browser.own("POST", LOGOUT).status_code == 204
-    from django.contrib.sessions.backends.base import UpdateError
-
     with pytest.raises(UpdateError):
         under_way.save()
     assert by_key(str(under_way.session_key)).get("/me/").status_code == 401
@@ -312,10 +312,24 @@ def test_an_ended_login_is_not_written_on_by_a_request_under_way(browser: Browse
     under_way = SessionStore(browser.key)
     under_way["late"] = True
     stockade.end_sessions(alice)
-    from django.contrib.sessions.backends.base import UpdateError
-
     with pytest.raises(UpdateError):
         under_way.save()
+
+
+@pytest.mark.parametrize("call", ["cycle_key", "save"])
+def test_an_ended_login_gets_no_other_key_by_a_request_under_way(
+    call: str, browser: Browser, alice: User
+) -> None:
+    """The thief is just changing the password, or proving more, as the owner ends his session."""
+    under_way = SessionStore(browser.key)
+    under_way["late"] = True
+    if call == "save":
+        under_way.prove(["pwd"])
+    stockade.end_sessions(alice)
+    with pytest.raises(SessionInterrupted):
+        getattr(under_way, call)()
+    assert not Session.objects.filter(ended_at=None).exists()
+    assert by_key(str(under_way.session_key)).get("/me/").status_code == 401
 
 
 # -- the log ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.utils import timezone
@@ -99,13 +100,19 @@ class SessionStore(SessionBase):
 
     @sensitive_variables()
     def cycle_key(self) -> None:
-        """Go on under another key; the one at hand is worth nothing from now on."""
+        """Go on under another key; the one at hand is worth nothing from now on.
+
+        Raises:
+            SessionInterrupted: whoever is logged in by it was logged out meanwhile.
+        """
         data, key, login = self._session, self.session_key, self._login  # type: ignore[attr-defined]
-        whose = _identity(data)
+        whose, proof = _identity(data), self._proof
         same = whose is not None and self._whose is not None and whose[0] == self._whose[0]
 
         def change() -> None:
-            self._former = login if same else None
+            if login is not None and not rows.hold(login):
+                raise SessionInterrupted("The session was ended before the request was completed.")
+            self._former, self._proof = (login if same else None), proof
             self.create()
             if key:
                 self._end(key, _ROTATED)
