@@ -156,6 +156,74 @@ class InvalidCredential(Unauthenticated):
     default_detail = "The credential is invalid or has expired."
 
 
+class InvalidSignature(InvalidCredential):
+    """401: a message is not signed as its source signs, or was signed too long ago.
+
+    Args:
+        source: whom it claims to be from, by the name in WEBHOOKS.
+        reason: for the log only.
+        detail: what the sender may know besides; nothing of what the right signature would be.
+    """
+
+    title = "Invalid signature"
+    default_code = "invalid_signature"
+    default_detail = "The message is not signed as it must be, or its time is over."
+
+    def __init__(self, source: str, reason: str, detail: str | None = None) -> None:
+        # RFC 9110 section 11.6.1 wants a challenge with a 401; a token would not help here.
+        super().__init__(detail, reason=reason, headers={"WWW-Authenticate": "Signature"})
+        self.source = source
+
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """Whom the message claimed to be from."""
+        return {"source": self.source}
+
+
+class SeenBefore(Refusal):
+    """A message that holds, and is not given to the view a second time.
+
+    Args:
+        source: whom it is from, by the name in WEBHOOKS.
+        message: its id, for the log only.
+    """
+
+    status = 409
+    title = "Conflict"
+
+    def __init__(self, source: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers=headers)
+        self.source, self.message = source, message
+
+    @property
+    def facts(self) -> Mapping[str, str | int]:
+        """Which message it is."""
+        return {"source": self.source, "message": self.message}
+
+
+class Replayed(SeenBefore):
+    """409: word for word what has come before, or the same message under another id: its source sends no such."""
+
+    default_code = "replayed"
+    default_detail = "This message has come before."
+
+
+class InProgress(SeenBefore):
+    """409: the same message is being worked on at this moment; what becomes of that nobody knows yet."""
+
+    default_code = "in_progress"
+    default_detail = "This message is being worked on. Send it again in a while."
+
+
+class AlreadyDone(SeenBefore):
+    """200: its source has sent a message again that was done before. It must learn that, or it goes on sending."""
+
+    status = 200
+    title = "Already done"
+    default_code = "already_done"
+    default_detail = "This message was done before; nothing was done now."
+
+
 class StepUpRequired(Unauthenticated):
     """401: it is known who calls, and by a login that is too old or too weak for this (RFC 9470 section 3).
 

@@ -20,11 +20,13 @@ from stockade.schemes.external.conf import ExternalSettings
 from stockade.schemes.opaque.conf import KeySettings, TokenSettings
 from stockade.schemes.session.conf import SessionSettings
 from stockade.tenant import TenantSettings
+from stockade.webhooks.conf import WebhookSettings
 
 SECTIONS: tuple[type[Section], ...] = (
     PipelineSettings, SchemeSettings, JWTSettings, LoginSettings, GateSettings, AddressSettings, KeyringSettings,
     EventSettings, HeaderSettings, TransportSettings, CorsSettings, TenantSettings,
     ExternalSettings, TokenSettings, KeySettings, SessionSettings, InputSettings, AssuranceSettings,
+    WebhookSettings,
 )  # fmt: skip
 
 

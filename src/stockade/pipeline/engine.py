@@ -98,6 +98,8 @@ class Engine(Proving):
                 if not exchange.spares(refusal):
                     raise
         if leaf is not None and leaf.ignores_credentials:
+            if leaf.proven is not None:
+                exchange.http = http
             return exchange
         header = meta.get("HTTP_AUTHORIZATION")
         if header is not None and "HTTP_X_API_KEY" not in meta and (self._alone or self._no_other(meta)):
@@ -152,14 +154,24 @@ class Engine(Proving):
         """Whether the credential of a request is one that a browser sends along whoever has made it call."""
         return exchange.presented is not None and exchange.presented.scheme is self._browser
 
-    def require_own_page(self, exchange: Exchange) -> None:
-        """Refuse what a page of somebody else has made the caller's browser send, at nobody's expense.
+    def look_at_request(self, exchange: Exchange) -> None:
+        """Find out what Django's request itself says of who has sent it, where that is asked.
+
+        Refuse what a page of somebody else has made the caller's browser send, at nobody's expense; and let a rule that
+        is about the request prove who has sent it.
 
         Raises:
-            CsrfFailed: see `csrf.require_token`.
+            CsrfFailed: see `csrf.require_token`. Refusal: see `Proven.prove`.
         """
         http, exchange.http = exchange.http, None
-        if http is None or not self.by_browser(exchange):
+        if http is None:
+            return
+        leaf = exchange.leaf
+        if leaf is not None and leaf.proven is not None:
+            exchange.principal = leaf.proven.prove(http)
+            csrf.release(http)
+            return
+        if not self.by_browser(exchange):
             return
         try:
             csrf.require_token(http)

@@ -12,6 +12,7 @@ from stockade.pipeline.finding import Finding
 from stockade.pipeline.unmatched import matches, unmatched
 from stockade.policy.proof import level_named, levels_of
 from stockade.policy.rules import scheme_names
+from stockade.webhooks.policy import Signed
 
 
 def views() -> Iterator[tuple[str, Callable[..., Any], bool]]:
@@ -46,6 +47,7 @@ def view_findings() -> list[Finding]:
             found.extend(_judge(route, declared))
             found.extend(scheme_findings(route, declared, known))
             found.extend(level_findings(route, declared))
+            found.extend(source_findings(route, declared))
         except ConfigurationError as error:
             found.append(Finding.of(error))
     return found
@@ -77,6 +79,16 @@ def level_findings(route: str, declared: Declared) -> Iterator[Finding]:
             level_named(name)
         except ConfigurationError as error:
             yield Finding(error.id, f"{declared.name} ({route}): {error.message}", error.hint)
+
+
+def source_findings(route: str, declared: Declared) -> Iterator[Finding]:
+    """A `Signed` of a source that nobody has declared, or whose URL does not name one."""
+    for rule in {leaf.proven for leaf in declared.leaves.values()}:
+        if isinstance(rule, Signed):
+            try:
+                rule.judge(route)
+            except ConfigurationError as error:
+                yield Finding(error.id, f"{declared.name} ({route}): {error.message}", error.hint)
 
 
 def _judge(route: str, declared: Declared) -> Iterator[Finding]:

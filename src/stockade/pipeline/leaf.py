@@ -8,6 +8,7 @@ from stockade.core.mode import ENFORCE, Mode
 from stockade.gate.protocol import Limit
 from stockade.policy import Policy, Visibility
 from stockade.policy.proof import asks_for_proof
+from stockade.policy.proven import proven
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
@@ -42,6 +43,7 @@ class Leaf:
             do not judge, may call one of DRF's.
         own_callers: whether it finds out by itself who calls, so that no credential which it does not read closes it.
         open: whether what we do not know of the caller is left to the view's own classes.
+        proven: the part of the rule that reads the request itself to find out who has sent it; else None.
         proof: what may be seen, where that depends on how or when the caller proved who it is; else None.
         sight: rule and visibility together; None if undeclared.
         mediated: whether an answer may leave only after the policy was asked (complete mediation).
@@ -52,7 +54,7 @@ class Leaf:
     __slots__ = (
         "action", "authenticators", "cls", "cost", "detail", "forces", "guarded", "ignores_credentials", "legacy",
         "limited", "limits", "mediated", "method", "mode", "names_object", "open", "own_callers", "probe", "proof",
-        "rule", "safe", "sight", "view", "visible",
+        "proven", "rule", "safe", "sight", "view", "visible",
     )  # fmt: skip
 
     def __init__(
@@ -77,13 +79,14 @@ class Leaf:
     ) -> None:
         self.method, self.action, self.view = method, action, view
         self.rule, self.visible = rule, visible
+        self.proven = proven(rule, view)
         self.proof = visible if visible is not None and asks_for_proof(visible) else None
         self.sight = Visibility(visible, rule) if rule is not None else None
         self.limits, self.cost = limits, cost
         self.safe = method in SAFE
         self.guarded, self.detail = guarded, detail
-        self.limited = limited
-        self.ignores_credentials = ignores_credentials
+        self.limited = limited and self.proven is None
+        self.ignores_credentials = ignores_credentials or self.proven is not None
         self.probe = probe
         self.cls = cls
         self.mode, self.legacy = mode, legacy

@@ -10,6 +10,9 @@ from stockade.events.catalogue import Event
 _EVENTS: tuple[tuple[type[Refusal], Event], ...] = (
     (errors.CredentialInQuery, Event.CREDENTIAL_EXPOSED),
     (errors.LoginFailed, Event.LOGIN_FAIL),
+    (errors.InvalidSignature, Event.WEBHOOK_FAIL),
+    (errors.Replayed, Event.WEBHOOK_REPLAYED),
+    (errors.SeenBefore, Event.WEBHOOK_REPEATED),
     (errors.InvalidCredential, Event.AUTHN_FAIL),
     (errors.CsrfFailed, Event.CSRF_FAIL),
     (errors.PlainHttp, Event.PLAIN_HTTP),

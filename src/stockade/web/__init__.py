@@ -1,6 +1,6 @@
-"""The web floor: the middleware that every request passes, and `protect` for plain views."""
+"""The web floor: the middleware that every request passes, `protect` and `signed` for plain views."""
 
-from stockade.web.decorators import protect
+from stockade.web.decorators import protect, signed
 from stockade.web.middleware import Middleware
 
-__all__ = ["Middleware", "protect"]
+__all__ = ["Middleware", "protect", "signed"]

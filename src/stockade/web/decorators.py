@@ -67,6 +67,22 @@ def protect(
     return decorate
 
 
+def signed(source: str = "", *, url: str = "", limits: Rates | None = None) -> Callable[[View], View]:
+    """Have a plain view, sync or async, take the messages of one source, by POST; they are in `request.webhook`.
+
+    Args:
+        source, url: as of `stockade.webhooks.Signed`.
+        limits: rates for each address that sends.
+
+    Example:
+        >>> @signed("github")
+        ... def hook(request): ...
+    """
+    from stockade.webhooks.policy import Signed
+
+    return protect(policy={"POST": Signed(source, url=url)}, limits=limits)
+
+
 def _mediated(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Run unsafe methods of a view about objects in a transaction that a missing decision rolls back.
 

@@ -16,6 +16,7 @@ from stockade.pipeline import registry as registries
 from stockade.pipeline.asking import NeedsThread
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.start import refuse_to_start
+from stockade.policy.proven import ATTRIBUTE as PROVEN
 from stockade.schemes.hiding import hide
 from stockade.web.body import bound_asgi
 from stockade.web.closing import close
@@ -78,6 +79,8 @@ class Middleware:
         if response is None:
             response = await self.get_response(request)
         try:
+            if PROVEN in request.__dict__:  # its rule asks the state what becomes of it
+                raise NeedsThread
             return close(registry, request, context, response)
         except NeedsThread:
             return await sync_to_async(close)(registry, request, context, response)
@@ -146,7 +149,7 @@ class Middleware:
                     if moved:
                         await sync_to_async(engine.reload)(exchange)
                     if exchange.http is not None:
-                        await sync_to_async(engine.require_own_page)(exchange)
+                        await sync_to_async(engine.look_at_request)(exchange)
                 except (Refusal, OperationalError, InterfaceError) as error:
                     await sync_to_async(engine.go_on)(exchange, meaning(error))
             except Exception as error:

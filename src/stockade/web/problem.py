@@ -60,7 +60,7 @@ def headers(registry: Registry, refusal: Refusal) -> dict[str, str]:
     found = dict(refusal.headers)
     if isinstance(refusal, StepUpRequired):
         found["WWW-Authenticate"] = _step_up(registry, refusal)
-    elif refusal.status == 401:
+    elif refusal.status == 401 and "WWW-Authenticate" not in found:
         error = ""
         if isinstance(refusal, InvalidCredential) and registry.settings.errors != "drf":
             # RFC 6750 section 3 names the characters that a description may have; a view's own words may have others.

@@ -149,7 +149,7 @@ def identify(engine: Engine, exchange: Exchange) -> None:
         if engine.pass_gate(exchange):
             engine.reload(exchange)
         if exchange.http is not None:
-            engine.require_own_page(exchange)
+            engine.look_at_request(exchange)
     except (Refusal, OperationalError, InterfaceError) as error:
         engine.go_on(exchange, meaning(error))
 

@@ -1,0 +1,96 @@
+"""Whether a message has come before, in all workers: three limits of the shared state, charged in one atomic step.
+
+`busy` is taken while a message is worked on, and given back if that fails; if the worker dies, it runs out. `done` has
+a few places: the first is taken with `busy`, the others when the view has succeeded. So a message that was begun and
+never finished is taken again, and after a few such deaths it is not. `tried` is charged alike and never refuses by
+itself; it tells the attempts apart: the same one twice is a replay where a time is signed, another one where none is.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from typing import Final
+
+from stockade.core.errors import AlreadyDone, InProgress, Refusal, Replayed, Unavailable
+from stockade.gate.keys import join, limit_key
+from stockade.gate.protocol import Charge, Gate, Limit, Verdict
+from stockade.gate.registry import get_gate
+from stockade.webhooks.conf import Source
+from stockade.webhooks.message import Message
+
+HANDLING: Final = 300  # seconds that a view may work on a message before another worker may begin with it
+BEGINNINGS: Final = 3  # of a message that nobody has finished
+WAIT: Final = 10  # seconds after which to send again what is being worked on
+_SECOND: Final = 1_000_000
+
+
+@lru_cache(maxsize=1000)
+def _limits(remember: float) -> tuple[Limit, Limit, Limit]:
+    kept = max(round(remember * _SECOND), HANDLING * _SECOND + 1)
+    return (
+        Limit("webhook.busy", 1, HANDLING * _SECOND),
+        Limit("webhook.done", BEGINNINGS, kept),
+        Limit("webhook.tried", BEGINNINGS, kept),
+    )
+
+
+class Turn:
+    """That a message is worked on now. `close` says what has become of it."""
+
+    __slots__ = ("_at", "_charges", "_gate")
+
+    def __init__(self, gate: Gate | None, charges: tuple[Charge, ...], at: int) -> None:
+        self._gate, self._charges, self._at = gate, charges, at
+
+    def close(self, done: bool) -> None:
+        """Remember the message, or forget it so that it can be sent again; once, however often it is called.
+
+        A state that is away meanwhile changes nothing about what was done: it is remembered by its first place, or
+        comes free with `busy`.
+        """
+        gate, self._gate = self._gate, None
+        if gate is None:
+            return
+        with suppress(Unavailable):
+            if not done:
+                gate.refund(self._charges, self._at)
+                return
+            limit, key, _ = self._charges[1]
+            for cost in range(limit.count - 1, 0, -1):  # what is left of its places, after earlier beginnings
+                if gate.ask((), (Charge(limit, key, cost),)).refused < 0:
+                    return
+
+
+def begin(source: Source, message: Message) -> Turn:
+    """Take the turn to work on a message.
+
+    Raises:
+        AlreadyDone: it was done before, and its source tries again. Replayed: it has come before, and its source would
+            not send it like this. InProgress: somebody works on it. Unavailable: the state is away.
+    """
+    if source.once == "off":
+        return Turn(None, (), 0)
+    busy, done, tried = _limits(source.remember)
+    what = join(source.name, message.content)
+    which = join(source.name, message.content, message.attempt)
+    charges = (
+        Charge(busy, limit_key(busy, what)),
+        Charge(done, limit_key(done, what)),
+        Charge(tried, limit_key(tried, which)),
+    )
+    gate = get_gate()
+    verdict = gate.ask((), charges)
+    if verdict.refused < 0:
+        return Turn(gate, charges, verdict.at)
+    raise _refusal(message, verdict)
+
+
+def _refusal(message: Message, verdict: Verdict) -> Refusal:
+    _, places, tries = verdict.remaining
+    if places:
+        return InProgress(message.source, message.label, {"Retry-After": str(WAIT)})
+    same = tries < BEGINNINGS
+    # Where a time is signed its source gives every try another one. Where none is, it sends the same again.
+    kind = Replayed if same == (message.time is not None) else AlreadyDone
+    return kind(message.source, message.label)

@@ -1,0 +1,125 @@
+"""A message from an HTTP request: its body is bounded before it is read, and digested while it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.http.request import RawPostDataException, UnreadablePostError
+
+from stockade.core.context import current
+from stockade.core.errors import BadRequest, BodyTooLong, InvalidSignature
+from stockade.schemes import attempts
+from stockade.webhooks import by_url, once
+from stockade.webhooks.conf import Source, source_named
+from stockade.webhooks.message import Message
+from stockade.webhooks.verifying import Check
+
+PIECE: Final = 65536  # bytes
+
+
+def take(request: HttpRequest, source: Source) -> Message:
+    """The message in a request. The body can be read from the request afterwards as ever.
+
+    What does not hold is counted as a wrong credential is (`failed_auth`).
+
+    Raises:
+        InvalidSignature: it is not signed by the source, or at another time.
+        BodyTooLong: for the source. BadRequest: the body has ended too soon.
+        Banned, TooMany, Unavailable: see `attempts.failed_auth`.
+    """
+    context = current.get()
+    address = context.address if context is not None else request.META.get("REMOTE_ADDR", "")
+    with attempts.failed_auth(address):
+        check = Check(source, _headers(request, source), _target(request, source))
+        return check.finish(_body(request, source, check))
+
+
+@contextmanager
+def receive(request: HttpRequest, source: str) -> Iterator[Message]:
+    """Verify a message within a view, and work on it in the block. If that raises, the message may be sent again.
+
+    For views that learn only while they run whom a message is from; elsewhere `Signed` in the policy is better.
+
+    Args:
+        request: Django's, or DRF's.
+        source: a name in WEBHOOKS.
+
+    Raises:
+        Refusal: it does not hold, or has come before (`AlreadyDone` is answered with 200). The middleware and DRF's
+            exception handler answer it.
+        ConfigurationError: E282, WEBHOOKS has no such source.
+    """
+    http = getattr(request, "_request", request)
+    found = source_named(source)
+    message = take(http, found)
+    turn = once.begin(found, message)
+    done = False
+    try:
+        yield message
+        done = True
+    finally:
+        turn.close(done)
+
+
+def _headers(request: HttpRequest, source: Source) -> Mapping[str, str]:
+    preset = source.preset
+    found = {}
+    for name in (preset.header, preset.id_header, preset.time_header):
+        value = request.META.get("HTTP_" + name.upper().replace("-", "_")) if name else None
+        if value is not None:
+            found[name] = str(value)
+    return found
+
+
+def _target(request: HttpRequest, source: Source) -> by_url.Target | None:
+    if not source.preset.by_url:
+        return None
+    return by_url.Target(source.url + request.get_full_path(), request.META.get("CONTENT_TYPE", ""))
+
+
+def _body(request: HttpRequest, source: Source, check: Check) -> bytes:
+    state = request.__dict__
+    most = source.max_body
+    if "_body" in state:
+        body: bytes = request.body
+        if len(body) > most:
+            raise BodyTooLong(most)
+        check.update(body)
+        return body
+    said = str(request.META.get("CONTENT_LENGTH") or "")
+    length = int(said) if said.isascii() and said.isdecimal() and len(said) < 20 else 0
+    if length > most:
+        raise BodyTooLong(most)
+    if state.get("_read_started"):
+        # A middleware has read a form: what it was made of is gone.
+        raise InvalidSignature(source.name, "body_was_read")
+    body = _read(request, check, most)
+    if len(body) < length:
+        raise BadRequest("The body is shorter than its Content-Length.", code="incomplete_body")
+    _give_back(state, body)
+    return body
+
+
+def _read(request: HttpRequest, check: Check, most: int) -> bytes:
+    buffer = BytesIO()
+    seen = 0
+    try:
+        while piece := request.read(min(PIECE, most + 1 - seen)):
+            seen += len(piece)
+            if seen > most:  # it came in chunks, without a length
+                raise BodyTooLong(most)
+            check.update(piece)
+            buffer.write(piece)
+    except (UnreadablePostError, RawPostDataException):
+        raise BadRequest("The body could not be read.", code="incomplete_body") from None
+    return buffer.getvalue()  # CPython's BytesIO hands its own buffer over: no second copy
+
+
+def _give_back(state: dict[str, Any], body: bytes) -> None:
+    """As `HttpRequest.body` leaves it, for Django and for DRF's parsers."""
+    state["_body"] = body
+    state["_stream"] = BytesIO(body)
