@@ -11,6 +11,9 @@ from django.contrib.auth.models import User
 from typer.testing import CliRunner, Result
 
 from stockade import conf
+from stockade.cli.deployed import issuers
+from stockade.cli.deployed.facts import Facts
+from stockade.cli.deployed.faults import Level
 from stockade.cli.root import app
 from stockade.gate.registry import get_gate
 from stockade.models import ExternalIdentity
@@ -111,3 +114,12 @@ def test_what_keeps_the_keys_away_is_told(issuer: Issuer) -> None:
     issuer.discovery = {}
     issuer.keys = []
     assert "none of its keys" in run("check", "corporate").stderr
+
+
+def test_the_check_of_a_deployment_fetches_them_too(issuer: Issuer, project: Any) -> None:
+    assert list(issuers.reachable(Facts())) == []
+    issuer.answers["/jwks"] = lambda handler: handler.send_error(500)
+    (fault,) = issuers.reachable(Facts())
+    assert (fault.level, "status_500" in fault.what) == (Level.ERROR, True)
+    project.STOCKADE = {**project.STOCKADE, "SCHEMES": ["jwt"]}
+    assert list(issuers.reachable(Facts())) == []

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stockade.cli.deployed import clocks, credentials, database, failover, keys, project, redis, state
+from stockade.cli.deployed import (
+    clocks,
+    credentials,
+    database,
+    failover,
+    issuers,
+    keys,
+    project,
+    redis,
+    state,
+)
 from stockade.cli.deployed.facts import Facts
 from stockade.cli.deployed.faults import Check, Fault, Level
 
@@ -52,6 +62,7 @@ CHECKS: tuple[Check, ...] = (
     Check("stockade.D191", credentials.scopes_known),
     Check("stockade.D192", credentials.used),
     Check("stockade.D193", credentials.old_hashes),
+    Check("stockade.D195", issuers.reachable),
 )
 
 

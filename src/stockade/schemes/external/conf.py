@@ -115,15 +115,17 @@ def _optional_texts(value: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Issuer(Section):
-    """One entry of ISSUERS."""
+    """Each entry of ISSUERS, by the name that you give it."""
+
+    NAME = "ISSUERS"
 
     name: str = ""
     issuer: str = setting(
-        "ISSUER", _url, "https://issuer.invalid", id="stockade.E250",
+        "ISSUER", _url, None, id="stockade.E250",
         why="Required. The `iss` of its tokens and its discovery document, letter by letter.",
     )  # fmt: skip
     audience: tuple[str, ...] = setting(
-        "AUDIENCE", _audience, "-", id="stockade.E250",
+        "AUDIENCE", _audience, None, id="stockade.E250",
         why="Required. What its tokens must be for, a name or a list: the identifier of this API there (RFC 9068 "
         "section 3), never a client's id, unless TYPE is \"id\".",
     )  # fmt: skip
