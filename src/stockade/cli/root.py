@@ -24,6 +24,7 @@ from stockade.cli import (
     state,
     tokens,
 )
+from stockade.cli.choosing.command import choose
 from stockade.cli.output import FINDINGS, WRONG_USE
 from stockade.cli.proxy import proxy
 from stockade.cli.report import report
@@ -64,6 +65,7 @@ app.command("demo")(demo)
 app.command("check")(check.check)
 app.command("report")(report)
 app.command("proxy")(proxy)
+app.command("choose")(choose)
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(tokens.app, name="tokens")

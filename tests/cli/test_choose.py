@@ -1,0 +1,184 @@
+"""`stockade choose`: whatever is answered, what it prints starts, passes the checks of a deployment and serves."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from stockade.cli.choosing.answers import CALLERS, QUESTIONS, Answers, WrongAnswer
+from stockade.cli.choosing.chosen import OAUTH2, choose
+from stockade.cli.choosing.writing import python
+from stockade.cli.root import app
+from tests.servers import ROOT
+from tests.state_servers import redis_server
+
+ISSUER = {"issuer": "https://id.example.com/", "audience": "https://api.example.org"}
+
+
+def run(*options: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["choose", *options])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def callers() -> list[dict[str, Any]]:
+    """Every set of callers but the one of nobody, with another issuer and without."""
+    sets = [
+        dict(zip(CALLERS, flags, strict=True))
+        for flags in itertools.product([False, True], repeat=len(CALLERS))
+    ]
+    return [{**one, **issuer} for one in sets for issuer in ({}, ISSUER) if any(one.values()) or issuer]
+
+
+@pytest.mark.parametrize("existing", [False, True], ids=["new", "existing"])
+@pytest.mark.parametrize("many_hosts", [False, True], ids=["one host", "many hosts"])
+@pytest.mark.parametrize("proxy", ["", "10.0.0.0/28"], ids=["no proxy", "proxy"])
+def test_every_combination_of_answers_starts_and_passes_the_checks(
+    existing: bool, many_hosts: bool, proxy: str, tmp_path: Path
+) -> None:
+    combinations = [
+        {**one, "existing": existing, "many_hosts": many_hosts, "proxy": proxy} for one in callers()
+    ]
+    assert len(combinations) == 127
+    with redis_server(
+        folder=tmp_path, options={"maxmemory": "64mb", "maxmemory-policy": "noeviction"}
+    ) as server:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.cli.choices"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "CHOICES_DATABASE": str(tmp_path / "choices.sqlite3"),
+                "XDG_STATE_HOME": str(tmp_path / "state"),
+                "STATE_URL": f"redis://127.0.0.1:{server.port}/0",
+            },
+            input=json.dumps(combinations), capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {}
+
+
+@pytest.mark.parametrize(
+    ("caller", "scheme"),
+    [
+        ("pages", "session"), ("apps", "jwt"), ("scripts", "token"), ("servers", "api_key"), ("services", "jwt"),
+        ("third_party", OAUTH2),
+    ],
+)  # fmt: skip
+def test_each_caller_gets_what_the_guide_recommends(caller: str, scheme: str) -> None:
+    found = choose(Answers(**{caller: True}))  # type: ignore[arg-type]
+    assert list(found.schemes) == found.stockade["SCHEMES"] == [scheme]
+
+
+def test_services_alone_get_the_profile_of_a_network_of_their_own() -> None:
+    assert choose(Answers(services=True)).profile == "internal"
+    assert choose(Answers(services=True, apps=True)).profile == "api"
+    assert choose(Answers(services=True, pages=True)).profile == "browser"
+
+
+def test_what_is_printed_is_python_and_nothing_else() -> None:
+    status, out, err = run("--apps", "--proxy", "10.0.0.11", "--domain", "api.example.com")
+    assert status == 0
+    compile(out, "chosen", "exec")
+    assert 'ALLOWED_HOSTS=["api.example.com"]' in out
+    assert "check --deploy" in err
+    answers = Answers(apps=True, proxy="10.0.0.11", domain="api.example.com")
+    assert out == python(answers, choose(answers))
+
+
+def test_json_has_answers_schemes_and_the_same_python() -> None:
+    status, out, err = run("--apps", "--servers", "--json")
+    told = json.loads(out)
+    assert (status, err) == (0, "")
+    assert set(told["schemes"]) == {"jwt", "api_key"}
+    assert told["answers"]["apps"] is True
+    assert told["answers"]["pages"] is False
+    assert told["python"] == run("--apps", "--servers")[1]
+
+
+def test_every_question_is_an_option() -> None:
+    shown = (
+        CliRunner()
+        .invoke(app, ["choose", "--help"], env={"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"})
+        .output
+    )
+    for name in QUESTIONS:
+        assert f"--{name.replace('_', '-')}" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "--pages"),
+        (["--apps", "--issuer", "https://id.example.com/"], "--audience"),
+        (["--apps", "--issuer", "http://id.example.com/", "--audience", "x"], "https://id.example.com/"),
+        (
+            ["--apps", "--issuer", "https://user@id.example.com/", "--audience", "x"],
+            "https://id.example.com/",
+        ),
+        (["--apps", "--issuer", "https://id.example.com/", "--audience", "two words"], "without spaces"),
+        (["--apps", "--domain", "https://api.example.org"], "api.example.org"),
+        (["--apps", "--domain", 'x"], DEBUG=True, y=["'], "host name"),
+        (["--apps", "--proxy", "proxy.internal"], "CIDR"),
+        (["--apps", "--proxy", "0.0.0.0/0"], "everybody"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_refused_with_what_to_write(options: list[str], said: str) -> None:
+    status, out, err = run(*options)
+    assert (status, out) == (2, "")
+    assert said in err
+
+
+@pytest.mark.parametrize("text", ['"], DEBUG=True, x=["', "a\nDEBUG = True", "\\", '"""'])
+@pytest.mark.parametrize("name", ["domain", "proxy", "issuer", "audience"])
+def test_no_answer_becomes_code(name: str, text: str) -> None:
+    """What is printed is pasted into settings.py."""
+    given = {"apps": True, **ISSUER, name: text}
+    try:
+        answers = Answers(**given).checked()
+    except WrongAnswer:
+        return
+    space: dict[str, Any] = {"INSTALLED_APPS": [], "MIDDLEWARE": []}
+    exec(compile(python(answers, choose(answers)), "chosen", "exec"), space)
+    assert space["DEBUG"] is False
+    assert space["STOCKADE"]["ISSUERS"]["corporate"][name.upper()] == text
+
+
+def test_it_asks_on_a_terminal_what_no_option_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stockade.cli.choosing import command
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(command.sys, "stdin", Terminal())
+    asked: list[str] = []
+    monkeypatch.setattr(
+        command.typer, "confirm", lambda question, **_: asked.append(question) or "own network" in question
+    )
+    monkeypatch.setattr(
+        command.typer, "prompt", lambda question, default, **_: asked.append(question) or default
+    )
+    given: dict[str, Any] = dict.fromkeys(QUESTIONS)
+    given["apps"] = True
+    command._ask(given)
+    assert given["services"] is True
+    assert given["pages"] is False
+    assert QUESTIONS["apps"] not in asked
+    assert QUESTIONS["audience"] not in asked
+    assert len(asked) == len(QUESTIONS) - 2
+
+
+def test_it_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("--apps")
+    assert list(tmp_path.iterdir()) == []
