@@ -63,8 +63,7 @@ class SecretManager:
         except Away:
             raise
         except Exception as error:  # noqa: BLE001 - a library's message may quote
-            kind = type(error).__name__
-            raise Away(_WORDS.get(kind, "timeout" if "Timeout" in kind else "connection")) from None
+            raise Away(_reason(error)) from None
         version = found.name.rpartition("/")[2]
         if not version.isdecimal():
             raise Away("answer")
@@ -104,3 +103,13 @@ class SecretManager:
         if self._ca is not None:
             wire._session.verify = self._ca  # noqa: SLF001
         return SecretManagerServiceClient(transport=wire)
+
+
+def _reason(error: Exception) -> str:
+    kind = type(error).__name__
+    if kind in _WORDS:
+        return _WORDS[kind]
+    code = getattr(error, "code", None)
+    if isinstance(code, int):
+        return "broken" if code >= 500 else "answer"
+    return "timeout" if "Timeout" in kind else "connection"
