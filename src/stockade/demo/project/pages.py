@@ -44,6 +44,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "groups": GROUPS,
         "open": bool(_config.page_key),
         "limits": _config.limits,
+        "made": (("keys", "key"), ("tokens", "token")),
     }
     response = render(request, "stockade_demo/home.html", context)
     response.headers["Content-Security-Policy"] = _policy()

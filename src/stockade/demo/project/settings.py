@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import stockade.drf
+import stockade.edge
 import stockade.passwords
 from stockade.demo.config import read
 
 _config = read()
+# Cookies know no ports (RFC 6265 section 8.5): two demos on one machine must not take each other's place.
+_port = _config.base_url.rpartition(":")[2]
 
+globals().update(
+    stockade.edge.settings(
+        "browser",
+        ALLOWED_HOSTS=_config.hosts,
+        SESSION_COOKIE_NAME=f"__Host-demo-{_port}-sessionid",
+        CSRF_COOKIE_NAME=f"__Host-demo-{_port}-csrftoken",
+    )
+)
 SECRET_KEY = _config.secret_key
-DEBUG = False
-ALLOWED_HOSTS = _config.hosts
 ROOT_URLCONF = "stockade.demo.project.urls"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -62,16 +71,13 @@ TEMPLATES = [
     }
 ]
 
-# Cookies know no ports (RFC 6265 section 8.5): two demos on one machine must not take each other's place.
-_port = _config.base_url.rpartition(":")[2]
 SESSION_ENGINE = "stockade.schemes.session"
-SESSION_COOKIE_NAME = f"demo-{_port}-sessionid"
-CSRF_COOKIE_NAME = f"demo-{_port}-csrftoken"
 
 STOCKADE = {
     "STATE": _config.state,
     "SCHEMES": ["jwt", "token", "api_key", "session"],
     "EXEMPT": ["admin"],
+    "PLAIN_HTTP": "serve",  # the one thing that the profile would not: this machine has no certificate
     # Roomy enough to play with the page for an hour; `--limit` overrides them one by one.
     "LIMITS": {
         "anon": "600/min",

@@ -1,10 +1,11 @@
 // The page of the demo: who am I, the attacks, and the security log beside them. Text only ever becomes text nodes.
 import { ATTACKS, Target } from "./attacks.js";
+import * as mine from "./mine.js";
 import * as session from "./session.js";
 
 const $ = (id) => document.getElementById(id);
 const page = $("demo");
-const state = { key: "", passwords: {}, last: 0, timer: 0 };
+const state = { key: "", passwords: {}, last: 0, timer: 0, name: "" };
 const here = new Target("stockade", "", state.passwords);
 const targets = [here];
 if (page.dataset.twin) targets.push(new Target("twin", page.dataset.twin, state.passwords));
@@ -63,6 +64,8 @@ async function show() {
   $("who-status").classList.toggle("on", Boolean(name));
   for (const person of document.querySelectorAll(".person")) person.setAttribute("aria-pressed", String(person.dataset.user === name));
   clearInterval(state.timer);
+  if (name !== state.name) mine.clear();
+  state.name = name;
   if (!name) return;
   $("fact-username").textContent = name;
   $("fact-roles").textContent = profile.data.roles.join(", ") || "none";
@@ -71,6 +74,7 @@ async function show() {
   const list = Array.isArray(sessions.data) ? sessions.data : sessions.data.results ?? [];
   $("fact-sessions").textContent = sessions.status === 200 ? `${sessions.data.count ?? list.length} open` : "";
   tick();
+  await mine.show(sessions);
 }
 
 function tick() {
@@ -99,6 +103,7 @@ $("login").addEventListener("submit", (event) => {
   become($("login").dataset.user, $("password").value);
   $("password").value = "";
 });
+mine.onChange(show);
 $("logout").addEventListener("click", async () => {
   const done = await session.logout();
   $("who-fault").textContent = done ? "" : "The server could not be told. You are still logged in: try again.";
