@@ -79,7 +79,7 @@ def test_a_login_of_djangos_own_is_not_taken_for_allauths(visitor: Visitor, alic
     request.session = visitor.client.session
     login(request, alice.user)
     request.session.save()
-    visitor.client.cookies["sessionid"] = request.session.session_key
+    visitor.client.cookies["sessionid"] = str(request.session.session_key)
     assert visitor.amr == set()
     assert visitor.get("/mfa/").status_code == 401
 
