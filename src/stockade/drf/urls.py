@@ -17,6 +17,7 @@ from stockade.drf.views import (
     SessionListView,
     SessionLoginView,
     SessionLogoutView,
+    SessionStepUpView,
     SessionTokenView,
     TokenAuthView,
     TokenDetailView,
@@ -51,6 +52,7 @@ urlpatterns = [
     # Not there unless SCHEMES names "session".
     path("session/login/", SessionLoginView.as_view(), name="session_login"),
     path("session/csrf/", SessionTokenView.as_view(), name="session_csrf"),
+    path("session/step-up/", SessionStepUpView.as_view(), name="session_step_up"),
     path("session/logout/", SessionLogoutView.as_view(), name="session_logout"),
     path("sessions/", SessionListView.as_view(), name="session_list"),
     path("sessions/<uuid:id>/", SessionDetailView.as_view(), name="session_detail"),

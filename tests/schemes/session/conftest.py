@@ -15,6 +15,7 @@ from tests.schemes.conftest import PASSWORD
 from tests.schemes.session.parts import BACKENDS, MIDDLEWARE
 
 LOGIN, LOGOUT = "/api/session/login/", "/api/session/logout/"
+STEP_UP = "/api/session/step-up/"
 
 
 @pytest.fixture(autouse=True)

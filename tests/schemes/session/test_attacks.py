@@ -164,13 +164,14 @@ def test_stale_cookies_use_up_no_place_of_failed_auth(
     configure(LIMITS={"failed_auth": "2/min"})
     key = browser.key
     browser.own("POST", LOGOUT)
-    visitor = Browser()
-    visitor.get("/visit/")
-    for one in (key, visitor.key):
+    visitors = [Browser() for _ in range(4)]
+    for visitor in visitors:
+        visitor.get("/visit/")
+    for one in (key, *(visitor.key for visitor in visitors)):
         for _ in range(4):
             assert by_key(one).get("/me/").status_code == 401
             assert by_key(one).get("/open/").status_code == 200
-    assert visitor.get("/me/", HTTP_AUTHORIZATION="Token stt_no").status_code == 401  # there is a place
+    assert Browser().get("/me/", HTTP_AUTHORIZATION="Token stt_no").status_code == 401  # there is a place
 
 
 # -- beside another credential ----------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ from stockade.gate.registry import get_gate
 from stockade.models import Session, SessionData
 from stockade.schemes import jwt
 from stockade.schemes.session import SessionStore, prove
-from tests.schemes.conftest import PASSWORD
-from tests.schemes.session.conftest import LOGIN, LOGOUT, Browser, by_key, login_of
+from tests.schemes.conftest import PASSWORD, Log
+from tests.schemes.session.conftest import LOGIN, LOGOUT, STEP_UP, Browser, by_key, login_of
 
 pytestmark = pytest.mark.django_db
 
@@ -351,6 +351,60 @@ def test_another_key_of_the_same_login_proves_nothing_new(browser: Browser) -> N
     after = login_of()
     assert after.pk != before.pk
     assert (after.auth_time, after.amr, after.created_at) == (before.auth_time, "pwd", before.created_at)
+
+
+def test_who_is_logged_in_proves_again_who_he_is(browser: Browser, alice: User, log: Log) -> None:
+    request = HttpRequest()
+    request.session = SessionStore(browser.key)
+    prove(request, ["pwd", "otp", "mfa"])
+    request.session.save()
+    browser.cookies["sessionid"] = str(request.session.session_key)
+    clock.shift(3600)
+    before, old = login_of(), browser.key
+    token = browser.cookies["csrftoken"].value
+    assert browser.own("POST", STEP_UP, {"password": "wrong"}).status_code == 401
+    assert browser.own("POST", STEP_UP, {"password": PASSWORD}).status_code == 200
+    after = login_of()
+    assert (after.amr, after.created_at) == ("pwd", before.created_at)  # of one event, not of two
+    assert after.auth_time - before.auth_time >= timedelta(hours=1)
+    assert browser.key != old
+    assert by_key(old).get("/me/").status_code == 401
+    assert browser.own("POST", "/me/", HTTP_X_CSRFTOKEN=token).status_code == 403
+    assert browser.own("POST", "/me/").status_code == 200
+    assert [record.session for record in log("STEP_UP")] == [str(after.pk)]
+
+
+def test_a_step_up_is_asked_of_the_session_s_own_user_and_guesses_count(
+    browser: Browser, make_user: Any, configure: Callable[..., None]
+) -> None:
+    """The thief of a session knows a password, but not this one."""
+    configure(LIMITS={"login": "2/min"})
+    make_user("mallory", "a password of his own")
+    assert browser.own("POST", STEP_UP, {"password": "a password of his own"}).status_code == 401
+    assert browser.own("POST", STEP_UP, {"password": "a guess"}).status_code == 401
+    assert browser.own("POST", STEP_UP, {"password": PASSWORD}).status_code == 429
+    assert login_of().amr == "pwd"
+
+
+def test_a_step_up_is_for_who_is_logged_in_by_the_cookie(browser: Browser, alice: User) -> None:
+    body = {"password": PASSWORD}
+    bearer = f"Bearer {jwt.issue(alice).access}"
+    assert Browser().own("POST", STEP_UP, body).status_code == 401
+    assert browser.own("POST", STEP_UP, body, HTTP_AUTHORIZATION=bearer).status_code == 403
+    assert browser.own("POST", STEP_UP, body, HTTP_X_CSRFTOKEN="x").status_code == 403
+
+
+def test_a_step_up_that_hashes_the_password_anew_keeps_the_session(
+    browser: Browser, alice: User, project: Any
+) -> None:
+    project.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher", "django.contrib.auth.hashers.MD5PasswordHasher",
+    ]  # fmt: skip
+    assert browser.own("POST", STEP_UP, {"password": PASSWORD}).status_code == 200
+    alice.refresh_from_db()
+    assert alice.password.startswith("pbkdf2_sha1")
+    assert browser.get("/me/").status_code == 200
+    assert browser.get("/admin/").status_code == 302  # alice is nobody there
 
 
 @pytest.mark.parametrize("amr", ["pwd", [1], ["a b"], ["x" * 33]], ids=["text", "number", "space", "long"])

@@ -18,6 +18,7 @@ from stockade.schemes.opaque import API_KEY, TOKEN
 
 REFRESH_COOKIE = "refreshCookie"
 _OBTAIN = (tokens.TokenObtainPairView, browser.BrowserObtainView, opaque.TokenAuthView)
+_NOT_HIS = "Nobody is logged in, or the password is not his."
 _NO_ACCOUNT = "No active account has this name and password."
 _STEP_UP = (tokens.TokenStepUpView, browser.BrowserStepUpView)
 _REFRESH = (tokens.TokenRefreshView, browser.BrowserRefreshView)
@@ -27,7 +28,8 @@ _SERIALIZERS = (
     tokens.ObtainSerializer, tokens.RefreshSerializer, tokens.VerifySerializer, tokens.RevokeSerializer,
     tokens.StepUpSerializer, browser.BrowserStepUpSerializer,
     browser.BrowserObtainSerializer, browser.BrowserRefreshSerializer, browser.BrowserRevokeSerializer,
-    session.SessionLoginSerializer, session.SessionTokenSerializer, session.SessionLogoutSerializer,
+    session.SessionLoginSerializer, session.SessionTokenSerializer, session.SessionStepUpSerializer,
+    session.SessionLogoutSerializer,
     sessions.SessionSerializer, opaque.TokenAuthSerializer, opaque.TokenSerializer, opaque.NewTokenSerializer,
     api_keys.KeySerializer, api_keys.MadeKeySerializer, api_keys.NewKeySerializer, api_keys.RotationSerializer,
 )  # fmt: skip
@@ -55,6 +57,8 @@ class Own(NamedTuple):
 
 def own_of(cls: Any) -> Own | None:
     """What is to be said of a view's class; None where it is no such view."""
+    if isinstance(cls, type) and issubclass(cls, session.SessionStepUpView):
+        return Own(_NOT_HIS, ("login", "login_address"), page=True, cookie=False, forms=False)
     if isinstance(cls, type) and issubclass(cls, session.SessionLoginView):
         return Own(_NO_ACCOUNT, ("login", "login_address"), page=True, cookie=False, forms=False)
     if not isinstance(cls, type) or not issubclass(cls, tokens.TokenView):

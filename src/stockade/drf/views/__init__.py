@@ -11,7 +11,12 @@ from stockade.drf.views.browser import (
 )
 from stockade.drf.views.jwks import JWKSView
 from stockade.drf.views.opaque import TokenAuthView, TokenDetailView, TokenListView
-from stockade.drf.views.session import SessionLoginView, SessionLogoutView, SessionTokenView
+from stockade.drf.views.session import (
+    SessionLoginView,
+    SessionLogoutView,
+    SessionStepUpView,
+    SessionTokenView,
+)
 from stockade.drf.views.sessions import SessionDetailView, SessionListView
 from stockade.drf.views.tokens import (
     TokenObtainPairView,
@@ -34,6 +39,7 @@ __all__ = [
     "SessionListView",
     "SessionLoginView",
     "SessionLogoutView",
+    "SessionStepUpView",
     "SessionTokenView",
     "TokenAuthView",
     "TokenDetailView",

@@ -12,14 +12,15 @@ from rest_framework.serializers import CharField
 
 from stockade.conf import load
 from stockade.core.errors import Forbidden, NotVisible
+from stockade.core.principal import Principal
 from stockade.drf.authentication import StockadeAuthentication
 from stockade.drf.serializers import StrictSerializer
 from stockade.drf.views.base import CredentialView, NameField, TextField
 from stockade.edge import csrf
-from stockade.policy import Public
+from stockade.policy import Authenticated, Policy, Public
 from stockade.schemes import devices
 from stockade.schemes.conf import SchemeSettings
-from stockade.schemes.session.login import close_session, open_session, store_of
+from stockade.schemes.session.login import close_session, open_session, step_up, store_of
 from stockade.schemes.session.rows import NAME
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ class SessionLoginSerializer(StrictSerializer):
         return {get_user_model().USERNAME_FIELD: NameField(write_only=True), **super().get_fields()}
 
 
+class SessionStepUpSerializer(StrictSerializer):
+    """The password in, the token out."""
+
+    password = TextField(write_only=True, style={"input_type": "password"})
+    csrf_token = CharField(read_only=True, help_text="For the header X-CSRFToken of every unsafe method.")
+
+
 class SessionTokenSerializer(StrictSerializer):
     """Nothing in, the token out."""
 
@@ -53,7 +61,7 @@ class SessionLogoutSerializer(StrictSerializer):
 class BrowserSessionView(CredentialView):
     """Base: only where SCHEMES names "session", and its sessions are ours."""
 
-    policy = Public()
+    policy: Policy = Public()
     limited = False  # what fails is counted by itself, as at the views of tokens
 
     def session(self, request: Request) -> SessionStore:
@@ -105,6 +113,26 @@ class SessionTokenView(BrowserSessionView):
         return Response({"csrf_token": get_token(_http(request))})
 
 
+class SessionStepUpView(BrowserSessionView):
+    """Prove again who is logged in: `{password}` gives the session another key, and `{csrf_token}`."""
+
+    serializer_class = SessionStepUpSerializer
+    policy = Authenticated()
+    authentication_classes = (StockadeAuthentication,)
+
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        """Verify the password of the session's user.
+
+        Raises:
+            Forbidden: another credential is shown than the cookie.
+        """
+        session = self.session(request)
+        principal = _of_cookie(request, required=True)
+        step_up(self.read(request)["password"], _http(request), session, principal.user)
+        return Response({"csrf_token": get_token(_http(request))})
+
+
 class SessionLogoutView(BrowserSessionView):
     """Log out: 204; the session ends everywhere at once. A visitor is logged out already."""
 
@@ -120,12 +148,28 @@ class SessionLogoutView(BrowserSessionView):
         """
         self.session(request)
         self.read(request)
-        principal = request._request.stockade.principal  # type: ignore[attr-defined]  # noqa: SLF001
-        credential = principal.credential
-        if credential is not None and credential.scheme != NAME:
-            raise Forbidden("Send the cookie alone.", reason="not_a_session")
+        _of_cookie(request)
         close_session(_http(request))
         return Response(status=204)
+
+
+def _of_cookie(request: Request, required: bool = False) -> Principal:
+    """Who is logged in by the cookie.
+
+    Args:
+        request: DRF's.
+        required: whether somebody must be.
+
+    Raises:
+        Forbidden: another credential is shown, beside which the cookie does not count.
+    """
+    principal: Principal = request._request.stockade.principal  # type: ignore[attr-defined]  # noqa: SLF001
+    credential = principal.credential
+    if credential is None and not required:
+        return principal
+    if credential is None or credential.scheme != NAME:
+        raise Forbidden("Send the cookie alone.", reason="not_a_session")
+    return principal
 
 
 def _http(request: Request) -> HttpRequest:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import auth
+from django.middleware.csrf import rotate_token
 from django.views.decorators.debug import sensitive_variables
 
 from stockade.core import methods, tenant
 from stockade.core.credential import Credential
+from stockade.core.errors import LoginFailed
 from stockade.database import durably
 from stockade.events import Event, emit
 from stockade.schemes import client, devices, login
@@ -64,6 +66,41 @@ def open_session(name: object, password: object, request: HttpRequest, session: 
         return session.login_id
 
     return LoggedIn(user, durably(change, rows.database()), typed)
+
+
+@sensitive_variables()
+def step_up(password: object, request: HttpRequest, session: SessionStore, user: Any) -> None:
+    """Verify the password of the user who is logged in; the session gets another key, and is as fresh as this.
+
+    What was proven before, a second factor too, is not carried along: `amr` and `auth_time` tell of one event. Attempts
+    are counted, locked out and logged as those of any login to the account.
+
+    Args:
+        password: of that user, and of nobody else.
+        request, session: the browser's.
+        user: who is logged in.
+
+    Raises: as `stockade.schemes.login.verify`.
+    """
+    found: Any = login.verify(user.get_username(), password, request)
+    # A backend of the project's own may find somebody else by that name: he would be inside of this session.
+    if found.pk != user.pk:
+        raise LoginFailed(reason="another_user")
+
+    def change() -> None:
+        if hasattr(
+            found, "get_session_auth_hash"
+        ):  # hashed anew by this very login, it would end the session
+            session[auth.HASH_SESSION_KEY] = found.get_session_auth_hash()
+        session.prove([methods.PASSWORD])
+        session.save()
+        emit(
+            Event.STEP_UP, reason="password", subject=tenant.subject(found.pk), session=session.login_id,
+            details={"amr": methods.PASSWORD}, using=rows.database(),
+        )  # fmt: skip
+
+    durably(change, rows.database())
+    rotate_token(request)
 
 
 def close_session(request: HttpRequest) -> None:
