@@ -20,6 +20,7 @@ from stockade.cli import (
     keyring,
     lockouts,
     passwords,
+    secrets,
     sessions,
     state,
     tokens,
@@ -72,6 +73,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(passwords.app, name="passwords")
 app.add_typer(issuers.app, name="issuers")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(lockouts.app, name="lockouts")
 app.add_typer(bans.app, name="bans")
 app.add_typer(events.app, name="events")

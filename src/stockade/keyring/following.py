@@ -58,9 +58,7 @@ def look() -> list[str]:
     for setting, name in _names.items():
         wanted = {
             setting: vault.secret(name),
-            f"{setting}_FALLBACKS": list(
-                vault.secret(f"{name}_FALLBACKS", default=(), cast=vault.several, min_length=0)
-            ),
+            f"{setting}_FALLBACKS": list(vault.fallbacks(name)),
         }
         # The fallbacks first: what the old key has signed must hold at every moment.
         for one, value in reversed(wanted.items()):

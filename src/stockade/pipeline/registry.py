@@ -21,6 +21,7 @@ from stockade.edge.conf import CorsSettings, HeaderSettings, TransportSettings
 from stockade.edge.headers import django_settings as header_settings, prepare
 from stockade.events.bus import under_test
 from stockade.gate.registry import claim_serving, get_gate
+from stockade.keyring import following
 from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import MARK, Declared, read
 from stockade.pipeline.engine import Engine
@@ -196,6 +197,7 @@ def _build() -> Registry | None:
         if _registry is None:
             if _serving:
                 claim_serving()
+                following.start()
             _registry = Registry()
     return _registry
 

@@ -134,6 +134,7 @@ def secret(
         if found is not None:
             break
         remedies.append(provider.remedy(name))
+    given = found is not None
     if found is None:
         if default is _MISSING:
             raise ConfigurationError(
@@ -150,7 +151,8 @@ def secret(
             f"The secret {name} {why}.",
             f"{GENERATE} If it is not yours to choose: min_length=0.",
         )
-    _asked[name] = found
+    if given:
+        _asked[name] = found
     return found if cast is None else _cast(name, found, cast)
 
 
@@ -164,6 +166,37 @@ def _cast(name: str, found: Secret, cast: Callable[[str], object]) -> object:
     raise ConfigurationError(
         "stockade.E063", f"The secret {name} could not be read as {kind}.", "Check its format."
     )
+
+
+class Live:
+    """A secret and its fallbacks as they are now, at each call; for what takes a callable, such as WEBHOOKS.
+
+    What it gives first is what signs; what NAME_FALLBACKS holds is still taken.
+
+    Args:
+        name: as for `secret`.
+        min_length: as for `secret`.
+
+    Raises:
+        ConfigurationError: as for `secret`, now and at each call.
+    """
+
+    __slots__ = ("_least", "name")
+
+    def __init__(self, name: str, *, min_length: int | None = None) -> None:
+        self.name, self._least = name, min_length
+        self()
+
+    def __repr__(self) -> str:
+        return f"Live({self.name!r})"
+
+    def __call__(self) -> tuple[Secret, ...]:
+        return (secret(self.name, min_length=self._least), *fallbacks(self.name))
+
+
+def fallbacks(name: str) -> tuple[Secret, ...]:
+    """What NAME_FALLBACKS holds, separated by commas or line ends; nothing where there is none."""
+    return secret(f"{name}_FALLBACKS", default=(), cast=several, min_length=0)
 
 
 def several(text: str) -> tuple[Secret, ...]:

@@ -6,6 +6,7 @@ import stockade.drf
 import stockade.edge
 import stockade.passwords
 from stockade.demo.config import read
+from stockade.vault import fallbacks, secret
 
 _config = read()
 # Cookies know no ports (RFC 6265 section 8.5): two demos on one machine must not take each other's place.
@@ -19,7 +20,8 @@ globals().update(
         CSRF_COOKIE_NAME=f"__Host-demo-{_port}-csrftoken",
     )
 )
-SECRET_KEY = _config.secret_key
+SECRET_KEY = secret("DEMO_SECRET_KEY", default=_config.secret_key)
+SECRET_KEY_FALLBACKS = fallbacks("DEMO_SECRET_KEY")
 ROOT_URLCONF = "stockade.demo.project.urls"
 USE_TZ = True
 TIME_ZONE = "UTC"

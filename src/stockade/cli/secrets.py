@@ -1,0 +1,112 @@
+"""`stockade secrets`: make strong ones, rotate one without refusing anybody, find those that lie open."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stockade.cli.output import WRONG_USE, age, fail
+
+app = typer.Typer(help="Secrets: make, rotate, find what lies open.", no_args_is_help=True)
+
+
+@app.command("generate")
+def generate(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="For --to, and for a line NAME=value.", show_default=False)
+    ] = "",
+    kind: Annotated[str, typer.Option("--kind", help="text, hex, base64, whsec or password.")] = "text",
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="FOLDER", help="Write it into a file there, mode 0400.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Print a strong secret, or write it into a file of its own. A file that is there is never replaced."""
+    from stockade.vault.providers import valid_name
+    from stockade.vault.strong import make
+
+    if name and not valid_name(name):
+        fail("A secret's name is letters, digits and _.", WRONG_USE)
+    try:
+        made = make(kind)
+    except ValueError as error:
+        fail(str(error), WRONG_USE)
+    if to is None:
+        typer.echo(f"{name}={made}" if name else str(made))
+        return
+    if not name:
+        fail("--to wants a NAME.", WRONG_USE)
+    import os
+
+    path = to / name
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
+            file.write(f"{made}\n")
+    except FileExistsError:
+        fail(f"{path} is there already. To replace what it holds: stockade secrets rotate {name}.")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}.", WRONG_USE)
+    typer.echo(f"{path}", err=not sys.stdout.isatty())
+
+
+@app.command("rotate")
+def rotate(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    kind: Annotated[str, typer.Option("--kind", help="As for generate.")] = "text",
+    wait: Annotated[
+        str,
+        typer.Option("--wait", metavar="TIME", help="From the first step to the second: until all know it."),
+    ] = "10m",
+    overlap: Annotated[
+        str,
+        typer.Option(
+            "--overlap", metavar="TIME", help="From the second step to the third: until none needs it."
+        ),
+    ] = "14d",
+) -> None:
+    """Do the next step of a rotation: publish a new value beside the old one, let it sign, take the old one away.
+
+    Run it again for the next step, by hand or by a timer: a step that would refuse somebody is not done (status 1).
+    The secret lies as a file; for one in a secrets manager it says what to write there.
+    """
+    from stockade.vault.providers import valid_name
+    from stockade.vault.rotation import InFiles, Step, TooEarly, advance, folder_of
+    from stockade.vault.strong import make
+
+    if not valid_name(name):
+        fail("A secret's name is letters, digits and _.", WRONG_USE)
+    times = age(wait), age(overlap)
+    try:
+        made = make(kind)
+    except ValueError as error:
+        fail(str(error), WRONG_USE)
+    folder = folder_of(name)
+    if folder is None:
+        fail(
+            f"{name} lies in no folder of files. Where it lies, do the same by hand: add the new value to "
+            f"{name}_FALLBACKS, wait {wait}; swap it with the one in {name}, wait {overlap}; take the old one away."
+        )
+    try:
+        done = advance(InFiles(name, folder), made, wait=times[0], overlap=times[1])
+    except TooEarly as early:
+        said = "the new value signs" if early.step is Step.PUBLISHED else "the old value goes"
+        fail(f"Too early: {early.seconds:.0f} s more until {said}.")
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}.", WRONG_USE)
+    typer.echo(
+        {
+            Step.PUBLISHED: f"Published: {name}_FALLBACKS holds a new value. Run this again in {wait}.",
+            Step.SIGNING: f"Signing: {name} is the new value, the old one is still taken. Run this again in {overlap}.",
+            Step.RETIRED: f"Retired: the old value of {name} is gone.",
+        }[done]
+    )
+    if done is Step.SIGNING and name.endswith(("SECRET_KEY", "STOCKADE_KEY")):
+        typer.echo(
+            "Now: stockade keyring rewrap. Before the last step no key may be wrapped with the old one.",
+            err=True,
+        )
