@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stockade.cli import imported
 from stockade.cli.output import WRONG_USE, count, fail
+from stockade.cli.progress import bars
 from stockade.cli.project import load_project
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def simplejwt(
         return
     from stockade.schemes.simplejwt import move
 
-    with _progress() as progress:
+    with bars() as progress:
         found = move.run(dry=dry_run, unlisted=unlisted, progress=progress)
     _tell(found, dry_run)
     _advise(found)
@@ -76,7 +74,7 @@ def authtoken(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = False)
     Run it while the old processes still serve, then serve with "authtoken" in SCHEMES, then run it once more. It may
     be interrupted and run again.
     """
-    imported.take("authtoken", dry_run, undo, erase, _progress, _say_when)
+    imported.take("authtoken", dry_run, undo, erase, bars, _say_when)
 
 
 @app.command("knox")
@@ -86,7 +84,7 @@ def knox(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = False) -> N
     Run it while the old processes still serve, then serve with "knox" in SCHEMES, then run it once more. It may be
     interrupted and run again.
     """
-    imported.take("knox", dry_run, undo, erase, _progress, _say_when)
+    imported.take("knox", dry_run, undo, erase, bars, _say_when)
 
 
 @app.command("drf-api-key")
@@ -96,7 +94,7 @@ def drf_api_key(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = Fals
     Run it while the old processes still serve, then serve with "drf-api-key" in SCHEMES, then run it once more. It may
     be interrupted and run again.
     """
-    imported.take("drf-api-key", dry_run, undo, erase, _progress, _say_when)
+    imported.take("drf-api-key", dry_run, undo, erase, bars, _say_when)
 
 
 def _undo() -> None:
@@ -193,21 +191,3 @@ def _keeps_not_all() -> bool:
 
 def _when(moment: datetime.datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "-"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Bars on a terminal, nothing in a pipe."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as shown:
-
-        def tell(what: str, done: int, of: int) -> None:
-            if what not in bars:
-                bars[what] = shown.add_task(what, total=of)
-            shown.update(bars[what], completed=done)
-
-        yield tell
