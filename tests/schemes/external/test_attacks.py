@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import Client
 
 from stockade.core import clock
+from stockade.core.errors import InvalidCredential
 from stockade.models import ExternalIdentity
-from stockade.schemes.external import link
+from stockade.schemes.external import ExternalScheme, link
 from tests.schemes.external.issuing import AUDIENCE, CLIENT, Issuer, Key
 from tests.schemes.forge import dumps, encode
 
@@ -306,6 +307,14 @@ def test_times_are_judged(
         name: now + value if type(value) is int else value for name, value in claims.items()
     }
     refused(issuer.token(**{**base, **found}), reason)
+
+
+def test_the_scheme_itself_takes_no_expired_token(linked: Any, issuer: Issuer) -> None:
+    """Not only the pipeline, which remembers when a credential ends."""
+    now = int(clock.now())
+    with pytest.raises(InvalidCredential) as refusal:
+        ExternalScheme().verify(issuer.token(iat=now - 600, exp=now - 31), {})
+    assert refusal.value.reason == "expired"
 
 
 def test_times_are_judged_with_leeway(linked: Any, issuer: Issuer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connections
 from django.test import AsyncClient, Client
 
@@ -20,6 +22,7 @@ from tests.schemes.external.issuing import Issuer, Key, json_answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+BOUND = 5.0  # seconds; those who drip take ten
 PATIENCE = 0.4  # seconds, of TIMEOUT where a test waits for it in vain
 
 
@@ -69,12 +72,12 @@ def parallel(count: int, call: Callable[[int], Any]) -> list[Any]:
 
 
 def _silent(handler: Any) -> None:
-    time.sleep(3 * PATIENCE)
+    handler.rfile.read(1)  # until the other side has had enough
 
 
 def _dripping_headers(handler: Any) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    for _ in range(40):
+    for _ in range(200):  # ten seconds
         handler.wfile.write(b"X-A: ")
         time.sleep(0.05)
         handler.wfile.write(b"b\r\n")
@@ -84,7 +87,7 @@ def _dripping_body(handler: Any) -> None:
     handler.send_response(200)
     handler.send_header("Content-Type", "application/json")
     handler.end_headers()
-    for _ in range(40):
+    for _ in range(200):  # ten seconds
         handler.wfile.write(b" ")
         time.sleep(0.05)
 
@@ -102,7 +105,7 @@ def _long(handler: Any) -> None:
 
 
 def _continues(handler: Any) -> None:
-    for _ in range(200):
+    for _ in range(500):
         handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         time.sleep(0.02)
 
@@ -166,10 +169,10 @@ def test_an_answer_that_is_none_is_503_in_bounded_time(
     trust(TIMEOUT=PATIENCE)
     began = time.monotonic()
     told = ask(issuer.token())
-    assert time.monotonic() - began < PATIENCE + 1.5
+    keys.join()
+    assert time.monotonic() - began < BOUND
     assert told.status_code == 503
     assert int(told["Retry-After"]) >= 1
-    keys.join()
     assert [record.reason for record in log("ISSUER_AWAY")] == [reason]
     assert log("AUTHN_FAIL") == []
 
@@ -416,8 +419,6 @@ def test_the_event_loop_goes_on_while_keys_are_fetched(
     linked: Any, issuer: Issuer, gate: threading.Event
 ) -> None:
     """Under ASGI the wait is in a thread: another coroutine runs meanwhile."""
-    import asyncio
-
     issuer.answers["/jwks"] = held_back(issuer, gate)
 
     async def scenario() -> tuple[int, int]:
@@ -436,7 +437,8 @@ def test_the_event_loop_goes_on_while_keys_are_fetched(
         gate.set()
         return (await request).status_code, turns
 
-    status, turns = asyncio.run(scenario())
+    # Not `asyncio.run`: the thread that asks SQL for it would keep its connection.
+    status, turns = async_to_sync(scenario)()
     assert status == 200
     assert turns >= 10
 

@@ -98,8 +98,6 @@ class ExternalScheme:
             refuse("key_gone")
         roles = meaning.roles(credential.claims, issuer)
         if credential.service:
-            if not issuer.services:
-                refuse("service_token")
             return Principal(Kind.SERVICE, credential.subject, None, roles, credential.scopes, credential)
         if issuer.rule:
             return self._by_rule(credential, issuer, roles)

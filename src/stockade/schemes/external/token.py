@@ -226,9 +226,8 @@ class _Twice(ValueError):
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) != len(
-        pairs
-    ):  # RFC 7515 section 4, RFC 7519 section 4: another reader might take the other one
+    # RFC 7515 section 4, RFC 7519 section 4: another reader might take the other one.
+    if len(found) != len(pairs):
         raise _Twice
     return found
 
