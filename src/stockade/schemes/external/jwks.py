@@ -119,7 +119,7 @@ def _is_of(said: Any, issuer: str) -> bool:
         return True
     before, placeholder, after = str(said).partition(_TENANT)
     if not placeholder:
-        return said == issuer
+        return bool(said == issuer)
     middle = issuer.removeprefix(before).removesuffix(after)
     return issuer == before + middle + after and bool(middle) and "/" not in middle
 
