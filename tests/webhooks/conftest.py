@@ -14,18 +14,8 @@ from stockade.events.bus import Delivery, capture, release
 from stockade.gate.registry import get_gate
 from tests.state_servers import redis_server
 from tests.webhooks import urls
-from tests.webhooks.senders import BASE, SECRETS, Sent
-
-WEBHOOKS: dict[str, Any] = {
-    name: {"SECRETS": [secret], **({"URL": BASE} if name == "twilio" else {})}
-    for name, secret in SECRETS.items()
-}
-STOCKADE: dict[str, Any] = {
-    "STATE": "memory://",
-    "WEBHOOKS": WEBHOOKS,
-    "LIMITS": {"anon": "3/day", "user": "3/day", "failed_auth": "1000/min"},
-    "EVENTS": {"SINKS": ["null"]},
-}
+from tests.webhooks.configured import STOCKADE, WEBHOOKS
+from tests.webhooks.senders import Sent
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from stockade.cli import (
     sessions,
     state,
     tokens,
+    webhooks,
 )
 from stockade.cli.choosing.command import choose
 from stockade.cli.output import FINDINGS, WRONG_USE
@@ -74,6 +75,7 @@ app.add_typer(apikeys.app, name="apikeys")
 app.add_typer(passwords.app, name="passwords")
 app.add_typer(issuers.app, name="issuers")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(lockouts.app, name="lockouts")
 app.add_typer(bans.app, name="bans")
 app.add_typer(events.app, name="events")

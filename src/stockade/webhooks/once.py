@@ -1,9 +1,9 @@
 """Whether a message has come before, in all workers: three limits of the shared state, charged in one atomic step.
 
 `busy` is taken while a message is worked on, and given back if that fails; if the worker dies, it runs out. `done` has
-a few places: the first is taken with `busy`, the others when the view has succeeded. So a message that was begun and
-never finished is taken again, and after a few such deaths it is not. `tried` is charged alike and never refuses by
-itself; it tells the attempts apart: the same one twice is a replay where a time is signed, another one where none is.
+many places: one is taken with `busy`, and all that are left when the view has succeeded. So what was begun and never
+finished is taken again, and nobody is told that it was done. `tried` is charged alike and never refuses by itself; it
+tells the attempts apart: the same one twice is a replay where a time is signed, another one where none is.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 
 from stockade.core.errors import AlreadyDone, InProgress, Refusal, Replayed, Unavailable
 from stockade.gate.keys import join, limit_key
-from stockade.gate.protocol import Charge, Gate, Limit, Verdict
+from stockade.gate.protocol import EXACT, Charge, Gate, Limit, Verdict
 from stockade.gate.registry import get_gate
 from stockade.webhooks.conf import Source
 from stockade.webhooks.message import Message
 
 HANDLING: Final = 300  # seconds that a view may work on a message before another worker may begin with it
-BEGINNINGS: Final = 3  # of a message that nobody has finished
+BEGINNINGS: Final = EXACT  # of a message that nobody has finished: the most of which each is kept by itself
 WAIT: Final = 10  # seconds after which to send again what is being worked on
 _SECOND: Final = 1_000_000
 
