@@ -101,8 +101,8 @@ def wrap(
 ) -> None:
     """Put old hashes (MD5, SHA-1, PBKDF2, bcrypt, scrypt) into Argon2, so that a stolen table gives none away.
 
-    Nobody notices: passwords, sessions, tokens and keys stay, and the next login makes a plain Argon2 hash. It may be
-    interrupted and run again. Serve with "stockade.schemes.passwords.Wrapped" in PASSWORD_HASHERS first.
+    Nobody resets a password: the next login makes a plain Argon2 hash. Tokens and keys stay, sessions in a cookie end.
+    It may be interrupted and run again. Serve with "stockade.schemes.passwords.Wrapped" in PASSWORD_HASHERS first.
     """
     if dry_run + undo + erase > 1:
         fail("--dry-run, --undo and --erase: one of them.", WRONG_USE)
