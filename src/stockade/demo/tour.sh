@@ -42,6 +42,14 @@ call "$API/api/profile/?access_token=${ALICE##* }"
 call "$API/api/profile/" -H "$ALICE" -H "$BOB"
 # 401 401 401 401 401 429 429: guess a password
 WHO=mallory$RANDOM; for i in 1 2 3 4 5 6 7; do login $WHO guess$i | sed -E 's/.*"status": ?([0-9]+).*/\1/'; done | paste -sd ' ' -
+# 200: all that is hers goes to whoever has just logged in
+call "$API/api/profile/export/" -H "$ALICE"
+# 401: and not to a token that she has made for a script: it is told which login that takes
+call "$API/api/profile/export/" -H "Authorization: Token $(post /api/tokens/ '{"name":"script"}' -H "$ALICE" | head -n 1 | field token)"
+# tomorrow her session would be too old as well; her password makes it new
+PAIR=$(post /api/token/step-up/ '{"refresh":"'$REFRESH'","password":"@ALICE@"}' | head -n 1); REFRESH=$(field refresh <<<"$PAIR")
+# 200: for as long as she has just logged in
+call "$API/api/profile/export/" -H "Authorization: Bearer $(field access <<<"$PAIR")"
 # 204: Alice logs out
 post /api/token/revoke/ '{"refresh":"'$REFRESH'"}'
 # 401: and her access token stops with her session
@@ -70,6 +78,17 @@ post /api/articles/ '{"title":"Hers","body":"By whom?"}' -H "Cookie: $JAR"
 post /api/session/logout/ '{}' -H "Cookie: $JAR" -H "$CSRF"
 # 401: and whoever has kept the cookie has nothing
 call "$API/api/profile/" -H "Cookie: $JAR"
+# a machine that nobody logs in sends a message: as GitHub does, it signs the body
+MESSAGE='{"zen":"Keep it logically awesome.","at":"'$(date +%s%N)'"}'; MORE=${MESSAGE/zen/Zen}
+SIGNED=$(printf %s "$MESSAGE" | @STOCKADE@ webhooks sign github)
+# 204: what it has signed is taken
+call "$API/api/webhooks/inbound/github/" -d "$MESSAGE" -H @- <<<"$SIGNED"
+# 200: sent again it is not taken again; GitHub learns that it was done
+call "$API/api/webhooks/inbound/github/" -d "$MESSAGE" -H @- <<<"$SIGNED"
+# 409: and under another id, which GitHub does not sign, it is a replay
+call "$API/api/webhooks/inbound/github/" -d "$MESSAGE" -H @- <<<"$(sed 's/^\(X-GitHub-Delivery: \).*/\1another/' <<<"$SIGNED")"
+# 401: one letter of it is another
+call "$API/api/webhooks/inbound/github/" -d "$MORE" -H @- <<<"$SIGNED"
 # the next refresh token of Alice is stolen
 STOLEN=$(login alice @ALICE@ | field refresh)
 # 1: redeemed 8 times at once it goes on as one session

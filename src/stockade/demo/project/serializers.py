@@ -32,3 +32,9 @@ class ProfileSerializer(serializers.Serializer[object]):
         help_text="null: not bounded by scopes",
     )
     scheme = serializers.CharField(read_only=True)
+
+
+class ExportSerializer(serializers.Serializer[object]):
+    """What the caller may take along."""
+
+    articles = ArticleSerializer(many=True, read_only=True)

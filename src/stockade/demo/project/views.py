@@ -14,11 +14,11 @@ from rest_framework.viewsets import ModelViewSet
 from stockade.core.principal import Principal
 from stockade.demo.articles.models import Article
 from stockade.demo.project.filters import ArticleFilter
-from stockade.demo.project.serializers import ArticleSerializer, ProfileSerializer
+from stockade.demo.project.serializers import ArticleSerializer, ExportSerializer, ProfileSerializer
 from stockade.drf.filters import ListedOrderingFilter
 from stockade.drf.mixins import PolicyMixin
 from stockade.drf.pagination import BoundedPageNumberPagination
-from stockade.policy import Authenticated, Owner, Public, Role, Scope
+from stockade.policy import Authenticated, Fresh, Owner, Public, Role, Scope
 
 
 class Pages(BoundedPageNumberPagination):
@@ -73,3 +73,17 @@ class Profile(APIView):
                 "scheme": credential.scheme if credential is not None else "",
             }
         )
+
+
+class Export(APIView):
+    """Everything that is the caller's, to take along. Whoever has stolen a token or a session does not get it all."""
+
+    policy = Fresh("5m") & Scope("articles:read")
+    most = 1000
+
+    @extend_schema(responses=ExportSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller's own articles, for somebody who has logged in within the last five minutes."""
+        user = request.stockade.principal.user  # type: ignore[attr-defined]
+        articles = Article.objects.filter(author=user).select_related("author").order_by("created_at", "pk")
+        return Response({"articles": ArticleSerializer(articles[: self.most], many=True).data})
