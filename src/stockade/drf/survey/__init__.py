@@ -8,7 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from stockade.core.errors import ConfigurationError, Unavailable
-from stockade.drf.survey import access, credentials, data, deployment, lists, objects, sinks, throttles
+from stockade.drf.survey import (
+    access,
+    credentials,
+    data,
+    deployment,
+    lists,
+    objects,
+    passwords,
+    sinks,
+    throttles,
+)
 from stockade.drf.survey.adoption import next_step
 from stockade.drf.survey.facts import KINDS, SETTINGS, Fact, in_order
 from stockade.drf.survey.routes import routes
@@ -25,6 +35,7 @@ OF_A_VIEW: tuple[Callable[[View], Iterator[Fact]], ...] = (
     lists.by_anything, credentials.login_unlimited, credentials.basic_auth, credentials.in_query,
     objects.unchecked, objects.by_hand, objects.list_leaks, objects.detached,
     sinks.raw_sql, sinks.raw_html, sinks.raw_output, sinks.all_fields,
+    passwords.altered,
 )  # fmt: skip
 # What these tell, the policy that a view's classes amount to does not answer.
 OF_OBJECTS = frozenset({"object-unchecked", "object-by-hand", "list-leaks"})

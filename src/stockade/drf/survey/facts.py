@@ -55,6 +55,7 @@ KINDS: Final[dict[str, str]] = {
     "unbounded-list": "One request may ask for everything.",
     "order-by-anything": "Rows may be ordered or filtered by fields that are never shown.",
     "all-fields": "A column that is added to a model leaves, or is written, by itself.",
+    "password-altered": "A password is not taken as it was typed, or no long one is.",
     "anyone-reads": "GET asks nothing of the caller.",
     "names-nothing": "A name in the settings is of no view, and has no effect.",
     "undeclared": "A view without a policy.",

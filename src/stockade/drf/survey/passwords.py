@@ -1,4 +1,4 @@
-"""Fields for passwords that change what was typed, or take no long ones: `stockade.W248`."""
+"""Facts about fields for passwords: `password-altered`. `stockade.W248` says the same."""
 
 from __future__ import annotations
 
@@ -31,7 +31,14 @@ def altered(view: View) -> Iterator[Fact]:
             for fault in _faults(field, "strip"):
                 found[f"{getattr(form, '__name__', '')}.{name} {fault}"] = None
     if found:
-        yield Fact("password-altered", view.name, where, f"{', and '.join(found)}.", "", ())
+        yield Fact(
+            "password-altered",
+            view.name,
+            where,
+            f"{', and '.join(found)}.",
+            "# of a serializer; strip=False in a form:\n"
+            "password = serializers.CharField(write_only=True, trim_whitespace=False)",
+        )
 
 
 def _faults(field: Any, trims: str) -> Iterator[str]:
