@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 
 GROUPS: dict[str, list[str]] = {
@@ -10,6 +11,16 @@ GROUPS: dict[str, list[str]] = {
     "carol": ["Viewers"],
     "admin": ["Admins"],
 }
+
+
+def webhooks() -> dict[str, str]:
+    """A new secret for each source of signed messages, as its vendor writes them; the source's name is its preset's."""
+    coded = {
+        name: "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode() for name in ("standard", "svix")
+    }
+    return coded | {
+        name: secrets.token_hex(32) for name in ("github", "stripe", "slack", "shopify", "twilio", "plain")
+    }
 
 
 def passwords() -> dict[str, str]:

@@ -36,6 +36,7 @@ class Config:
         secret_key, twin_secret_key: random for this run.
         page_key: opens the conveniences of the page (accounts and log) to whoever reads the terminal; "" closes them.
         passwords: of the seeded users, random for this run.
+        webhooks: secrets of those who send signed messages, by source, random for this run.
     """
 
     folder: Path
@@ -52,6 +53,7 @@ class Config:
     twin_secret_key: str = field(repr=False)
     page_key: str = field(repr=False)
     passwords: dict[str, str] = field(repr=False)
+    webhooks: dict[str, str] = field(repr=False)
 
     def write(self) -> None:
         """Keep it in its folder, readable by its owner only."""

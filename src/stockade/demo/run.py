@@ -97,6 +97,7 @@ def make(options: Options, where: Path, *, port: int, twin_port: int, twin_limit
         twin_secret_key=secrets.token_urlsafe(64),
         page_key=secrets.token_urlsafe(24) if options.loopback else "",
         passwords=accounts.passwords(),
+        webhooks=accounts.webhooks(),
     )
     config.write()
     return config
@@ -175,7 +176,7 @@ def wait(servers: list[launch.Server], config: Config, *, follow: bool) -> int:
 
 
 def write_credentials(config: Config, path: Path) -> None:
-    """Base URL, users and the key of the page as JSON, for programs; mode 0600."""
+    """Base URL, users, secrets of senders and the key of the page as JSON, for programs; mode 0600."""
     users = {
         name: {"password": password, "groups": accounts.GROUPS[name]}
         for name, password in config.passwords.items()
@@ -183,6 +184,7 @@ def write_credentials(config: Config, path: Path) -> None:
     document = {
         "base_url": config.base_url,
         "users": users,
+        "webhooks": config.webhooks,
         "twin_url": config.twin_url,
         "page_url": page_url(config),
         "folder": str(config.folder),

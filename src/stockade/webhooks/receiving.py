@@ -34,8 +34,13 @@ def take(request: HttpRequest, source: Source) -> Message:
     context = current.get()
     address = context.address if context is not None else request.META.get("REMOTE_ADDR", "")
     with attempts.failed_auth(address):
-        check = Check(source, _headers(request, source), _target(request, source))
-        return check.finish(_body(request, source, check))
+        return read(request, source)
+
+
+def read(request: HttpRequest, source: Source) -> Message:
+    """`take`, without counting what does not hold."""
+    check = Check(source, _headers(request, source), _target(request, source))
+    return check.finish(_body(request, source, check))
 
 
 @contextmanager
@@ -97,15 +102,16 @@ def _body(request: HttpRequest, source: Source, check: Check) -> bytes:
     if state.get("_read_started"):
         # A middleware has read a form: what it was made of is gone.
         raise InvalidSignature(source.name, "body_was_read")
-    body = _read(request, check, most)
+    body = _digested(request, check, most)
     if len(body) < length:
         raise BadRequest("The body is shorter than its Content-Length.", code="incomplete_body")
     _give_back(state, body)
     return body
 
 
-def _read(request: HttpRequest, check: Check, most: int) -> bytes:
-    buffer = BytesIO()
+def _digested(request: HttpRequest, check: Check, most: int) -> bytes:
+    buffer: BytesIO | None = None
+    first = b""
     seen = 0
     try:
         while piece := request.read(min(PIECE, most + 1 - seen)):
@@ -113,10 +119,18 @@ def _read(request: HttpRequest, check: Check, most: int) -> bytes:
             if seen > most:  # it came in chunks, without a length
                 raise BodyTooLong(most)
             check.update(piece)
+            if not first:
+                first = piece  # nearly every message is no longer
+                continue
+            if buffer is None:
+                buffer = BytesIO()
+                buffer.write(first)
             buffer.write(piece)
     except (UnreadablePostError, RawPostDataException):
         raise BadRequest("The body could not be read.", code="incomplete_body") from None
-    return buffer.getvalue()  # CPython's BytesIO hands its own buffer over: no second copy
+    return (
+        first if buffer is None else buffer.getvalue()
+    )  # CPython's BytesIO hands its own buffer over: no copy
 
 
 def _give_back(state: dict[str, Any], body: bytes) -> None:

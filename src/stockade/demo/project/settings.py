@@ -94,6 +94,10 @@ STOCKADE = {
         "AUDIENCE": _config.base_url,
         "REFRESH_COOKIE": f"__Secure-demo-{_port}-refresh-token",
     },
+    "WEBHOOKS": {
+        name: {"SECRETS": [secret], **({"URL": _config.base_url} if name == "twilio" else {})}
+        for name, secret in _config.webhooks.items()
+    },
     "EVENTS": {"LOG": str(_config.folder / "security.log")},
 }
 REST_FRAMEWORK = {
