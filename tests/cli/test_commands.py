@@ -64,7 +64,8 @@ def test_sessions_are_listed_without_any_secret(alice: User) -> None:
     (row,) = rows("sessions", "list", "--user", "alice")
     assert row["user"] == "alice"
     assert set(row) == {
-        "id", "user", "scheme", "created_at", "last_used", "expires_at", "address", "user_agent", "ended_at", "end_reason",
+        "id", "user", "scheme", "created_at", "last_used", "expires_at", "address", "user_agent", "ended_at",
+        "end_reason",
     }  # fmt: skip
     text = run("sessions", "list").stdout
     assert text.splitlines()[0].split("\t")[:2] == ["id", "user"]

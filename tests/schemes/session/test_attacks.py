@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth import SESSION_KEY
@@ -261,6 +262,20 @@ def test_what_is_over_is_over_for_the_admin_too(end: Callable[..., None], alice:
     assert thief.get("/admin/").status_code == 200
     end(browser, alice)
     assert thief.get("/admin/").status_code == 302
+
+
+def test_a_session_ends_with_whatever_the_project_s_own_session_hash_is_made_of(alice: User) -> None:
+    """A model that logs its users out by more than the password."""
+    with mock.patch.object(User, "get_session_auth_hash", lambda user: f"{user.password}{user.email}" * 3):
+        browser = Browser()
+        assert browser.log_in().status_code == 200
+        assert browser.get("/me/").status_code == 200
+        alice.first_name = "A."
+        alice.save()
+        assert browser.get("/me/").status_code == 200
+        alice.email = "new@example.com"
+        alice.save()
+        assert browser.get("/me/").status_code == 401
 
 
 def test_who_is_no_longer_of_the_staff_is_so_on_the_next_request(alice: User) -> None:

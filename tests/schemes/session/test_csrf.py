@@ -136,6 +136,14 @@ def test_a_visitor_needs_no_token_where_none_did_before(alice: User) -> None:
     assert visitor.post("/open/", "{}", "application/json").status_code == 200
 
 
+@pytest.mark.parametrize("where", [FOREIGN, SIBLING], ids=["cross-site", "sibling"])
+def test_no_page_of_a_stranger_empties_a_visitor_s_session(where: dict[str, str], alice: User) -> None:
+    visitor = Browser()
+    visitor.get("/visit/")
+    assert visitor.generic("POST", LOGOUT, **where).status_code == 403
+    assert visitor.get("/visit/").json() == {"basket": 2}
+
+
 def test_in_report_mode_a_ride_is_recorded_and_left_to_the_views_own_classes(
     browser: Browser, configure: Callable[..., None], log: Log
 ) -> None:

@@ -147,6 +147,9 @@ class SessionLogoutView(BrowserSessionView):
             Forbidden: another credential is shown, beside which the cookie does not count.
         """
         self.session(request)
+        csrf.require_no_stranger(
+            _http(request)
+        )  # a visitor is asked for no token, and has a session to lose as well
         self.read(request)
         _of_cookie(request)
         close_session(_http(request))
