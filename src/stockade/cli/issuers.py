@@ -54,9 +54,9 @@ def check(
     """Fetch an issuer's keys now, from this host, and list those that verify its tokens. Changes nothing."""
     load_project()
     from stockade.schemes.external import links
+    from stockade.schemes.external.discovery import jwks_of
     from stockade.schemes.external.fetching import FetchFailed
     from stockade.schemes.external.jwks import Unusable, parse
-    from stockade.schemes.external.keys import jwks_of
 
     try:
         entry = links.entry(name)

@@ -9,7 +9,8 @@ from stockade.core.errors import ConfigurationError
 from stockade.pipeline.edge import warn
 from stockade.pipeline.finding import Finding
 from stockade.schemes.conf import JWTSettings, SchemeSettings
-from stockade.schemes.external.conf import ANY_DOMAIN, CREATE, ID, ExternalSettings
+from stockade.schemes.external.conf import ID, ExternalSettings
+from stockade.schemes.external.parsers import ANY_DOMAIN, CREATE
 from stockade.schemes.external.people import checked_model, rule_of
 
 

@@ -9,9 +9,9 @@ from stockade.cli.deployed.facts import Facts
 from stockade.cli.deployed.faults import Fault, error
 from stockade.schemes.conf import SchemeSettings
 from stockade.schemes.external.conf import ExternalSettings, Issuer
+from stockade.schemes.external.discovery import jwks_of
 from stockade.schemes.external.fetching import FetchFailed
 from stockade.schemes.external.jwks import Unusable, parse
-from stockade.schemes.external.keys import jwks_of
 
 
 def reachable(facts: Facts) -> Iterator[Fault]:

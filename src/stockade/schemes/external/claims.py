@@ -7,7 +7,8 @@ from typing import Any
 
 from stockade.core import clock
 from stockade.core.methods import NONE, methods
-from stockade.schemes.external.conf import Issuer, Path
+from stockade.schemes.external.conf import Issuer
+from stockade.schemes.external.parsers import Path
 from stockade.schemes.external.token import Verified
 from stockade.schemes.jwt.compact import refuse
 

@@ -2,115 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
 
-from stockade.conf import Section, boolean, choice, duration, mapping, names, setting, text
+from stockade.conf import Section, boolean, choice, duration, mapping, setting, text
 from stockade.schemes.conf import seconds
+from stockade.schemes.external import parsers
+from stockade.schemes.external.parsers import EMAIL, LINKS, Path, may_fetch
 
-# Signatures that a public key verifies (RFC 7518 section 3.1, RFC 8037 section 3.1). No HS*: its key would be the
-# public one, or a secret that every API of the issuer shares. No "none".
-ALGORITHMS: Final = (
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
-)  # fmt: skip
 ACCESS, LOOSE, ID = "at+jwt", "jwt", "id"
-LINKS, EMAIL, CREATE = "links", "verified_email", "create"
-ANY_DOMAIN = "*"
 DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0 section 4
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
-_MAX_URL = 255
-_MAX_FETCHED = 2048
-
-Path = tuple[str, ...]
-
-
-def _url(value: Any) -> str:
-    found = text(value)
-    parts = urlsplit(found)
-    if (
-        parts.scheme not in ("https", "http")
-        or not parts.hostname
-        or parts.username is not None
-        or parts.fragment
-        or len(found) > _MAX_URL
-        or not re.fullmatch(r"[!-~]+", found)
-    ):
-        raise ValueError(
-            f"Write an https:// address of at most {_MAX_URL} characters, without user and fragment."
-        )
-    _ = parts.port  # ValueError where it is none
-    return found
-
-
-def _optional_url(value: Any) -> str:
-    return "" if value is None or value == "" else _url(value)
-
-
-def _audience(value: Any) -> tuple[str, ...]:
-    found = (text(value),) if isinstance(value, str) else names(value)
-    if not found:
-        raise ValueError('Name what the tokens are for, such as "https://api.example.com".')
-    return found
-
-
-def _algorithms(value: Any) -> tuple[str, ...]:
-    found = names(value)
-    if not found or not set(found) <= set(ALGORITHMS):
-        raise ValueError(f"Write a list of {', '.join(ALGORITHMS)}.")
-    return found
-
-
-def _path(value: Any) -> Path:
-    """A claim by name, or by the names that lead to it; a name may have dots, so they do not separate."""
-    if value is None:
-        return ()
-    found = (text(value),) if isinstance(value, str) else names(value)
-    if len(found) > 8:
-        raise ValueError("Write at most 8 names, one inside the other.")
-    return found
-
-
-def _roles(value: Any) -> dict[str, str]:
-    found = mapping(value)
-    if not all(isinstance(role, str) and role for role in found.values()):
-        raise ValueError('Write {"name at the issuer": "name here"}.')
-    return found
-
-
-def _services(value: Any) -> bool | dict[str, tuple[str, ...]]:
-    if isinstance(value, bool):
-        return value
-    found = mapping(value)
-    if not found:
-        raise ValueError(
-            'Write True, False, or the claims that services\' tokens have, such as {"kind": "service"}.'
-        )
-    return {name: (one,) if isinstance(one, str) and one else names(one) for name, one in found.items()}
-
-
-def _user(value: Any) -> str:
-    found = text(value)
-    if found not in (LINKS, EMAIL, CREATE) and not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", found):
-        raise ValueError(f'Write "{LINKS}", "{EMAIL}", "{CREATE}", or the dotted path of a function.')
-    return found
-
-
-def _domains(value: Any) -> tuple[str, ...]:
-    found = (value,) if value == ANY_DOMAIN else names(value)
-    for domain in found:
-        if domain != ANY_DOMAIN and not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
-            raise ValueError(
-                f'Write domains in lower case, such as ["example.com"], or "{ANY_DOMAIN}" for those of every domain.'
-            )
-    return found
-
-
-def _optional_texts(value: Any) -> tuple[str, ...]:
-    return () if value is None else names(value)
 
 
 @dataclass(frozen=True)
@@ -121,20 +25,20 @@ class Issuer(Section):
 
     name: str = ""
     issuer: str = setting(
-        "ISSUER", _url, None, id="stockade.E250",
+        "ISSUER", parsers.url, None, id="stockade.E250",
         why="Required. The `iss` of its tokens and its discovery document, letter by letter.",
     )  # fmt: skip
     audience: tuple[str, ...] = setting(
-        "AUDIENCE", _audience, None, id="stockade.E250",
+        "AUDIENCE", parsers.audience, None, id="stockade.E250",
         why="Required. What its tokens must be for, a name or a list: the identifier of this API there (RFC 9068 "
         "section 3), never a client's id, unless TYPE is \"id\".",
     )  # fmt: skip
     jwks_url: str = setting(
-        "JWKS_URL", _optional_url, None, id="stockade.E250",
+        "JWKS_URL", parsers.optional_url, None, id="stockade.E250",
         why="Where its keys are; None: where its discovery document says.",
     )  # fmt: skip
     algorithms: tuple[str, ...] = setting(
-        "ALGORITHMS", _algorithms, ["RS256"], id="stockade.E250",
+        "ALGORITHMS", parsers.algorithms, ["RS256"], id="stockade.E250",
         why="The signatures that are taken. A key takes only those of its own type.",
     )  # fmt: skip
     type: str = setting(
@@ -143,12 +47,12 @@ class Issuer(Section):
         'the marks of an ID token is refused. "id": ID tokens, for an issuer that has no others for us.',
     )  # fmt: skip
     user: str = setting(
-        "USER", _user, LINKS, id="stockade.E250",
+        "USER", parsers.user, LINKS, id="stockade.E250",
         why='Whom a token stands for: "links": who was linked; "verified_email": also the user of its address, who is '
         'linked then; "create": also a new user. Or the dotted path of a function of its claims.',
     )  # fmt: skip
     email_domains: tuple[str, ...] = setting(
-        "EMAIL_DOMAINS", _domains, [], id="stockade.E250",
+        "EMAIL_DOMAINS", parsers.domains, [], id="stockade.E250",
         why='For "verified_email": the domains for whose addresses the issuer is believed; "*" for all. Whoever can '
         "have it say an address gets the account of that address.",
     )  # fmt: skip
@@ -160,25 +64,25 @@ class Issuer(Section):
         why="The claim that must be true for it to count.",
     )  # fmt: skip
     services: bool | dict[str, tuple[str, ...]] = setting(
-        "SERVICES", _services, False, id="stockade.E250",
+        "SERVICES", parsers.services, False, id="stockade.E250",
         why="Whether tokens that a client got for itself are taken, as a service's. True: known by `sub` = "
         "`client_id`, `gty` or `idtyp`; or the claims that they have. Else they are refused.",
     )  # fmt: skip
     scope_claim: Path = setting(
-        "SCOPE_CLAIM", _path, "scope", id="stockade.E250",
+        "SCOPE_CLAIM", parsers.path, "scope", id="stockade.E250",
         why='The claim of scopes, a text or a list; "scp" at some. A token without it has no scope. None: tokens are '
         "not bounded by scopes.",
     )  # fmt: skip
     roles_claim: Path = setting(
-        "ROLES_CLAIM", _path, None, id="stockade.E250",
+        "ROLES_CLAIM", parsers.path, None, id="stockade.E250",
         why='The claim of roles, by name or by the names that lead to it: ["realm_access", "roles"].',
     )  # fmt: skip
     roles: dict[str, str] = setting(
-        "ROLES", _roles, {}, id="stockade.E250",
+        "ROLES", parsers.roles, {}, id="stockade.E250",
         why="Which of them count, and as which role here; others are not taken. A user's groups count beside them.",
     )  # fmt: skip
     acr: tuple[str, ...] = setting(
-        "ACR", _optional_texts, None, id="stockade.E250",
+        "ACR", parsers.optional_texts, None, id="stockade.E250",
         why="The values of `acr` that are believed.",
     )  # fmt: skip
     methods: bool = setting(
@@ -228,25 +132,6 @@ class Issuer(Section):
 
 
 _REQUIRED = ("ISSUER", "AUDIENCE")
-
-
-def may_fetch(url: str, loopback: bool) -> bool:
-    """Whether keys may be fetched from there: over TLS, or where it is declared from this machine by its number.
-
-    Not by a name: what it means is for a resolver to say.
-    """
-    if len(url) > _MAX_FETCHED or not re.fullmatch(r"[!-~]+", url):  # `urlsplit` would pass over line ends
-        return False
-    try:
-        parts: SplitResult = urlsplit(url)
-        _ = parts.port
-        if not parts.hostname or parts.username is not None or "@" in parts.netloc:
-            return False
-        if parts.scheme == "https":
-            return True
-        return loopback and parts.scheme == "http" and ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return False
 
 
 def read(name: str, values: Any) -> Issuer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import socket
 import ssl
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stockade import conf
+from stockade.schemes.external import strict
 
 MAX_BYTES = 512 * 1024  # Entra's, the largest known, has about 20 KiB
 _CHUNK = 16_384
@@ -167,20 +167,9 @@ def _exchange(sock: socket.socket, netloc: str, path: str, query: str, deadline:
 
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant)
+        found = strict.loads(body)
     except (ValueError, RecursionError):
         raise FetchFailed("json") from None
     if not isinstance(found, dict):
         raise FetchFailed("json")
     return found
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):  # two readers might take different ones
-        raise ValueError
-    return found
-
-
-def _constant(_: str) -> Any:
-    raise ValueError

@@ -10,8 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connections
 
@@ -20,8 +19,9 @@ from stockade.core import clock
 from stockade.core.errors import Unavailable
 from stockade.events import emit
 from stockade.events.catalogue import Event
-from stockade.schemes.external import fetching, shelf
-from stockade.schemes.external.conf import Issuer, may_fetch
+from stockade.schemes.external import shelf
+from stockade.schemes.external.conf import Issuer
+from stockade.schemes.external.discovery import jwks_of
 from stockade.schemes.external.fetching import FetchFailed
 from stockade.schemes.external.jwks import Key, Unusable, parse
 
@@ -225,25 +225,6 @@ class IssuerKeyring:
             self._next_at = clock.ticks() + self._pause()
         if first:
             emit(Event.ISSUER_AWAY, reason=reason, details={"issuer": self._issuer.name})
-
-
-def jwks_of(issuer: Issuer) -> Mapping[str, Any]:
-    """The JWKS of an issuer, from where the setting or its discovery document says.
-
-    Raises:
-        FetchFailed: it cannot be had.
-    """
-    url, deadline = issuer.jwks_url, time.monotonic() + issuer.timeout
-    if not url:
-        document = fetching.get(issuer.discovery_url, deadline)
-        # OpenID Connect Discovery 1.0 section 4.3: else any host could speak for any issuer.
-        if document.get("issuer") != issuer.issuer:
-            raise FetchFailed("another_issuer")
-        found = document.get("jwks_uri")
-        url = found if isinstance(found, str) else ""
-        if not may_fetch(url, issuer.loopback):
-            raise FetchFailed("jwks_uri")
-    return fetching.get(url, deadline)
 
 
 def _names(held: Held) -> set[tuple[str, str]]:

@@ -16,8 +16,9 @@ from stockade.core.errors import ConfigurationError, InvalidCredential
 from stockade.database import durably, is_open, write_database
 from stockade.models import ExternalIdentity
 from stockade.schemes.external import claims as meaning, links
-from stockade.schemes.external.conf import ANY_DOMAIN, CREATE, EMAIL, Issuer
+from stockade.schemes.external.conf import Issuer
 from stockade.schemes.external.links import Linked
+from stockade.schemes.external.parsers import ANY_DOMAIN, CREATE, EMAIL
 from stockade.schemes.external.token import Verified
 from stockade.schemes.jwt.compact import refuse
 

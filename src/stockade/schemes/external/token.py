@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +11,11 @@ from typing import Any, Final
 from joserfc.jws import JWSRegistry
 
 from stockade.core import clock
-from stockade.schemes.external.conf import ACCESS, ALGORITHMS, ID, Issuer
+from stockade.schemes.external import strict
+from stockade.schemes.external.conf import ACCESS, ID, Issuer
 from stockade.schemes.external.jwks import MAX_KID, Key
 from stockade.schemes.external.keys import ring_of
+from stockade.schemes.external.parsers import ALGORITHMS
 from stockade.schemes.jwt.compact import decode, peek, refuse
 
 MAX_LENGTH = 8192  # what web servers take as one header line
@@ -220,26 +221,10 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     return found
 
 
-class _Twice(ValueError):
-    """A member name that occurs twice."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    # RFC 7515 section 4, RFC 7519 section 4: another reader might take the other one.
-    if len(found) != len(pairs):
-        raise _Twice
-    return found
-
-
-def _constant(_: str) -> Any:
-    raise ValueError
-
-
 def _object(data: bytes, what: str) -> dict[str, Any]:
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant)
-    except _Twice:
+        found = strict.loads(data)
+    except strict.Twice:
         refuse(f"{what}_twice")
     except (ValueError, RecursionError):
         refuse(f"{what}_json")
