@@ -1,0 +1,106 @@
+"""Looks through one text; what has a shape and is no secret after all is sorted out here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from stockade.core.secrets import fingerprint, has_shape
+from stockade.vault.scan.finding import Finding
+from stockade.vault.scan.kinds import KINDS, Kind
+from stockade.vault.strength import weakness
+
+LEAST_BITS = (
+    3.4  # of Shannon's entropy for each character; words and paths have less, 16 random hex digits about that
+)
+_NOT = re.compile(
+    r"(?i)example|sample|placeholder|dummy|fake|redacted|change.?me|your[-_]|insecure|not.?a?.?secret|x{4}|\*{3}|\.{3}"
+    r"|<[^>]*>|\$\{|\{\{|%\(|0123456789|abcdefgh|deadbeef|test(?:ing|[-_]|$)|localhost"
+)
+_DOTTED = re.compile(
+    r"[A-Za-z_]+(?:[._/-][A-Za-z_]+)*"
+)  # names of settings, modules, files: words, no digits
+_LINE = 2000  # bytes before and after a word; a longer line is a file in one line
+_MOST = 200  # findings of one text; more are a list of something
+
+
+def look(
+    text: bytes, path: str, allowed: Collection[str] = frozenset(), known: set[int] | None = None
+) -> Iterator[Finding]:
+    """What of a text are secrets.
+
+    Args:
+        text: of a file.
+        path: where it is.
+        allowed: fingerprints of what was judged to be none.
+        known: lines of other texts that need not be looked at again; those of this one are added. The versions of a
+            file have most of their lines in common.
+    """
+    small = text.lower()
+    seen: set[str] = set()
+    for kind in KINDS:
+        for start, part in _parts(kind, text, small, known):
+            for match in kind.pattern.finditer(part):
+                raw = match["v"] if "v" in kind.pattern.groupindex else match[0]
+                value = raw.decode("utf-8", "replace")
+                mark = fingerprint(value)
+                if mark in seen or mark in allowed or not _is_secret(value, kind.name, kind.random):
+                    continue
+                seen.add(mark)
+                if len(seen) > _MOST:
+                    return
+                yield Finding(path, text.count(b"\n", 0, start + match.start()) + 1, kind.name, mark)
+
+
+def _parts(kind: Kind, text: bytes, small: bytes, known: set[int] | None) -> Iterator[tuple[int, bytes]]:
+    """Where a kind can be: the lines that have one of its words, or all of a text where it has several lines."""
+    if kind.lines:
+        if any(word in small for word in kind.words):
+            yield 0, text
+        return
+    done = -1  # the end of the last line that was given
+    for at in _places(kind.words, small):
+        if at < done:
+            continue
+        start = max(small.rfind(b"\n", 0, at) + 1, at - _LINE)
+        end = small.find(b"\n", at)
+        done = min(end if end >= 0 else len(text), at + _LINE)
+        line = text[start:done]
+        if known is not None:
+            mark = hash((kind.name, line))
+            if mark in known:
+                continue
+            known.add(mark)
+        yield start, line
+
+
+def _places(words: tuple[bytes, ...], small: bytes) -> list[int]:
+    found: list[int] = []
+    for word in words:
+        at = small.find(word)
+        while at >= 0:
+            found.append(at)
+            at = small.find(word, at + len(word))
+    found.sort()
+    return found
+
+
+def _is_secret(value: str, kind: str, random: bool) -> bool:
+    if kind == "stockade-token":
+        return has_shape(value, value[:4])
+    if _NOT.search(value) or (not value.startswith("-----") and weakness(value, 8)):
+        return False
+    return not random or _is_random(value)
+
+
+def _is_random(value: str) -> bool:
+    if _DOTTED.fullmatch(value):
+        return False
+    total = len(value)
+    bits = -sum(n / total * math.log2(n / total) for n in Counter(value).values())
+    if bits < min(LEAST_BITS, math.log2(total) - 0.75):
+        return False
+    # Chance mixes letters and digits; a sentence, a path or a date does not.
+    return any(c.isdigit() for c in value) and any(c.isalpha() for c in value) and " " not in value.strip()
