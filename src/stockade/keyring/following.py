@@ -14,6 +14,7 @@ from collections.abc import Callable
 from stockade import vault
 from stockade.core.errors import ConfigurationError
 from stockade.events import Event, emit
+from stockade.keyring.conf import wrapping_keys
 from stockade.vault import telling
 from stockade.vault.telling import Notice, What
 
@@ -26,21 +27,36 @@ _EVENTS = {
 }
 
 _names: dict[str, str] = {}
+_keys: tuple[vault.Secret, ...] = ()
 _pid = 0
 _guard = threading.Lock()
 _failing = ""
+_again = False
 
 
-def start() -> None:
-    """Look from now on, in this process; once. For processes that serve."""
-    global _pid
+def _nothing() -> None:
+    """Nobody remembers anything yet."""
+
+
+_changed: Callable[[], None] = _nothing
+
+
+def start(changed: Callable[[], None]) -> None:
+    """Look from now on, in this process; once. For processes that serve.
+
+    Args:
+        changed: drops what was remembered under the former values, so that those who are still known are proven again
+            under the new ones, and the others are refused.
+    """
+    global _pid, _changed
+    _changed = changed
     with _guard:
         if _pid == os.getpid():
             return
         _pid = os.getpid()
     telling.listen(_emit)
     _learn()
-    if _names or _remote():
+    if _names or vault.origin(wrapping_keys().all[0]) is not None:
         threading.Thread(
             target=_run, args=(threading.Event(), _pid), name="stockade-secrets", daemon=True
         ).start()
@@ -54,6 +70,7 @@ def look() -> list[str]:
     """
     from django.conf import settings
 
+    global _keys
     changed = []
     for setting, name in _names.items():
         wanted = {
@@ -65,6 +82,11 @@ def look() -> list[str]:
             if _plain(getattr(settings, one, ())) != _plain(value):
                 setattr(settings, one, value)
                 changed.append(one)
+    # STOCKADE_KEY need not be a setting: what it is read for asks the vault.
+    keys = wrapping_keys().all
+    if _keys not in ((), keys) and not changed:
+        changed.append("STOCKADE_KEY")
+    _keys = keys
     return changed
 
 
@@ -79,13 +101,6 @@ def _learn() -> None:
             _names[setting] = name
 
 
-def _remote() -> bool:
-    from stockade.vault.kept import Kept
-    from stockade.vault.read import providers
-
-    return any(isinstance(provider, Kept) for provider in providers())
-
-
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, list | tuple) else value
 
@@ -96,12 +111,17 @@ def _run(wait: threading.Event, pid: int) -> None:
 
 
 def _once(work: Callable[[], list[str]]) -> None:
-    global _failing
+    global _failing, _again
     reason = ""
     try:
         changed = work()
+        if changed or _again:
+            # And once more a look later: a request may have remembered what it had proven just before.
+            _changed()
+            _again = bool(changed)
         if changed:
-            emit(Event.SECRETS_CHANGED, reason="taken_up", details={"settings": ", ".join(sorted(changed))})
+            told = {"settings": ", ".join(sorted(changed)), "process": os.getpid()}
+            emit(Event.SECRETS_CHANGED, reason="taken_up", details=told)
     except ConfigurationError as error:
         reason = (
             error.id

@@ -197,9 +197,15 @@ def _build() -> Registry | None:
         if _registry is None:
             if _serving:
                 claim_serving()
-                following.start()
+                following.start(_secrets_changed)
             _registry = Registry()
     return _registry
+
+
+def _secrets_changed() -> None:
+    registry = _registry
+    if registry is not None:
+        registry.engine.forget()
 
 
 @conf.on_change

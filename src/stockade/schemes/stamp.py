@@ -26,6 +26,11 @@ def matches(kept: str, subject: str, password: str) -> bool:
     return any(hmac.compare_digest(kept, one) for one in stamps(subject, password))
 
 
+def is_current(kept: str, subject: str, password: str) -> bool:
+    """Whether `kept` was made with the SECRET_KEY of today; one of a fallback goes with it."""
+    return hmac.compare_digest(kept, stamp(subject, password))
+
+
 def stamps(subject: str, password: str) -> Iterator[str]:
     """The stamps of a hash that a row may hold: with SECRET_KEY, and with each of its fallbacks."""
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):

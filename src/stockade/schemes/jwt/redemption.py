@@ -197,6 +197,9 @@ def _redeem(
     if not stamp.matches(row.stamp, row.subject, user.password):
         _end(shown.session, "password_changed")
         return "password_changed"
+    if not stamp.is_current(row.stamp, row.subject, user.password):
+        # While the key of before is still a fallback; without it this would look like a changed password.
+        session.filter(stamp=row.stamp).update(stamp=stamp.stamp(row.subject, user.password))
     pair, credential = next_pair(row, shown.session, binding)
     if proven is None:
         emit(Event.TOKEN_REFRESHED, credential=credential, reason="" if won else "leeway", using=alias)

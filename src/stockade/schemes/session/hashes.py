@@ -38,10 +38,27 @@ def holds(model: type[models.Model], user_id: Any, state: UserState, subject: st
     """
     if not hasattr(model, "get_session_auth_hash"):
         return stamp.matches(kept, subject, "")
-    holder: Any = _Password(state.password)
-    if any(getattr(model, name, None) is not getattr(AbstractBaseUser, name) for name in _OWN):
-        holder = model._base_manager.using(router.db_for_write(model)).filter(pk=user_id).first()  # noqa: SLF001
+    holder = _holder(model, user_id, state)
     return holder is not None and any(stamp.matches(kept, subject, one) for one in _hashes(holder))
+
+
+def renewed(model: type[models.Model], user_id: Any, state: UserState, subject: str, kept: str) -> str | None:
+    """The stamp under the SECRET_KEY of today, for a session whose stamp holds by a fallback; None where it has it."""
+    found = ""
+    if hasattr(model, "get_session_auth_hash"):
+        holder = _holder(model, user_id, state)
+        if holder is None:
+            return None
+        found = holder.get_session_auth_hash()
+    made = stamp_of(subject, found)
+    return None if made == kept else made
+
+
+def _holder(model: type[models.Model], user_id: Any, state: UserState) -> Any:
+    """Who makes the hash: of Django's own, the password is enough."""
+    if any(getattr(model, name, None) is not getattr(AbstractBaseUser, name) for name in _OWN):
+        return model._base_manager.using(router.db_for_write(model)).filter(pk=user_id).first()  # noqa: SLF001
+    return _Password(state.password)
 
 
 _OWN = ("get_session_auth_hash", "get_session_auth_fallback_hash", "_get_session_auth_hash")

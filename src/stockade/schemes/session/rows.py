@@ -90,6 +90,12 @@ def used(id: uuid.UUID, last: datetime.datetime) -> None:
     note(lambda: rows.update(rotated_at=now, idle_expires_at=until))
 
 
+def restamp(id: uuid.UUID, kept: str, stamp: str) -> None:
+    """Put a login's stamp under the SECRET_KEY of today, before the one that it holds by is no fallback any more."""
+    rows = Session.objects.using(database()).filter(pk=id, stamp=kept, ended_at=None)
+    note(lambda: rows.update(stamp=stamp))
+
+
 def open_login(user_key: str, session_hash: str, former: Session | None, proof: Proof | None) -> Session:
     """Write down who is logged in by a key that is new.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import models
 
@@ -85,6 +86,10 @@ class SessionScheme:
             raise InvalidCredential(reason="inactive")
         if not hashes.holds(model, user_id, user, credential.subject, kept):
             raise InvalidCredential(reason="password_changed")
+        if django_settings.SECRET_KEY_FALLBACKS:
+            stamp = hashes.renewed(model, user_id, user, credential.subject, kept)
+            if stamp is not None:
+                rows.restamp(id, kept, stamp)
         rows.used(id, rotated_at)
         # One row for each group, or one with a NULL (an outer join).
         roles = frozenset(row[-1] for row in found if row[-1]) if shape.group else frozenset()
