@@ -147,9 +147,8 @@ class SessionLogoutView(BrowserSessionView):
             Forbidden: another credential is shown, beside which the cookie does not count.
         """
         self.session(request)
-        csrf.require_no_stranger(
-            _http(request)
-        )  # a visitor is asked for no token, and has a session to lose as well
+        # A visitor is asked for no token, and has a session to lose as well.
+        csrf.require_no_stranger(_http(request))
         self.read(request)
         _of_cookie(request)
         close_session(_http(request))
