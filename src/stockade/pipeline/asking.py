@@ -145,11 +145,14 @@ class Asking:
         """
         self._turn_away(Asked(context.address))
 
-    def pass_lists(self, context: RequestContext, session_user: Callable[[], str] | None = None) -> None:
+    def pass_lists(
+        self, context: RequestContext, session_user: Callable[[], tuple[str, tuple[str, ...]]] | None = None
+    ) -> None:
         """Ask the lists alone: for views that guard themselves, and answers that no view gives.
 
         Args:
-            session_user: the user of Django's own session, primary key as text, "" for nobody; asks SQL.
+            session_user: the user of Django's own session, "" for nobody, and the ids of his login where the session
+                is ours; asks SQL.
 
         Raises:
             Banned: address or user. NeedsThread: see `turn_away`.
@@ -159,7 +162,7 @@ class Asking:
         except Unavailable:  # whoever is to mend it must get in: the truth is asked instead of its copy
             if in_event_loop():
                 raise NeedsThread from None
-            who = Asked(context.address, session_user() if session_user is not None else "")
+            who = Asked(context.address, *(session_user() if session_user is not None else ()))
             found = lists.hit(lists.about(who), who)
             if found is not None:
                 raise Banned(*found) from None
@@ -168,7 +171,7 @@ class Asking:
         if lists.stale(copy, verdict) or (copy.callers and session_user is not None):
             if in_event_loop():
                 raise NeedsThread
-            who = Asked(context.address, session_user() if session_user is not None else "")
+            who = Asked(context.address, *(session_user() if session_user is not None else ()))
             self._keep_out(who, verdict, ())
         elif copy.guarded:
             self._keep_out(Asked(context.address), verdict, ())

@@ -159,10 +159,13 @@ def meaning(error: Refusal | OperationalError | InterfaceError) -> Refusal:
     return error if isinstance(error, Refusal) else Unavailable(reason="database")
 
 
-def _session_user(request: HttpRequest) -> str:
-    """The primary key of the user of Django's own session, for views that EXEMPT leaves alone. Asks SQL."""
+def _session_user(request: HttpRequest) -> tuple[str, tuple[str, ...]]:
+    """The user of Django's own session, and the id of his login, for views that EXEMPT leaves alone. Asks SQL."""
     user = getattr(request, "user", None)
-    return tenant.of(tenant.here(), user.pk) if user is not None and user.is_authenticated else ""
+    if user is None or not user.is_authenticated:
+        return "", ()
+    login = str(getattr(request.session, "login_id", "")) if hasattr(request, "session") else ""
+    return tenant.of(tenant.here(), user.pk), (login,) if login else ()
 
 
 def asks_session(exchange: Exchange) -> bool:

@@ -278,6 +278,22 @@ def test_a_session_ends_with_whatever_the_project_s_own_session_hash_is_made_of(
         assert browser.get("/me/").status_code == 401
 
 
+def test_a_banned_session_is_kept_out_of_the_admin_too(alice: User) -> None:
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    stolen, other = Browser(), Browser()
+    stolen.log_in()
+    login = login_of()
+    other.log_in()
+    for browser in (stolen, other):
+        assert browser.get("/admin/").status_code == 200
+    stockade.ban(session=str(login.pk))
+    for address in ("/admin/", "/me/", "/plain/"):
+        assert (stolen.get(address).status_code, other.get(address).status_code) == (403, 200)
+    stockade.unban(session=str(login.pk))
+    assert stolen.get("/admin/").status_code == 200
+
+
 def test_who_is_no_longer_of_the_staff_is_so_on_the_next_request(alice: User) -> None:
     alice.is_staff = alice.is_superuser = True
     alice.save()
