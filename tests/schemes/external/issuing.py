@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 import uuid
 import warnings
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -48,10 +50,27 @@ class Key:
         return {name: value for name, value in {**found, **self.members}.items() if value is not None}
 
 
-class Issuer:
-    """Serves a discovery document and a JWKS, and signs tokens."""
+class _Server(ThreadingHTTPServer):
+    """Whoever it talks to may leave in the midst of anything."""
 
-    def __init__(self, key: Key | None = None) -> None:
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        pass
+
+
+class Issuer:
+    """Serves a discovery document and a JWKS, and signs tokens.
+
+    Args:
+        key: the first one.
+        host: a loopback address.
+        certificates: a folder with server.pem and server.key, to serve over TLS.
+    """
+
+    def __init__(
+        self, key: Key | None = None, host: str = "127.0.0.1", certificates: Path | None = None
+    ) -> None:
         self.keys = [key or Key()]
         self.hits: dict[str, int] = {}
         self.answers: dict[str, Answer] = {}  # by path, instead of the honest ones
@@ -65,15 +84,24 @@ class Issuer:
             def do_GET(self) -> None:
                 with issuer._hits:
                     issuer.hits[self.path] = issuer.hits.get(self.path, 0) + 1
-                with contextlib.suppress(ConnectionError, TimeoutError):  # the other side has had enough
+                with contextlib.suppress(
+                    ConnectionError, TimeoutError, ssl.SSLError
+                ):  # the other side has had enough
                     issuer.answers.get(self.path, issuer.honest)(self)
 
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.server = _Server((host, 0), Handler)
+        if certificates is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+            # The handshake is the handler's: one that fails must not keep others waiting.
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        scheme = "http" if certificates is None else "https"
+        self.url = f"{scheme}://{host}:{self.server.server_address[1]}"
         self._thread = threading.Thread(
             target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
