@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import driver, load, machine, postgres_server, races, redis_server, report, rows, stats
+from bench import driver, load, machine, postgres_server, races, redis_server, report, rows, signatures, stats
 from bench.driver import Plan
 from bench.load import LoadOutcome, LoadPlan
 from bench.rows import Place
@@ -114,6 +114,7 @@ def bench(
                 *outcomes,
                 load_plan,
                 _load(folder, server, load_plan, status.update) if loaded else [],
+                _signatures(cores[-1], quick, status.update) if cost and not only else [],
             )
             if full:
                 for row in rows.select(EXPLAINED, place.servers)[1:]:
@@ -139,6 +140,11 @@ def _load(folder: Path, server: str, plan: LoadPlan, tell: Callable[[str], None]
     with redis_server.running(folder, kind=server) as redis, postgres_server.running() as postgres:
         place = Place(folder, redis, postgres, plan.principals)
         return load.measure(load.select(place.servers), place, plan, tell)
+
+
+def _signatures(core: int, quick: bool, tell: Callable[[str], None]) -> list[signatures.Outcome]:
+    tell("signed messages")
+    return signatures.run(core, 3 if quick else signatures.ROUNDS)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -16,6 +16,7 @@ from bench.driver import Plan
 from bench.load import LoadOutcome, LoadPlan
 from bench.races import LIMIT, REDEMPTIONS, REQUESTS, LimitOutcome, RefreshOutcome
 from bench.rows import Row
+from bench.signatures import HEADS as SIGNATURE_HEADS, Outcome as SignatureOutcome, line as signature_line
 from bench.stats import Result
 from bench.steps import Step
 
@@ -35,6 +36,7 @@ class Report:
     refreshes: list[RefreshOutcome]
     load_plan: LoadPlan
     loads: list[LoadOutcome]
+    signatures: list[SignatureOutcome] = field(default_factory=list)
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """Title, heads and lines of each table."""
@@ -54,6 +56,9 @@ class Report:
         if self.loads:
             title = f"Requests a second through {load.WORKERS} granian workers, wrk beside them on the same machine"
             found.append((title, LOAD_HEADS, [load_line(outcome, self.loads[0]) for outcome in self.loads]))
+        if self.signatures:
+            lines = [signature_line(outcome) for outcome in self.signatures]
+            found.append(("What it costs to verify a signed message", SIGNATURE_HEADS, lines))
         return found
 
     def foot(self) -> str:
@@ -227,6 +232,7 @@ def as_json(report: Report) -> str:
             }
             for o in report.refreshes
         ],
+        "signatures": [outcome._asdict() for outcome in report.signatures],
         "loads": [
             {
                 "name": o.row.name,
