@@ -190,7 +190,7 @@ def test_openbao_stopped_sealed_slow_and_rotated_costs_no_request(
         key = str(make())
         first.put("demo", DEMO_SECRET_KEY=key)
         monkeypatch.setenv(
-            "STOCKADE_SECRETS_ORDER", f"vault+http://{first.host}/secret/demo?lifetime=1s&timeout=1s"
+            "STOCKADE_SECRETS_ORDER", f"vault+http://{first.host}/secret/demo?lifetime=1s&timeout=3s"
         )
         with running(tmp_path, "--quiet", "--workers", str(WORKERS), *WIDE) as run:
             client = Client(run)

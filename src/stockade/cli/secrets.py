@@ -8,9 +8,51 @@ from typing import Annotated
 
 import typer
 
-from stockade.cli.output import WRONG_USE, age, fail
+from stockade.cli.output import FINDINGS, FORMAT, WRONG_USE, Format, age, fail, listing
 
 app = typer.Typer(help="Secrets: make, rotate, find what lies open.", no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="Of the project.", show_default="here")
+    ] = Path(),
+    allowed: Annotated[
+        Path | None,
+        typer.Option(
+            "--allowed",
+            metavar="FILE",
+            help="Fingerprints of what is no secret; else FOLDER/.secrets-allowed.",
+            show_default=False,
+        ),
+    ] = None,
+    history: Annotated[bool, typer.Option("--history/--no-history", help="Also what git has kept.")] = True,
+    seconds: Annotated[int, typer.Option("--seconds", min=1, help="For the history; newest first.")] = 120,
+    old: Annotated[
+        str, typer.Option("--old", metavar="TIME", help="From which age a secret is told.")
+    ] = "365d",
+    format: Annotated[Format, FORMAT] = Format.TEXT,
+) -> None:
+    """Tell which secrets lie in files and in git's history, and which of the project's are weak, old or shared.
+
+    No value is shown. The project's are looked at where settings are named. Exit status 1 if anything was found.
+    """
+    import os
+
+    from stockade.cli.secrets_found import allowed_in, rows_of, standing_rows
+
+    if not folder.is_dir():
+        fail(f"{folder} is no folder.", WRONG_USE)
+    limit = age(old)
+    rows, complete = rows_of(folder, allowed_in(folder, allowed), seconds if history else 0)
+    if os.environ.get("DJANGO_SETTINGS_MODULE"):
+        rows += standing_rows(limit)
+    listing(rows, ("what", "where", "commit", "fingerprint"), format, empty="No secrets lie open.")
+    if not complete:
+        typer.echo(f"The history is longer than {seconds} s allow: not all of it was read.", err=True)
+    if rows or not complete:
+        raise typer.Exit(FINDINGS)
 
 
 @app.command("generate")

@@ -120,7 +120,7 @@ def _once(work: Callable[[], list[str]]) -> None:
             _changed()
             _again = bool(changed)
         if changed:
-            told = {"settings": ", ".join(sorted(changed)), "process": os.getpid()}
+            told: dict[str, str | int] = {"settings": ", ".join(sorted(changed)), "process": os.getpid()}
             emit(Event.SECRETS_CHANGED, reason="taken_up", details=told)
     except ConfigurationError as error:
         reason = (

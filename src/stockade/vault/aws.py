@@ -53,6 +53,7 @@ class SecretsManager:
             parsed(text, self.address.folder),
             created.timestamp() if created is not None else 0.0,
             str(found.get("VersionId", ""))[:8],
+            created.timestamp() if created is not None else None,
         )
 
     def remedy(self, name: str) -> str:

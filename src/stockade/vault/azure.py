@@ -49,6 +49,7 @@ class KeyVault:
             parsed(found.value, self.address.folder),
             created.timestamp() if created is not None else 0.0,
             str(properties.version or "")[:8],
+            created.timestamp() if created is not None else None,
         )
 
     def remedy(self, name: str) -> str:

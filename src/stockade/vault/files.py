@@ -84,6 +84,16 @@ class Files:
         folders = " or ".join(str(folder) for folder in self._where())
         return f"{name}_FILE to the path of a file that holds it, or put a file {name} into {folders}"
 
+    def made(self, name: str) -> float | None:
+        """When the file of a secret was written, in seconds since the epoch; None where there is none."""
+        told = os.environ.get(f"{name}_FILE")
+        paths = (
+            [Path(told)]
+            if told
+            else [folder / one for folder in self._where() for one in (name, name.lower())]
+        )
+        return next((path.stat().st_mtime for path in paths if path.is_file()), None)
+
     def _where(self) -> list[Path]:
         if self._folders is not None:
             return self._folders

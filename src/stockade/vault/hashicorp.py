@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import os
 import re
 import threading
@@ -229,7 +230,7 @@ class KeyValue:
         if not isinstance(content, dict) or not isinstance(version, int):
             raise Away("answer")
         secrets = fields({WHOLE: content.get("value")} if self.address.folder else content)
-        return Answer(secrets, version, str(version))
+        return Answer(secrets, version, str(version), _moment(metadata))
 
     def remedy(self, name: str) -> str:
         where = f"{self.mount}/{self.document(name)}"
@@ -237,6 +238,14 @@ class KeyValue:
 
     def forget(self) -> None:
         self._server.forget()
+
+
+def _moment(metadata: object) -> float | None:
+    text = metadata.get("created_time") if isinstance(metadata, dict) else None
+    try:
+        return datetime.datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
 
 
 class Transit:

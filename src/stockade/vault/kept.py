@@ -17,6 +17,7 @@ from stockade.vault.telling import Notice, What
 from stockade.vault.text import Secret
 
 RETRY = 2.0  # seconds after the first failure; each further one doubles it, up to the lifetime
+GRACE = 4.0  # seconds that the first question may take longer: its library is imported before it
 _MICRO = 1_000_000
 
 _HELP = {
@@ -38,6 +39,7 @@ class _Entry:
     due: int  # ticks
     failing: str = ""
     tries: int = 0
+    made: float | None = None
 
 
 @dataclass(slots=True)
@@ -53,8 +55,8 @@ class _Flight:
 class Kept:
     """A provider over a secrets manager.
 
-    The first question waits for the answer, at most the URL's `timeout`. Later ones take what is kept, at the cost of
-    a look into a dict; one that is older than `lifetime` is asked for again by a thread, which nobody waits for.
+    The first question waits for the answer, at most the URL's `timeout` and GRACE. Later ones take what is kept, at the
+    cost of a look into a dict; one older than `lifetime` is asked for again by a thread, which nobody waits for.
 
     Args:
         source: the secrets manager.
@@ -95,6 +97,11 @@ class Kept:
         entry = self._entries.get(self.source.document(name))
         return entry.version if entry is not None else None
 
+    def made(self, name: str) -> float | None:
+        """When the kept version was made, in seconds since the epoch; None where the place does not tell."""
+        entry = self._entries.get(self.source.document(name))
+        return entry.made if entry is not None else None
+
     def refresh(self) -> None:
         """Ask now for everything that is kept, and wait for it; for commands and tests."""
         for document in list(self._entries):
@@ -102,7 +109,7 @@ class Kept:
 
     def _first(self, document: str) -> _Entry:
         flight = self._fly(document)
-        flight.done.wait(self.source.address.timeout)
+        flight.done.wait(self.source.address.timeout + GRACE)
         entry = self._entries.get(document)
         if entry is not None:
             return entry
@@ -177,7 +184,7 @@ class Kept:
         wait = self.source.address.lifetime * (90 + _random.randbelow(21)) / 100
         reason = "malformed" if spoilt else ""
         self._entries[document] = _Entry(
-            values, answer.order, answer.version, clock.ticks() + int(wait * _MICRO), reason
+            values, answer.order, answer.version, clock.ticks() + int(wait * _MICRO), reason, made=answer.made
         )
         if kept is None:
             return

@@ -46,11 +46,13 @@ class Answer:
         fields: text, or what else was found, by name; one that is not there or empty is absent.
         order: grows with each version, so that an older one is noticed.
         version: as the place calls it, for the log.
+        made: when, in seconds since the epoch; None where the place does not tell.
     """
 
     fields: Mapping[str, Secret | Bad] = field(repr=False)
     order: float = 0.0
     version: str = ""
+    made: float | None = None
 
 
 class Source(Protocol):

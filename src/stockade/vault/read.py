@@ -82,6 +82,11 @@ def _wrong_order() -> ConfigurationError:
     )
 
 
+def asked() -> dict[str, Secret]:
+    """What `secret` has given last, by name."""
+    return dict(_asked)
+
+
 def origin(value: object) -> str | None:
     """The name under which `secret` last gave this very value; None if it did not."""
     if not isinstance(value, str):

@@ -33,7 +33,8 @@ def _kind(name: str, words: str, pattern: str, *, random: bool = False, lines: b
 
 _B = r"(?<![A-Za-z0-9_])"  # does not begin in the midst of a word
 _E = r"(?![A-Za-z0-9_])"
-_PEM = r"[ \t]*(?:\\r)?(?:\\n|\r?\n)[A-Za-z0-9+/=\\nr: ,.()\s-]{60,}?-----END "
+# One hyphen at a time: over a text of nothing but beginnings it stays linear.
+_PEM = r"[ \t]*(?:\\r)?(?:\\n|\r?\n)(?:[A-Za-z0-9+/=\\: ,.()\s]|-(?!-)){60,}?-----END "
 _INFIX = r"[^\s:/@\"'`<>{}$%*\[\]()|\\]{8,}"  # of a URL; nothing that a template would put there
 
 # ruff: noqa: E501 - one shape, one line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -97,7 +98,9 @@ def _is_secret(value: str, kind: str, random: bool) -> bool:
 
 def _is_random(value: str) -> bool:
     if _DOTTED.fullmatch(value):
-        return False
+        # Letters alone: chance changes between large and small at every second one, WordsThatAreJoined do less often.
+        changes = sum(a.isupper() != b.isupper() for a, b in itertools.pairwise(value))
+        return value.isalpha() and len(value) >= 16 and changes > 0.42 * len(value)
     total = len(value)
     bits = -sum(n / total * math.log2(n / total) for n in Counter(value).values())
     if bits < min(LEAST_BITS, math.log2(total) - 0.75):

@@ -1,0 +1,96 @@
+"""What `stockade secrets check` lists: from files, from git, and of the project that is loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stockade.cli.output import WRONG_USE, fail
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{12}")
+_SETTINGS = ("SECRET_KEY", "STOCKADE_KEY", "EMAIL_HOST_PASSWORD")
+
+
+def allowed_in(folder: Path, named: Path | None) -> frozenset[str]:
+    """The fingerprints at the beginning of each line; the rest of a line says why.
+
+    Exits with 2 where a line has none, or the file that was named is not there.
+    """
+    path = named or folder / ".secrets-allowed"
+    if not path.is_file():
+        if named is not None:
+            fail(f"{named} is not there.", WRONG_USE)
+        return frozenset()
+    found = set()
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        mark, _, why = line.partition(" ")
+        if not _FINGERPRINT.fullmatch(mark) or not why.strip():
+            fail(
+                f"{path}, line {number}: write a fingerprint of 12 hex digits, a space, and why it is none.",
+                WRONG_USE,
+            )
+        found.add(mark)
+    return frozenset(found)
+
+
+def rows_of(folder: Path, allowed: frozenset[str], seconds: int) -> tuple[list[dict[str, Any]], bool]:
+    """What lies in files, then what only git has; and whether all was read.
+
+    Args:
+        seconds: for git's history; 0 for none.
+    """
+    from stockade.vault import scan
+
+    found = sorted(scan.tree(folder, allowed))
+    complete = True
+    if seconds:
+        try:
+            past = scan.history(folder, allowed, seconds)
+        except scan.NotARepository:
+            past = scan.Scanned()
+        here = {one.fingerprint for one in found}
+        found += sorted(one for one in past.findings if one.fingerprint not in here)
+        complete = past.complete
+    return [
+        {
+            "what": one.kind,
+            "where": f"{one.path}:{one.line}",
+            "commit": one.commit,
+            "fingerprint": one.fingerprint,
+        }
+        for one in found
+    ], complete
+
+
+def standing_rows(old: float) -> list[dict[str, Any]]:
+    """What is wrong with the secrets of the project."""
+    from stockade.cli.project import load_project
+    from stockade.vault.standing import standings
+
+    load_project(judge=False)
+    return [
+        {"what": f"{one.name} {why}", "where": one.place, "commit": "", "fingerprint": ""}
+        for one in standings(_settings(), old)
+        for why in one.wrong
+    ]
+
+
+def _settings() -> Mapping[str, str]:
+    """Secrets that settings hold without having asked the vault: also their reuse is told."""
+    from django.conf import settings
+
+    from stockade.vault import origin
+
+    found: dict[str, Any] = {name: getattr(settings, name, None) for name in _SETTINGS}
+    found["SIMPLE_JWT SIGNING_KEY"] = (getattr(settings, "SIMPLE_JWT", None) or {}).get("SIGNING_KEY")
+    for alias, database in settings.DATABASES.items():
+        found[f"DATABASES {alias} PASSWORD"] = database.get("PASSWORD")
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, str) and value and origin(value) is None
+    }
