@@ -23,7 +23,7 @@ from stockade.drf.parsers import StrictJSONParser
 from stockade.drf.serializers import StrictSerializer
 from tests.drf.test_parsers import parse
 from tests.pipeline.conftest import *  # noqa: F403 - the same project, users and tokens
-from tests.policy_app.models import Doc
+from tests.policy_app.models import Doc, Note
 
 JSON = "application/json"
 
@@ -98,6 +98,25 @@ def test_what_is_of_the_right_type_is_taken() -> None:
     serializer = Everything(data=RIGHT)
     assert serializer.is_valid(), serializer.errors
     assert Everything(data={"text": None}).is_valid()
+
+
+@pytest.mark.parametrize(
+    ("model", "many", "value", "says"),
+    [
+        (Note, False, "1", "a whole number"), (Note, False, True, "a whole number"),
+        (Note, True, ["1"], "a whole number"), (Note, True, 1, "a list"),
+        (Doc, False, 1, "a string"), (Doc, True, [1], "a string"),
+    ],
+)  # fmt: skip
+def test_a_key_has_the_type_that_the_document_says(model: Any, many: bool, value: Any, says: str) -> None:
+    """`"2"` for the key 2, or `true` for 1: whoever compares before it is stored compares something else."""
+
+    class Refers(StrictSerializer):
+        other = serializers.PrimaryKeyRelatedField(queryset=model._default_manager.all(), many=many)
+
+    serializer = Refers(data={"other": value})
+    assert not serializer.is_valid()
+    assert f"Write {says}" in json.dumps(serializer.errors)
 
 
 @pytest.mark.parametrize(("name", "value", "says"), WRONG)

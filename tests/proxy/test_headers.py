@@ -20,9 +20,9 @@ OWN: dict[str, tuple[int, str, list[str], bytes]] = {
 }
 
 
-def check(answer: Answer, status: int) -> None:
+def check(answer: Answer, status: int, but: tuple[str, ...] = ()) -> None:
     assert answer.status == status, answer.body
-    assert {name.lower() for name in ALL} - set(answer.headers) == set()
+    assert {name.lower() for name in ALL} - set(answer.headers) == set(but)
     assert answer.headers["x-request-id"]
     for name in (*ALL, "X-Request-ID", "Content-Type"):
         assert answer.names.count(name.lower()) <= 1, f"{name} stands there twice"
@@ -45,7 +45,9 @@ def ask(client: Client, line: str, extra: dict[str, Any]) -> Answer:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "400 of Django's"])
 def test_every_kind_of_answer_arrives_with_every_header(kind: str, proxied: Client) -> None:
     status, line, extra = KINDS[kind]
-    check(ask(proxied, line, extra), status)
+    # The demo's pages have nonces: a policy here would take the place of the one that the page was written for.
+    but = ("content-security-policy",) if kind == "304 page" else ()
+    check(ask(proxied, line, extra), status, but)
 
 
 @pytest.mark.parametrize("kind", OWN)

@@ -54,7 +54,6 @@ _KINDS: tuple[tuple[type[Any], str], ...] = (
     (serializers.Serializer, OBJECT),
     (relations.ManyRelatedField, LIST),
     (relations.HyperlinkedRelatedField, TEXT),
-    (relations.PrimaryKeyRelatedField, KEY),
     (relations.SlugRelatedField, KEY),
 )
 
@@ -65,6 +64,8 @@ def expected(field: AnyField) -> str:
         return ""
     if isinstance(field, serializers.ChoiceField) and not isinstance(field, serializers.MultipleChoiceField):
         return _of_choices(field)
+    if isinstance(field, relations.PrimaryKeyRelatedField):
+        return _of_key(field)
     return next((kind for cls, kind in _KINDS if isinstance(field, cls)), "")
 
 
@@ -87,6 +88,21 @@ def _reads_as_drf(cls: type[Any]) -> bool:
     """Whether `to_internal_value` is DRF's, or one of ours that asks no less."""
     function = cls.to_internal_value
     return str(getattr(function, "__module__", "")).startswith(("rest_framework.", "stockade.drf."))
+
+
+def _of_key(field: Any) -> str:
+    """What the document says of the key too: a number where the model's is one, and the string that a UUID is."""
+    if field.pk_field is not None:
+        return expected(field.pk_field)
+    model = getattr(field.queryset, "model", None)
+    if model is None:
+        return KEY
+    column = model._meta.pk
+    while column.remote_field is not None:  # a key that is another's, as of a child of several tables
+        column = column.target_field
+    fields = serializers.ModelSerializer.serializer_field_mapping
+    cls = next((fields[base] for base in type(column).__mro__ if base in fields), Field)
+    return next((kind for base, kind in _KINDS if issubclass(cls, base)), KEY)
 
 
 def _of_choices(field: Any) -> str:
