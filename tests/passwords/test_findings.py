@@ -146,3 +146,13 @@ def test_a_list_that_cannot_be_read_stops_the_start(good: Any, tmp_path: Path) -
     good.MIDDLEWARE = ["stockade.web.Middleware", *good.MIDDLEWARE]
     good.AUTH_PASSWORD_VALIDATORS = stockade.passwords.validators(breached=tmp_path / "gone")
     assert "stockade.E241" in [one.id for one in findings() if one.stops]
+
+
+def test_a_hasher_that_makes_no_hash_does_not_come_first(good: Any) -> None:
+    """Nobody could set a password any more."""
+    good.STOCKADE = {"STATE": "memory://"}
+    good.MIDDLEWARE = ["stockade.web.Middleware", *good.MIDDLEWARE]
+    good.PASSWORD_HASHERS = ["stockade.schemes.passwords.Wrapped", "stockade.schemes.passwords.Argon2"]
+    assert "stockade.E242" in [one.id for one in findings() if one.stops]
+    good.PASSWORD_HASHERS = good.PASSWORD_HASHERS[::-1]
+    assert "stockade.E242" not in [one.id for one in findings()]

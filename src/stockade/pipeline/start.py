@@ -17,7 +17,7 @@ from stockade.pipeline.finding import Finding
 from stockade.pipeline.issuers import issuer_findings
 from stockade.pipeline.judged import name_findings, view_findings
 from stockade.pipeline.kept import state_findings
-from stockade.pipeline.weak_passwords import list_findings
+from stockade.pipeline.weak_passwords import unusable_findings
 from stockade.pipeline.wired import backend_findings, before_findings, middleware_findings
 
 further: list[Callable[[], Iterable[Finding]]] = []  # of rooms above
@@ -37,7 +37,7 @@ def findings() -> list[Finding]:
             found.extend(session_findings())
             found.extend(edge_findings())
             found.extend(before_findings())
-            found.extend(list_findings())
+            found.extend(unusable_findings())
     except ConfigurationError as error:
         found = [Finding.of(error)]
     found.extend(middleware_findings())

@@ -19,6 +19,7 @@ from stockade.pipeline.finding import Finding
 LONGEST = 64  # characters that must be taken (ASVS 5.0, 6.2.9)
 _BREACHED = "stockade.passwords.BreachedPassword"
 _ARGON2 = "stockade.schemes.passwords.Argon2"
+_WRAPPED = "stockade.schemes.passwords.Wrapped"
 _FIRST = f'Write PASSWORD_HASHERS = ["{_ARGON2}", *those you have], and see `stockade passwords check`.'
 _READY = f"Write AUTH_PASSWORD_VALIDATORS = stockade.passwords.validators({RECOMMENDED})."
 # OWASP Password Storage Cheat Sheet: iterations of PBKDF2, memory in KiB of the others.
@@ -28,12 +29,18 @@ _SCRYPT_MEMORY = 8_192
 _FAST = ("md5", "sha1", "sha256", "sha512", "unsalted", "crypt", "plain")
 
 
-def list_findings() -> Iterator[Finding]:
-    """A list of breached passwords that cannot be read stops the start: until it can, no password is taken."""
+def unusable_findings() -> Iterator[Finding]:
+    """What keeps every new password out stops the start: a list that cannot be read, a hasher that makes no hash."""
     from django.conf import settings
 
     from stockade.passwords.breached import opened
 
+    if next(iter(settings.PASSWORD_HASHERS), "") == _WRAPPED:
+        yield Finding(
+            "stockade.E242",
+            f"PASSWORD_HASHERS begins with {_WRAPPED}, which makes no hash: nobody can set a password.",
+            f'Write PASSWORD_HASHERS = ["{_ARGON2}", "{_WRAPPED}", ...].',
+        )
     for entry in settings.AUTH_PASSWORD_VALIDATORS:
         path = (entry.get("OPTIONS") or {}).get("path")
         if str(entry.get("NAME", "")).rpartition(".")[2] == "BreachedPassword" and path is not None:
