@@ -16,8 +16,10 @@ from django.test.utils import CaptureQueriesContext
 import stockade
 from stockade.core import clock
 from stockade.models import ExternalIdentity
+from stockade.pipeline.issuers import weak_issuer_findings
 from stockade.pipeline.start import findings
 from stockade.schemes.external import link, unlink
+from tests.schemes import user_models
 from tests.schemes.external.issuing import AUDIENCE, CLIENT, Issuer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -534,6 +536,18 @@ def test_wrong_settings_stop_the_start_and_say_what_to_write(
     assert said in stopping[0]
 
 
+def test_a_model_whose_users_have_no_made_up_names_is_told(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose name is an address, "create" would make an address up that may be somebody's."""
+    configure(SCHEMES=["external"], ISSUERS={"corporate": {**GOOD, "USER": "create"}})
+    assert [one for one in findings() if one.stops] == []
+    monkeypatch.setattr("stockade.schemes.external.people.get_user_model", lambda: user_models.Bare)
+    (told,) = [str(one) for one in findings() if one.stops]
+    assert told.startswith("stockade.E254")
+    assert "dotted path" in told
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
@@ -553,3 +567,13 @@ def test_settings_that_do_not_go_together_are_told(
     configure(**{"SCHEMES": ["external"], "ISSUERS": {"corporate": GOOD}, **keys})
     told = [str(one) for one in findings()]
     assert any(said in one for one in told), told
+
+
+def test_what_is_weak_where_clients_come_is_told_there(configure: Callable[..., None]) -> None:
+    configure(SCHEMES=["external"], ISSUERS={"corporate": GOOD})
+    assert list(weak_issuer_findings()) == []
+    local = {"ISSUER": "http://127.0.0.1:1", "AUDIENCE": AUDIENCE, "LOOPBACK": True}
+    anyone = {**GOOD, "USER": "verified_email", "EMAIL_DOMAINS": "*", "TYPE": "id"}
+    configure(SCHEMES=["external"], ISSUERS={"local": local, "anyone": anyone})
+    told = [one.id for one in weak_issuer_findings()]
+    assert told == ["stockade.W253", "stockade.W254", "stockade.W255"]
