@@ -150,6 +150,8 @@ def _placed(folder: Path, finding: Finding, number: int, deadline: float) -> Fin
     left = deadline + 10 - time.monotonic()
     if finding.path.startswith("(message") or number >= _NAMED or left <= 0:
         return replace(finding, commit=id[:10])
-    said = ask(folder, "log", "--all", "--reflog", f"--find-object={id}", "--format=%h", seconds=left)
+    said = ask(
+        folder, "log", "--all", "--reflog", "--topo-order", f"--find-object={id}", "--format=%h", seconds=left
+    )
     commits = (said or b"").decode().split()
     return replace(finding, commit=commits[-1] if commits else id[:10])
