@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from stockade.core.errors import (
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.policy import Assurance, Fresh, Owner, Policy, Public, Role, Scope
 from stockade.policy.conf import AssuranceSettings, levels
+from tests.policy import world
 from tests.policy_app.models import Doc
 
 NOW = 1_800_000_000.0
@@ -299,6 +301,35 @@ def test_about_an_object_only_who_may_is_asked_to_log_in_again() -> None:
     assert not Doc.every.filter(rule.filter(old)).exists()
     assert set(Doc.every.filter((~rule).filter(old))) == {mine, theirs}
     assert isinstance(rule.refusal(old), StepUpRequired)  # before any object is known: there may be one
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seed", range(2))
+def test_of_random_policies_a_login_is_asked_for_exactly_where_it_would_open(
+    seed: int,
+) -> None:
+    """Asked for in vain it tells that something is there; not asked for, nobody knows how to get in."""
+    chance = random.Random(seed)
+    users = world.populate(chance)
+    docs = list(Doc.every.all()[:4])
+    asked = 0
+    for _ in range(60):
+        rule = world.policy(chance, users)
+        for old in (world.user_principal(user, roles=["Editors"]) for user in users):
+            assert old.credential is not None
+            credential = replace(old.credential, auth_time=NOW, amr=frozenset({"pwd", "mfa", "hwk"}))
+            stepped = replace(old, credential=credential)
+            for obj in docs:
+                if rule.check(old, obj):
+                    continue
+                sure, refusal = rule.foresee(stepped, obj), rule.refusal(old, obj)
+                if isinstance(refusal, StepUpRequired):
+                    asked += 1
+                    assert refusal.asked
+                    assert sure is not False, rule
+                else:
+                    assert sure is not True, rule
+    assert asked
 
 
 def test_they_compose_describe_themselves_and_ask_no_database() -> None:

@@ -10,10 +10,13 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import F, Q
 
+from stockade.core import clock
 from stockade.core.credential import Credential
 from stockade.core.principal import ANONYMOUS, Kind, Principal
 from stockade.policy import (
+    Assurance,
     Authenticated,
+    Fresh,
     Nobody,
     Owner,
     Person,
@@ -37,10 +40,13 @@ ROLES = ["Editors", "Admins"]
 SCOPES = ["docs:read", "docs:write"]
 
 
-def user_principal(user: Any, *, roles: Any = (), scopes: Any = None, superuser: bool = False) -> Principal:
-    """A user's principal, with a credential."""
+def user_principal(
+    user: Any, *, roles: Any = (), scopes: Any = None, superuser: bool = False, amr: Any = ()
+) -> Principal:
+    """A user's principal, with a credential; of a login that is now, if it says how that was made."""
     bound = None if scopes is None else frozenset(scopes)
-    credential = Credential("jwt", "test", str(user.pk), scopes=bound)
+    when = clock.now() if amr else 0.0
+    credential = Credential("jwt", "test", str(user.pk), scopes=bound, auth_time=when, amr=frozenset(amr))
     return Principal(Kind.USER, str(user.pk), user, frozenset(roles), bound, credential, superuser)
 
 
@@ -104,6 +110,8 @@ def callers(users: list[Any]) -> list[Principal]:
         user_principal(bob, roles=["Editors"], scopes=["docs:read"]),
         user_principal(cy, roles=ROLES, scopes=[]),
         user_principal(ann, roles=["Admins"], scopes=SCOPES),
+        user_principal(bob, roles=["Editors"], amr=["pwd"]),
+        user_principal(cy, amr=["pwd", "otp"]),
         Principal(Kind.SERVICE, "backup", scopes=frozenset({"docs:read"})),
         Principal(Kind.USER, str(bob.pk)),
         Principal(Kind.USER, "99999", None),
@@ -247,7 +255,7 @@ def policy(chance: random.Random, users: list[Any], depth: int = 3) -> Policy:
             return Public(where=condition(chance, users))
         simple = [Public(), Nobody(), Authenticated(), Person(), Role("Editors"), Role("Editors", "Admins")]
         others: list[Policy] = [Scope("docs:read"), Scope(*SCOPES), Scheme("jwt"), Scheme("token", "session")]
-        others += [as_policy(OddRank()), as_policy(OnWeekdays())]
+        others += [as_policy(OddRank()), as_policy(OnWeekdays()), Fresh("5m"), Assurance("mfa")]
         return chance.choice([*simple, *others])
     left, right = policy(chance, users, depth - 1), policy(chance, users, depth - 1)
     kind = chance.random()

@@ -13,7 +13,7 @@ from stockade.policy.base import Policy
 from stockade.policy.composed import All, AnyOf, Composed, Conceivable, Not
 from stockade.policy.conf import AssuranceSettings, Level
 from stockade.policy.logic import FALSE, TRUE, Bits
-from stockade.policy.rules import Everyone, names_of
+from stockade.policy.rules import Everyone, Nobody, names_of
 
 # Another host's clock may be ahead of ours. What lies further in the future is no time of a login, and holds for none:
 # else a clock that was set back would keep everybody fresh.
@@ -172,21 +172,39 @@ def step_up(rule: Policy, principal: Principal, obj: Any = None) -> StepUpRequir
 
 def could(rule: Policy, principal: Principal, obj: Any) -> bool:
     """Whether the caller may be admitted, as far as is known without asking the database about the object."""
-    bits = rule.possible(principal) if obj is None else rule.bits(principal, obj)
-    return bool(bits & TRUE)
+    return bool(_bits(rule, principal, obj) & TRUE)
+
+
+def _bits(rule: Policy, principal: Principal, obj: Any) -> Bits:
+    return rule.possible(principal) if obj is None else rule.bits(principal, obj)
 
 
 def _lacking(rule: Policy, principal: Principal, obj: Any) -> list[Fresh | Assurance]:
+    """What a rule wants of the login that it does not have; empty where that is not what is missing."""
+    if _bits(rule, principal, obj) == TRUE:
+        return []
     if isinstance(rule, Fresh | Assurance):
-        return [] if rule.admits(principal) else [rule]
+        return [rule]
     if isinstance(rule, Conceivable):
         return _lacking(rule.part, principal, obj)
-    if isinstance(rule, AnyOf):
-        # One way in is enough: the first that a login alone would open.
-        for part in rule.parts:
-            if could(relieved(part), principal, obj):
-                return _lacking(part, principal, obj)
-        return []
+    if isinstance(rule, Not):
+        return _lacking(_inward(rule.part), principal, obj)
     if isinstance(rule, All):
         return [leaf for part in rule.parts for leaf in _lacking(part, principal, obj)]
+    if isinstance(rule, AnyOf):
+        # One way in is enough: the first that a login opens. One that lacks nothing is none: it has refused already.
+        for part in rule.parts:
+            found = _lacking(part, principal, obj) if could(relieved(part), principal, obj) else []
+            if found:
+                return found
     return []
+
+
+def _inward(denied: Policy) -> Policy:
+    """The negation of a rule, with the negation at its parts (De Morgan); of a leaf nothing, for no login opens it."""
+    if isinstance(denied, Not):
+        return denied.part
+    if isinstance(denied, Composed):
+        other = AnyOf if isinstance(denied, All) else All
+        return other(*(Not(part) for part in denied.parts))
+    return Nobody()
