@@ -50,7 +50,10 @@ def build(
     except OSError as error:
         fail(f"{error.filename or to}: {error.strerror}.", WRONG_USE)
     left = f", {built.left_out:,} left out" if built.left_out else ""
-    typer.echo(f"{to}: {built.passwords:,} passwords of {built.lines:,} lines{left}; {built.size:,} bytes.")
+    typer.echo(
+        f"{to}: {_count(built.passwords, 'password', 'passwords')} of "
+        f"{_count(built.lines, 'line', 'lines')}{left}; {built.size:,} bytes."
+    )
     typer.echo(
         f'Name it in settings.py: stockade.passwords.validators(15, breached="{to.absolute()}").', err=True
     )
