@@ -21,6 +21,9 @@ KEY = "a whole number or a string"
 
 
 def _is_whole(value: object) -> bool:
+    # To JSON 1.0 is 1 (JSON Schema 2020-12, section 4.2.3), as long as a float holds whole numbers one by one.
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) < 2**53
     return isinstance(value, int) and not isinstance(value, bool)
 
 
