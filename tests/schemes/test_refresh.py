@@ -521,3 +521,16 @@ def test_a_busy_database_is_tried_again_and_then_said_to_be_busy(alice: Any, mon
         redeem(second.refresh)
     assert caught.value.status == 503
     assert 3 + 1 < len(calls) < 100  # several times, and not for ever
+
+
+def test_a_session_that_is_refreshed_outlives_the_secret_key_of_its_login(pair: Pair, settings: Any) -> None:
+    """Else the end of a fallback would look like a changed password, and log everybody out."""
+    old, before = settings.SECRET_KEY, row(pair).stamp
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new one for this test, and no secret", [old]
+    redeem(pair.refresh)
+    after = row(pair)
+    assert after.stamp != before
+    settings.SECRET_KEY_FALLBACKS = []
+    from stockade.schemes import stamp
+
+    assert stamp.matches(after.stamp, str(after.user_id), after.user.password)

@@ -169,3 +169,10 @@ class TestWhoMayTouchThem:
     def test_what_the_container_runtime_mounts(self, tmp_path: Path, mode: int, fine: bool) -> None:
         found = put(tmp_path / "TOKEN", mode=mode).stat()
         assert (objection(found, None, 1000, mounted=True) is None) is fine
+
+    def test_a_link_out_of_the_folder(self, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+        """Whoever may write into the folder would choose any file that this process can read."""
+        outside = put(tmp_path_factory.mktemp("outside") / "private")
+        (tmp_path / "TOKEN").symlink_to(outside)
+        with pytest.raises(ConfigurationError, match=r"E062.*link out of its folder"):
+            secret("TOKEN")

@@ -138,7 +138,7 @@ def _once(work: Callable[[], list[str]]) -> None:
 def _emit(notice: Notice) -> None:
     details: dict[str, str] = {"place": notice.place}
     if notice.names:
-        details["secrets"] = ", ".join(notice.names)
+        details["names"] = ", ".join(notice.names)
     if notice.version:
         details["version"] = notice.version
     emit(_EVENTS[notice.what], reason=notice.reason, details=details)

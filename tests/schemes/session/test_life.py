@@ -24,7 +24,7 @@ from stockade.core import clock
 from stockade.gate.registry import get_gate
 from stockade.models import Session, SessionData
 from stockade.schemes import jwt
-from stockade.schemes.session import SessionStore, prove
+from stockade.schemes.session import SessionStore, hashes, prove
 from tests.schemes.conftest import PASSWORD, Log
 from tests.schemes.session.conftest import LOGIN, LOGOUT, STEP_UP, Browser, by_key, login_of
 
@@ -218,6 +218,17 @@ def test_sessions_go_on_after_a_change_of_secret_key(browser: Browser, project: 
     assert browser.get("/me/").status_code == 200
     project.SECRET_KEY_FALLBACKS = []
     assert by_key(browser.key).get("/me/").status_code == 401
+
+
+def test_a_session_in_use_gets_the_stamp_of_the_new_secret_key(browser: Browser, project: Any) -> None:
+    """Else it would end with the fallback, however long it has been used under the new key."""
+    before = Session.objects.get(ended_at=None).stamp
+    project.SECRET_KEY_FALLBACKS = [project.SECRET_KEY]
+    project.SECRET_KEY = "a new one, and long enough for anybody"
+    assert by_key(browser.key).get("/me/").status_code == 200
+    after = Session.objects.get(ended_at=None)
+    assert after.stamp != before
+    assert after.stamp == hashes.stamp_of(str(after.user_id), after.user.get_session_auth_hash())
 
 
 def test_expiry_is_as_django_s_set_expiry_says(browser: Browser) -> None:
