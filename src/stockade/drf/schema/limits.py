@@ -85,5 +85,5 @@ def counted(judged: Judged) -> list[str]:
     own = own_of(leaf.cls)
     if own is not None:
         return [name for name in own.limits if name in named]
-    reads = leaf.mode.limits and not leaf.ignores_credentials
+    reads = leaf.mode.limits and (leaf.proven is not None or not leaf.ignores_credentials)
     return [FAILED_AUTH] if reads and FAILED_AUTH in named else []

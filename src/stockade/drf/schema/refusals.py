@@ -104,6 +104,10 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
         found["400"] = f"The request is malformed,{body} or it shows a credential where none may be."
     if own is not None and own.failed:
         found["401"] = own.failed
+    elif leaf.proven is not None:
+        found["401"] = "The message is not signed as it must be, or its time is over."
+        found["409"] = "The message has come before, or is being worked on; Retry-After says which."
+        found["413"] = "The message is too long."
     elif not leaf.ignores_credentials:
         open_to_all = rules.admits_anyone(leaf)
         found["401"] = "A credential that does not hold" + ("." if open_to_all else ", or none.")
