@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import signal
 import threading
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from stockade import vault
 from stockade.core import clock
@@ -18,7 +21,8 @@ from stockade.vault import secret
 from stockade.vault.kept import Kept
 from stockade.vault.read import providers
 from stockade.vault.telling import Notice, What
-from tests.vault.servers import ROOT_TOKEN, Bao, bao
+from tests.vault.servers import ROOT_TOKEN, Bao, answering, bao
+from tests.vault.test_hostile import self_signed
 from tests.vault.test_secret import STRONG, shown
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -166,6 +170,63 @@ class TestWhoAsks:
         refreshed()
         assert secret("API_TOKEN") == OTHER
         assert [notice.what for notice in told] == [What.CHANGED]
+
+
+def test_by_a_kubernetes_service_account(openbao: Bao, tmp_path: Path, told: list[Notice]) -> None:
+    """OpenBao itself; what stands in is the cluster, of which it asks one thing: TokenReview."""
+    account = {"namespace": "default", "serviceaccount": {"name": "app", "uid": "u1"}}
+    who = "system:serviceaccount:default:app"
+    review = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenReview",
+        "status": {"authenticated": True, "user": {"username": who, "uid": "u1", "groups": ["a"]}},
+    }
+    openbao.put("cluster", API_TOKEN=STRONG)
+    with answering(lambda _: (201, {}, json.dumps(review).encode())) as (host, asked):
+        openbao.call("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
+        certificate = self_signed(tmp_path).read_text().partition("-----BEGIN CERT")
+        openbao.call(
+            "POST",
+            "auth/kubernetes/config",
+            {
+                "kubernetes_host": f"http://{host}",
+                "kubernetes_ca_cert": certificate[1] + certificate[2],
+                "token_reviewer_jwt": "reviewer",
+                "disable_local_ca_jwt": True,
+            },
+        )
+        openbao.call("PUT", "sys/policies/acl/cluster", {"policy": POLICY.format(path="cluster")})
+        openbao.call(
+            "POST",
+            "auth/kubernetes/role/app",
+            {
+                "bound_service_account_names": "app",
+                "bound_service_account_namespaces": "default",
+                "token_policies": "cluster",
+            },
+        )
+        key = RSAKey.generate_key(2048)
+        claims = {
+            "iat": int(time.time()) - 60,
+            "nbf": int(time.time()) - 60,
+            "exp": 4_102_444_800,
+            "iss": "kubernetes/serviceaccount",
+            "sub": who,
+            "kubernetes.io": account,
+            "kubernetes.io/serviceaccount/namespace": "default",
+            "kubernetes.io/serviceaccount/service-account.name": "app",
+            "kubernetes.io/serviceaccount/service-account.uid": "u1",
+            "kubernetes.io/serviceaccount/secret.name": "app-token",
+        }  # fmt: skip
+        path = tmp_path / "token"
+        path.write_text(jwt.encode({"alg": "RS256"}, claims, key))
+        vault.use(f"vault+http://{openbao.host}/secret/cluster?auth=kubernetes&role=app&jwt={path}")
+        assert secret("API_TOKEN") == STRONG
+        assert asked
+        path.unlink()
+        vault.use(f"vault+http://{openbao.host}/secret/cluster?auth=kubernetes&role=app&jwt={path}")
+        with pytest.raises(ConfigurationError, match=r"E065.*no_service_account"):
+            secret("API_TOKEN")
 
 
 def approle(openbao: Bao, path: str, life: str) -> tuple[str, str]:
