@@ -30,7 +30,7 @@ class SessionScheme:
     """Implements `stockade.schemes.protocol.Scheme`. What it refuses makes a visitor, as with Django's sessions."""
 
     name = rows.NAME
-    keywords: tuple[str, ...] = ()  # a cookie, see `pipeline.browser`
+    keywords: tuple[str, ...] = ()  # a cookie, see `Engine.find`
     dear = True  # one query, for what this worker has not seen
 
     def looks_mine(self, value: str) -> bool:
