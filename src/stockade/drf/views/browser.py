@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,19 @@ class BrowserView(TokenView):
             cookie.clear(_http(request), response)
         return response  # type: ignore[no-any-return]
 
+    def go_on(self, request: Request, check: Callable[[], tuple[Pair, str]]) -> Response:
+        """The answer with the next pair that `check` gives of the cookie.
+
+        Raises:
+            InvalidCredential: it does not hold; it is cleared, unless that may change.
+        """
+        try:
+            pair, binding = self.prove(request, check)
+        except InvalidCredential as refusal:
+            self.over = refusal.reason not in _NOT_FINAL
+            raise
+        return _answer(_http(request), pair, binding)
+
 
 class BrowserObtainView(BrowserView):
     """Log in: `{username, password}` gives `{access}`, and the cookie."""
@@ -118,12 +132,7 @@ class BrowserRefreshView(BrowserView):
         """
         self.read(request)
         http = _http(request)
-        try:
-            pair, binding = self.prove(request, lambda: _redeem(http))
-        except InvalidCredential as refusal:
-            self.over = refusal.reason not in _NOT_FINAL
-            raise
-        return _answer(http, pair, binding)
+        return self.go_on(request, lambda: _redeem(http))
 
 
 class BrowserStepUpView(BrowserView):
@@ -139,12 +148,7 @@ class BrowserStepUpView(BrowserView):
         """
         password = self.read(request)["password"]
         http = _http(request)
-        try:
-            pair, binding = self.prove(request, lambda: _step_up(http, password))
-        except InvalidCredential as refusal:
-            self.over = refusal.reason not in _NOT_FINAL
-            raise
-        return _answer(http, pair, binding)
+        return self.go_on(request, lambda: _step_up(http, password))
 
 
 class BrowserRevokeView(BrowserView):
