@@ -166,7 +166,7 @@ def test_sessions_of_every_scheme_are_listed_and_ended(
     assert {"jwt", "session"} <= set(schemes)
     assert page.locator("#mine-sessions .pill.on").count() == 1, "the one that asks"
     page.click("#end-others")
-    page.wait_for_function("document.querySelectorAll('#mine-sessions li').length === 1")
+    expect(page.locator("#mine-sessions li")).to_have_count(1)
     assert target.send(by_cookie).status == 401
     assert target.send(Request("GET", "/api/profile/", headers=bearer(elsewhere))).status == 401
     page.locator("#mine-sessions button").click()  # and then one's own
