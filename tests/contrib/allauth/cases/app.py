@@ -8,10 +8,12 @@ import pytest
 from allauth.account.internal.flows.login import record_authentication
 from django.contrib.auth import login
 from django.contrib.auth.models import User
+from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
 
 import stockade
+from stockade.contrib.allauth.apps import check
 from stockade.core import clock
 from stockade.models import Session
 from stockade.schemes.session import SessionStore
@@ -195,3 +197,15 @@ def test_whoever_is_banned_or_switched_off_gets_no_pair(app: App, bob: Person) -
     User.objects.filter(pk=bob.user.pk).update(is_active=False)
     stockade.invalidate(bob.user)
     assert app.exchange().status_code in (401, 403)
+
+
+def test_a_transaction_around_allauths_refresh_stops_the_start(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback would bring a stolen session back."""
+    assert check() == []
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    (found,) = check()
+    assert (found.id, found.is_serious()) == ("stockade.E054", True)
+    project.HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.sessions.SessionTokenStrategy"
+    assert check() == []
