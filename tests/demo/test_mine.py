@@ -191,7 +191,7 @@ def test_what_keys_tokens_and_sessions_are_called_is_shown_as_text(
     log_in(demo, page, "admin")
     for kind, name in {**names, "sessions": "<img src=x onerror"}.items():
         row(page, kind, name).first.wait_for()
-    page.wait_for_timeout(200)  # an image that is not there would have failed by now
+    page.wait_for_load_state("networkidle")  # an image that is not there has failed by then
     assert page.evaluate("window.canary") is None
     assert page.locator("#mine img, #mine script").count() == 0
     for kind in names:  # the label of a button, and the name beside a secret, too
