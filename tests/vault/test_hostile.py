@@ -6,6 +6,7 @@ import datetime
 import json
 import multiprocessing
 import os
+import signal
 import ssl
 import threading
 import time
@@ -261,6 +262,7 @@ def test_a_fork_in_the_midst_of_a_refresh_leaves_the_child_able_to_read_and_refr
         assert ours.recv() == (True, 1, True)
     finally:
         source.held.set()
+        os.kill(pid, signal.SIGKILL)  # also one that hangs
         os.waitpid(pid, 0)
     kept.refresh()
     assert secret("API_TOKEN") == STRONG

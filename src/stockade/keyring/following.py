@@ -56,7 +56,11 @@ def start(changed: Callable[[], None]) -> None:
         _pid = os.getpid()
     telling.listen(_emit)
     _learn()
-    if _names or vault.origin(wrapping_keys().all[0]) is not None:
+    try:
+        key = wrapping_keys().all[0]
+    except ConfigurationError:
+        return  # a finding of the start says so, and stops it
+    if _names or vault.origin(key) is not None:
         threading.Thread(
             target=_run, args=(threading.Event(), _pid), name="stockade-secrets", daemon=True
         ).start()

@@ -56,7 +56,6 @@ def session(ca: str | None = None) -> requests.Session:
 def bound(made: requests.Session) -> None:
     """Give an existing session the bounds."""
     made.trust_env = False  # a proxy or a netrc of the environment would get, or replace, the credential
-    made.max_redirects = 0
     made.mount("https://", _Adapter())
     made.mount("http://", _Adapter())
 
@@ -75,5 +74,4 @@ def reason(error: Exception) -> str:
 _REASONS = (
     (requests.exceptions.SSLError, "certificate"),
     (requests.exceptions.Timeout, "timeout"),
-    (requests.exceptions.TooManyRedirects, "redirect"),
 )
