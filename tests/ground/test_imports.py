@@ -9,7 +9,15 @@ import sys
 
 import pytest
 
-SETTINGS_MODULES = ["stockade", "stockade.drf", "stockade.edge", "stockade.vault", "stockade.core"]
+SETTINGS_MODULES = [
+    "stockade",
+    "stockade.drf",
+    "stockade.edge",
+    "stockade.vault",
+    "stockade.core",
+    "stockade.webhooks",
+    "stockade.webhooks.presets",
+]
 # Importing DRF before the settings are complete freezes APIView's defaults at AllowAny, without a word.
 UNWANTED = ["django", "rest_framework", "lmdb", "guardian", "granian", "typer", "drf_spectacular"]
 
