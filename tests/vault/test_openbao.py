@@ -17,8 +17,9 @@ from joserfc.jwk import RSAKey
 from stockade import vault
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
-from stockade.vault import secret
+from stockade.vault import Secret, rotation, secret
 from stockade.vault.kept import Kept
+from stockade.vault.place import Away
 from stockade.vault.read import providers
 from stockade.vault.telling import Notice, What
 from tests.vault.servers import ROOT_TOKEN, Bao, answering, bao
@@ -300,6 +301,43 @@ class TestRotated:
         openbao.put("field", API_TOKEN=STRONG)
         refreshed()
         assert secret("API_TOKEN_FALLBACKS", default=(), cast=vault.several) == ()
+
+
+class TestRotatedByUs:
+    def test_three_steps_in_a_document_and_what_else_is_in_it(self, openbao: Bao, token: str) -> None:
+        openbao.put("steps", APP_TOKEN=STRONG, OTHER_TOKEN=OTHER)
+        vault.use(f"vault+http://{openbao.host}/secret/steps")
+        store = rotation.store_of("APP_TOKEN")
+        assert store is not None
+        seen = []
+        for _ in range(3):
+            rotation.advance(store, Secret("new-" + STRONG), wait=0, overlap=0)
+            refreshed()
+            seen.append((str(secret("APP_TOKEN")), *vault.fallbacks("APP_TOKEN")))
+        new = "new-" + STRONG
+        assert seen == [(STRONG, new), (new, STRONG, new), (new,)]
+        assert secret("OTHER_TOKEN") == OTHER
+
+    def test_who_wrote_meanwhile_is_not_overwritten(self, openbao: Bao, token: str) -> None:
+        openbao.put("raced", APP_TOKEN=STRONG)
+        vault.use(f"vault+http://{openbao.host}/secret/raced")
+        store = rotation.store_of("APP_TOKEN")
+        assert store is not None
+        state = store.read()
+        openbao.put("raced", APP_TOKEN=OTHER)
+        with pytest.raises(Away, match="refused"):
+            store.write(state)
+
+    def test_a_policy_that_only_reads_stops_it(self, openbao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
+        openbao.put("readonly", APP_TOKEN=STRONG)
+        role, id = approle(openbao, "readonly", "1h")
+        monkeypatch.setenv("VAULT_ROLE_ID", role)
+        monkeypatch.setenv("VAULT_SECRET_ID", id)
+        vault.use(f"vault+http://{openbao.host}/secret/readonly?auth=approle")
+        store = rotation.store_of("APP_TOKEN")
+        assert store is not None
+        with pytest.raises(Away, match="denied"):
+            rotation.advance(store, Secret(OTHER))
 
 
 class TestAway:

@@ -114,10 +114,11 @@ def rotate(
     """Do the next step of a rotation: publish a new value beside the old one, let it sign, take the old one away.
 
     Run it again for the next step, by hand or by a timer: a step that would refuse somebody is not done (status 1).
-    The secret lies as a file; for one in a secrets manager it says what to write there.
+    The secret lies as a file, or in a document of Vault or OpenBao; for one elsewhere it says what to write there.
     """
+    from stockade.vault.place import Away
     from stockade.vault.providers import valid_name
-    from stockade.vault.rotation import InFiles, Step, TooEarly, advance, folder_of
+    from stockade.vault.rotation import Step, TooEarly, advance, store_of
     from stockade.vault.strong import make
 
     if not valid_name(name):
@@ -127,17 +128,22 @@ def rotate(
         made = make(kind)
     except ValueError as error:
         fail(str(error), WRONG_USE)
-    folder = folder_of(name)
-    if folder is None:
+    store = store_of(name)
+    if store is None:
         fail(
-            f"{name} lies in no folder of files. Where it lies, do the same by hand: add the new value to "
-            f"{name}_FALLBACKS, wait {wait}; swap it with the one in {name}, wait {overlap}; take the old one away."
+            f"{name} lies in no folder of files and in no document of Vault or OpenBao. Where it lies, do it by hand: add "
+            f"the new value to {name}_FALLBACKS, wait {wait}; swap it with the one in {name}, wait {overlap}; take the old "
+            "one away."
         )
     try:
-        done = advance(InFiles(name, folder), made, wait=times[0], overlap=times[1])
+        done = advance(store, made, wait=times[0], overlap=times[1])
     except TooEarly as early:
         said = "the new value signs" if early.step is Step.PUBLISHED else "the old value goes"
         fail(f"Too early: {early.seconds:.0f} s more until {said}.")
+    except Away as away:
+        fail(
+            f"The vault does not take it ({away.reason}). Its policy must let you read and update the document."
+        )
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}.", WRONG_USE)
     typer.echo(

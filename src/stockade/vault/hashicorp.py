@@ -218,6 +218,16 @@ class KeyValue:
         return f"{self.path}/{name}".lstrip("/") if self.address.folder else self.path
 
     def ask(self, document: str) -> Answer:
+        content, version, metadata = self.whole(document)
+        secrets = fields({WHOLE: content.get("value")} if self.address.folder else content)
+        return Answer(secrets, version, str(version), _moment(metadata))
+
+    def whole(self, document: str) -> tuple[dict[str, Any], int, dict[str, Any]]:
+        """Everything in a document, its version, and what is known of that.
+
+        Raises:
+            Away: it gives nothing that can be used.
+        """
         found = self._server.ask(
             lambda client: client.secrets.kv.v2.read_secret_version(
                 path=document, mount_point=self.mount, raise_on_deleted_version=True
@@ -227,10 +237,21 @@ class KeyValue:
         content = data.get("data") if isinstance(data, dict) else None
         metadata = data.get("metadata") if isinstance(data, dict) else None
         version = metadata.get("version") if isinstance(metadata, dict) else None
-        if not isinstance(content, dict) or not isinstance(version, int):
+        if not isinstance(content, dict) or not isinstance(metadata, dict) or not isinstance(version, int):
             raise Away("answer")
-        secrets = fields({WHOLE: content.get("value")} if self.address.folder else content)
-        return Answer(secrets, version, str(version), _moment(metadata))
+        return content, version, metadata
+
+    def write(self, document: str, content: dict[str, Any], version: int) -> None:
+        """Write a document anew, if it still has that version (check-and-set).
+
+        Raises:
+            Away: it does not take it; ``refused`` where somebody has written it meanwhile.
+        """
+        self._server.ask(
+            lambda client: client.secrets.kv.v2.create_or_update_secret(
+                path=document, secret=content, cas=version, mount_point=self.mount
+            )
+        )
 
     def remedy(self, name: str) -> str:
         where = f"{self.mount}/{self.document(name)}"

@@ -14,13 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
 from stockade.core.secrets import fingerprint
+from stockade.vault.address import Address
 from stockade.vault.files import Files
-from stockade.vault.read import several
+from stockade.vault.kept import Kept
+from stockade.vault.place import Bad, value
+from stockade.vault.read import providers, several
 from stockade.vault.text import Secret
 
 WAIT = 600.0  # seconds between publish and sign: twice the lifetime of what is kept of a secrets manager
@@ -56,6 +59,19 @@ class Store(Protocol):
     def write(self, state: State) -> None:
         """Write it; whoever reads meanwhile finds at least what both states have."""
         ...
+
+
+@runtime_checkable
+class Document(Protocol):
+    """A source whose document can be written: that of Vault and OpenBao."""
+
+    address: Address
+
+    def document(self, name: str) -> str: ...
+
+    def whole(self, document: str) -> tuple[dict[str, Any], int, dict[str, Any]]: ...
+
+    def write(self, document: str, content: dict[str, Any], version: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +198,55 @@ class InFiles:
             new.unlink(missing_ok=True)
 
 
-def folder_of(name: str) -> Path | None:
-    """The folder in which a secret lies as a file; None where it is somewhere else."""
+class InDocument:
+    """NAME, NAME_FALLBACKS and NAME_ROTATION in one document of Vault or OpenBao; each step is one write of it.
+
+    Args:
+        name: of the secret.
+        source: where it is; its policy must let us write as well.
+    """
+
+    def __init__(self, name: str, source: Document) -> None:
+        self._name, self._source, self._version = name, source, 0
+        self._content: dict[str, Any] = {}
+
+    def read(self) -> State:
+        self._content, self._version, _ = self._source.whole(self._source.document(self._name))
+        found = value(self._content.get(self._name))
+        others = value(self._content.get(f"{self._name}_FALLBACKS"))
+        if not isinstance(found, Secret) or isinstance(others, Bad):
+            raise ConfigurationError(
+                "stockade.E060", f"The secret {self._name} is not there, or no text.", "Write it first."
+            )
+        step, since, new = noted(str(self._content.get(f"{self._name}_ROTATION") or ""))
+        return State(found, several(others) if others else (), step, since, new)
+
+    def write(self, state: State) -> None:
+        new = {
+            self._name: str(state.current),
+            f"{self._name}_FALLBACKS": "\n".join(state.fallbacks),
+            f"{self._name}_ROTATION": state.note(),
+        }
+        self._source.write(self._source.document(self._name), {**self._content, **new}, self._version)
+
+
+def store_of(name: str) -> Store | None:
+    """Where a secret lies that we can write; None where it lies somewhere else."""
+    folder = _folder_of(name)
+    if folder is not None:
+        return InFiles(name, folder)
+    for provider in providers():
+        if provider.find(name) is None:
+            continue
+        source: object = provider.source if isinstance(provider, Kept) else None
+        return (
+            InDocument(name, source) if isinstance(source, Document) and not source.address.folder else None
+        )
+    return None
+
+
+def _folder_of(name: str) -> Path | None:
+    """The folder in which a secret lies as a file."""
     told = os.environ.get(f"{name}_FILE")
     if told:
         path = Path(told)
