@@ -131,8 +131,8 @@ def rotate(
     store = store_of(name)
     if store is None:
         fail(
-            f"{name} lies in no folder of files and in no document of Vault or OpenBao. Where it lies, do it by hand: add "
-            f"the new value to {name}_FALLBACKS, wait {wait}; swap it with the one in {name}, wait {overlap}; take the old "
+            f"{name} lies in no folder of files and in no document of Vault or OpenBao. Do it by hand where it lies: add "
+            f"the new value to {name}_FALLBACKS, wait {wait}; swap it with that in {name}, wait {overlap}; take the old "
             "one away."
         )
     try:
