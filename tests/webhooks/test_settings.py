@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.urls import path
 
 from stockade.core.errors import ConfigurationError
@@ -198,3 +199,31 @@ def test_what_goes_together_starts(project: Any) -> None:
         path("c/", protect(policy={"POST": Signed("github") & Authenticated(), "GET": Public()})(view)),
     )
     assert stops() == []
+
+
+def test_limits_of_the_view_count_whoever_sends(project: Any, send: Any) -> None:
+    """LIMITS by caller do not: a vendor that is refused loses its message."""
+
+    def answer(request: Any) -> HttpResponse:
+        return HttpResponse(status=204)
+
+    project.ROOT_URLCONF = Urls(path("few/", signed("github", limits="4/min")(answer)))
+    statuses = [send(message("github", f"m{number}"), "/few/").status_code for number in range(5)]
+    assert statuses == [204, 204, 204, 204, 429]
+
+
+def test_a_callable_that_gives_no_secret_is_the_servers_fault(source: Callable[..., None], send: Any) -> None:
+    """And lets nothing in."""
+    secrets = [GOOD]
+    source("github", SECRETS=lambda: secrets)
+    assert send(message("github", "a")).status_code == 204
+    secrets[0] = ""
+    assert send(message("github", "b", secret="")).status_code == 500
+
+
+def test_while_policies_only_report_what_does_not_hold_is_recorded(
+    configure: Callable[..., None], send: Any, log: Any
+) -> None:
+    configure(MODE={"policies": "report"})
+    send(message("github", secret="of-somebody-else-entirely"), "/plain/")
+    assert ("WEBHOOK_FAIL", "signature") in log()
