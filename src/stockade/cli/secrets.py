@@ -131,9 +131,9 @@ def rotate(
     store = store_of(name)
     if store is None:
         fail(
-            f"{name} lies in no folder of files and in no document of Vault or OpenBao. Do it by hand where it lies: add "
-            f"the new value to {name}_FALLBACKS, wait {wait}; swap it with that in {name}, wait {overlap}; take the old "
-            "one away."
+            f"{name} lies in no folder of files and in no document of Vault or OpenBao. Where it lies, do it by hand: "
+            f"add the new value to {name}_FALLBACKS, wait {wait}; swap it with that in {name}, wait {overlap}; take "
+            "the old one away."
         )
     try:
         done = advance(store, made, wait=times[0], overlap=times[1])
