@@ -9,6 +9,7 @@ import os
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,7 +64,17 @@ def bao(port: int | None = None) -> Iterator[Bao]:
         f"-dev-listen-address=127.0.0.1:{port}", "-dev-no-store-token",
     ]  # fmt: skip
     with serve(command, port, env=dict(os.environ), seconds=60) as server:
-        yield Bao(server, port)
+        running = Bao(server, port)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                running.put("ready", yes="1")
+                break
+            except (AssertionError, OSError):  # its engine is made ready for versions, after it listens
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        yield running
 
 
 Answer = tuple[int, dict[str, str], bytes]
