@@ -26,12 +26,11 @@ _SECOND: Final = 1_000_000
 
 
 @lru_cache(maxsize=1000)
-def _limits(remember: float) -> tuple[Limit, Limit, Limit]:
-    kept = max(round(remember * _SECOND), HANDLING * _SECOND + 1)
+def _limits(remember: float, attempts: float) -> tuple[Limit, Limit, Limit]:
     return (
         Limit("webhook.busy", 1, HANDLING * _SECOND),
-        Limit("webhook.done", BEGINNINGS, kept),
-        Limit("webhook.tried", BEGINNINGS, kept),
+        Limit("webhook.done", BEGINNINGS, round(max(remember, HANDLING + 1) * _SECOND)),
+        Limit("webhook.tried", BEGINNINGS, round(max(attempts, HANDLING + 1) * _SECOND)),
     )
 
 
@@ -71,7 +70,9 @@ def begin(source: Source, message: Message) -> Turn:
     """
     if source.once == "off":
         return Turn(None, (), 0)
-    busy, done, tried = _limits(source.remember)
+    # An attempt whose time is signed is refused by that when it is older; to remember it for longer would be room lost.
+    attempts = source.remember if message.time is None else 2 * source.tolerance + 1
+    busy, done, tried = _limits(source.remember, attempts)
     what = join(source.name, message.content)
     which = join(source.name, message.content, message.attempt)
     charges = (
