@@ -131,6 +131,20 @@ class TestWhatIsRefused:
         with pytest.raises(ConfigurationError, match="E061"):
             secret("SECRET_KEY", default="django-insecure-" + STRONG)
 
+    def test_what_was_waived_once_is_judged_where_it_is_not(self, tmp_path: Path) -> None:
+        path = tmp_path / "PIN"
+        path.write_text("1111")
+        path.chmod(0o400)
+        assert secret("PIN", min_length=0) == "1111"
+        with pytest.raises(ConfigurationError, match="E061"):
+            secret("PIN")
+        path.unlink()
+        path.write_text(STRONG)
+        path.chmod(0o400)
+        assert secret("PIN", min_length=20) == STRONG
+        with pytest.raises(ConfigurationError, match="E061"):
+            secret("PIN", min_length=40)
+
     def test_strength_can_be_waived_for_what_others_chose(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PIN", "1111")
         assert secret("PIN", min_length=0) == "1111"

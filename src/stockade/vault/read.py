@@ -26,6 +26,7 @@ _BUILT_IN: dict[str, Provider] = {"environment": Environment(), "files": Files()
 _used: tuple[Provider, ...] | None = None
 _ordered: tuple[str, tuple[Provider, ...]] | None = None
 _asked: dict[str, Secret] = {}
+_judged: dict[str, tuple[Secret, int]] = {}  # what was found strong enough, and for how many characters
 
 
 def use(*providers: Provider | str) -> None:
@@ -43,6 +44,7 @@ def use(*providers: Provider | str) -> None:
     made = tuple(_provider(one) if isinstance(one, str) else one for one in providers)
     _used = made or None
     _asked.clear()
+    _judged.clear()
 
 
 def providers() -> Sequence[Provider]:
@@ -149,13 +151,17 @@ def secret(
             return default
         found = Secret(default)
     length = least(name) if min_length is None else min_length
-    why = weakness(found, length) if length > 0 else None
+    judged = _judged.get(name)
+    known = judged is not None and judged[0] is found and judged[1] >= length
+    why = weakness(found, length) if length > 0 and not known else None
     if why is not None:
         raise ConfigurationError(
             "stockade.E061",
             f"The secret {name} {why}.",
             f"{GENERATE} If it is not yours to choose: min_length=0.",
         )
+    if not known:
+        _judged[name] = (found, length)
     if given:
         _asked[name] = found
     return found if cast is None else _cast(name, found, cast)
