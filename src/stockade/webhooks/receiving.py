@@ -128,9 +128,9 @@ def _digested(request: HttpRequest, check: Check, most: int) -> bytes:
             buffer.write(piece)
     except (UnreadablePostError, RawPostDataException):
         raise BadRequest("The body could not be read.", code="incomplete_body") from None
-    return (
-        first if buffer is None else buffer.getvalue()
-    )  # CPython's BytesIO hands its own buffer over: no copy
+    if buffer is None:
+        return first
+    return buffer.getvalue()  # CPython's BytesIO hands its own buffer over: no second copy
 
 
 def _give_back(state: dict[str, Any], body: bytes) -> None:
