@@ -25,6 +25,14 @@ def answers(target: Target) -> bool:
         return False
 
 
+def listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 5).close()
+    except OSError:
+        return False
+    return True
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -32,7 +40,10 @@ def mode(path: Path) -> int:
 def test_secrets_are_readable_by_their_owner_only(demo: Run) -> None:
     """A demo on a shared machine hands its passwords and keys to nobody else there."""
     assert mode(demo.folder) == 0o700
-    assert {path.name: oct(mode(path)) for path in demo.folder.glob("*.json")} == {"demo.json": oct(PRIVATE)}
+    assert {path.name: oct(mode(path)) for path in demo.folder.glob("*.json")} == {
+        "demo.json": oct(PRIVATE),
+        "issuer.json": oct(PRIVATE),
+    }
     assert mode(demo.file) == PRIVATE
 
 
@@ -49,6 +60,7 @@ def test_no_secret_of_the_run_stands_in_the_environment_or_arguments_of_its_proc
     """`ps e` and /proc show both to others of the same user, and crash reports carry them away."""
     kept = json.loads((demo.folder / "demo.json").read_text())
     secrets = [kept["secret_key"], kept["twin_secret_key"], kept["page_key"], *kept["passwords"].values()]
+    secrets += [*kept["partners"].values(), json.loads((demo.folder / "issuer.json").read_text())["d"]]
     shown = b""
     for pid in [demo.process.pid, *children(demo.process.pid)]:
         shown += Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
@@ -184,6 +196,10 @@ def test_other_hosts_get_no_conveniences(tmp_path: Path) -> None:
         assert target.get("/").status == 200
         assert [target.get(f"/demo/{name}/").status for name in ("accounts", "events")] == [403, 403]
         assert "Everyone who reaches this machine" in run.errors.read_text()
+        # All of 127/8 is this machine: who listens everywhere answers there, who listens on 127.0.0.1 does not.
+        ports = [int(run.credentials[name].rpartition(":")[2]) for name in ("base_url", "issuer_url")]
+        assert [listens("127.0.0.2", port) for port in ports] == [True, False]
+        assert listens("127.0.0.1", ports[1])
 
 
 def test_a_demo_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -34,12 +35,40 @@ def test_every_secret_is_new_in_every_run(tmp_path: Path) -> None:
         assert getattr(one, name) != getattr(two, name)
         assert len(getattr(one, name)) >= 32
     assert not set(one.passwords.values()) & set(two.passwords.values())
+    assert not set(one.partners.values()) & set(two.partners.values())
+    assert all(len(secret) == 64 for secret in one.partners.values())
     assert one.secret_key != one.twin_secret_key
+
+
+def test_the_key_of_the_issuer_is_new_in_every_run_and_its_owners_only(tmp_path: Path) -> None:
+    """The API of a company does not have the key of another: it stands in no file that it reads."""
+    keys = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        made(tmp_path / name, "0.0.0.0")
+        path = tmp_path / name / config.ISSUER_KEY
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        keys.append(json.loads(path.read_text())["d"])
+        assert keys[-1] not in (tmp_path / name / "demo.json").read_text()
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "192.0.2.1", "host.example"])
+def test_the_issuer_is_asked_on_this_machine_by_number_wherever_the_demo_is(
+    tmp_path: Path, host: str
+) -> None:
+    assert made(tmp_path, host).issuer_url.startswith("http://127.0.0.1:")
 
 
 def test_no_secret_stands_in_the_repr_of_a_run(tmp_path: Path) -> None:
     run = made(tmp_path)
-    for secret in (run.secret_key, run.twin_secret_key, run.page_key, *run.passwords.values()):
+    for secret in (
+        run.secret_key,
+        run.twin_secret_key,
+        run.page_key,
+        *run.passwords.values(),
+        *run.partners.values(),
+    ):
         assert secret not in repr(run)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.demo.runs import Run, running
+from tests.demo.test_issuer import CAROL, MACHINE, Issuer
 from tests.schemes.every.search import values
 
 PROFILE, JSON = "/api/profile/", {"Content-Type": "application/json"}
@@ -90,6 +91,9 @@ def secrets(run: Run, caller: Caller) -> dict[str, tuple[str, str]]:
         caller.send("POST", "/api/token/", {"username": name, "password": "a wrong one, and long"})
         caller.send("POST", "/api/token/", {"username": run.password(name), "password": name})
         caller.send("GET", f"{PROFILE}?token={pair['access']}")
+    issuer = Issuer(run.credentials["issuer_url"], run.credentials["partners"])
+    found["token of another issuer"] = ("Bearer", issuer.of(CAROL))
+    found["token of a service there"] = ("Bearer", issuer.token("reports", **MACHINE))
     assert_good(caller, found)
     return found
 
@@ -102,7 +106,7 @@ def assert_good(caller: Caller, secrets: dict[str, tuple[str, str]]) -> None:
         if headers is not None:
             assert caller.send("GET", PROFILE, headers=headers)[0] == 200, place
             asked += 1
-    assert asked == 8
+    assert asked == 10
 
 
 def dumped(run: Run) -> list[tuple[Any, ...]]:

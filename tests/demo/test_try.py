@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from stockade.demo.attacks.client import Request, Target, bearer
 from tests.demo.runs import Run
+from tests.demo.test_issuer import CAROL, MACHINE, PAYROLL, PERSON, Issuer
 from tests.demo.test_mine import CANARY, faults, kept
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def test_every_scheme_and_every_operation_of_the_document_is_there(target: Targe
     document = target.get("/api/schema/", format="json").json()
     schemes = docs.locator(".scheme").evaluate_all("nodes => nodes.map(node => node.dataset.scheme)")
     assert set(schemes) == set(document["components"]["securitySchemes"])
-    assert len(schemes) >= 4
+    assert len(schemes) >= 5
     shown = docs.locator(".try").evaluate_all(
         "nodes => nodes.map(({dataset}) => `${dataset.method} ${dataset.path}`)"
     )
@@ -106,6 +107,40 @@ def test_a_credential_that_one_has_is_used_and_a_wrong_one_is_refused(
     expect(docs.locator("#caller")).to_have_text("bob, by apiKey")
     assert send(docs, "GET", "/api/profile/")[1]["scheme"] == "api_key"
     assert made["key"] not in kept(docs)
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("client", "form", "name"),
+    [
+        ("portal", {"grant_type": PERSON, "person": CAROL}, "carol"),
+        ("reports", MACHINE, "partner:reports"),
+    ],
+    ids=["person", "service"],
+)
+def test_a_token_of_the_other_company_is_used_where_its_issuer_is_shown(
+    client: str, form: dict[str, str], name: str, demo: Run, docs: Page, faults: list[str]
+) -> None:
+    issuer = Issuer(demo.credentials["issuer_url"], demo.credentials["partners"])
+    place = docs.locator("#scheme-external_partner")
+    expect(place).to_contain_text(issuer.url)
+    place.locator("summary").click()
+    expect(place.locator(".way")).to_have_text("Authorization: Bearer \u2026")
+    assert place.locator(".login-form").count() == 0, "one logs in there, not here"
+
+    def use(value: str) -> None:
+        place.get_by_label("Or one that you have").fill(value)
+        place.get_by_role("button", name="Use it").click()
+
+    use(issuer.token(client, **form, resource=PAYROLL))
+    expect(place.locator(".fault")).to_contain_text("401")
+    expect(docs.locator("#caller")).to_have_text("nobody")
+    token = issuer.token(client, **form)
+    use(token)
+    expect(docs.locator("#caller")).to_have_text(f"{name}, by external_partner")
+    assert send(docs, "GET", "/api/profile/")[1]["scheme"] == "external"
+    assert send(docs, "POST", "/api/articles/", {"title": "x", "body": "x"})[0] == 403
+    assert token not in kept(docs)
     assert faults == []
 
 

@@ -11,6 +11,8 @@ GROUPS: dict[str, list[str]] = {
     "carol": ["Viewers"],
     "admin": ["Admins"],
 }
+PARTNER = "partner"  # the other company, as the settings name it
+LINKED = {"c-1001": "carol"}  # who of its people is who here
 
 
 def webhooks() -> dict[str, str]:

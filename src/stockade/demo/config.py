@@ -12,6 +12,7 @@ from typing import Any
 
 FOLDER = "STOCKADE_DEMO_FOLDER"
 _FILE = "demo.json"
+ISSUER_KEY = "issuer.json"  # beside it, for the issuer alone
 
 
 class UsageError(Exception):
@@ -26,6 +27,7 @@ class Config:
         folder: holds this file, the databases, the state and the logs; mode 0700.
         base_url: where the reference API answers.
         twin_url: where the stock twin answers; "" if it does not run.
+        issuer_url: where the other company's issuer answers, whatever the host of the API: a loopback address.
         database: Django's settings of the database of the reference API.
         twin_database: the same for the twin.
         state: URL of the shared state.
@@ -37,11 +39,13 @@ class Config:
         page_key: opens the conveniences of the page (accounts and log) to whoever reads the terminal; "" closes them.
         passwords: of the seeded users, random for this run.
         webhooks: secrets of those who send signed messages, by source, random for this run.
+        partners: secrets of the issuer's clients, by name, random for this run.
     """
 
     folder: Path
     base_url: str
     twin_url: str
+    issuer_url: str
     database: dict[str, Any] = field(repr=False)
     twin_database: dict[str, Any] = field(repr=False)
     state: str
@@ -54,6 +58,7 @@ class Config:
     page_key: str = field(repr=False)
     passwords: dict[str, str] = field(repr=False)
     webhooks: dict[str, str] = field(repr=False)
+    partners: dict[str, str] = field(repr=False)
 
     def write(self) -> None:
         """Keep it in its folder, readable by its owner only."""

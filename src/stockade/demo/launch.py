@@ -110,7 +110,7 @@ def running(config: Config, name: str, host: str, port: int, workers: int) -> It
 
     Args:
         config: of this run, written to its folder.
-        name: ``project`` or ``twin``.
+        name: ``project``, ``twin`` or ``issuer``.
         host: address to listen on.
         port: TCP port to listen on.
         workers: number of worker processes.

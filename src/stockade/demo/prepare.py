@@ -39,12 +39,23 @@ def main(which: str) -> None:
     from stockade.demo import seeds
 
     seeds.plant(config.passwords)
+    if which == "project":
+        seeds.link()
 
 
 def forget_earlier_runs() -> None:
-    """Drop what only an earlier run's keys could read: its signing keys, and the sessions made with them."""
-    from stockade.models import KnownAddress, SecurityEvent, Session, SigningKey
+    """Drop what an earlier run's keys made: its signing keys, its sessions, and what its issuer was believed."""
+    from stockade.models import (
+        ExternalIdentity,
+        IssuerKeys,
+        KnownAddress,
+        SecurityEvent,
+        Session,
+        SigningKey,
+    )
 
+    ExternalIdentity.objects.all().delete()
+    IssuerKeys.objects.all().delete()
     KnownAddress.objects.all().delete()
     SecurityEvent.objects.all().delete()
     Session.objects.all().delete()

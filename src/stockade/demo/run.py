@@ -15,11 +15,15 @@ from pathlib import Path
 from types import FrameType
 
 from stockade.demo import accounts, databases, launch, options as chosen, tour
-from stockade.demo.config import Config, write_private
+from stockade.demo.config import ISSUER_KEY, Config, write_private
+from stockade.demo.issuer.endpoints import CLIENTS, DISCOVERY
+from stockade.demo.issuer.signing import new_key
 from stockade.demo.options import Options
 from stockade.demo.watch import Watch
 
 WORKERS = 2
+# Keys are fetched without TLS here, which only a loopback address allows; and nobody from elsewhere has business there.
+ISSUER_HOST = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 
 
@@ -86,6 +90,7 @@ def make(options: Options, where: Path, *, port: int, twin_port: int, twin_limit
         folder=where,
         base_url=f"http://{shown}:{port}",
         twin_url=f"http://{shown}:{twin_port}" if twin_port else "",
+        issuer_url=f"http://{ISSUER_HOST}:{launch.free_port(ISSUER_HOST)}",
         database=ours,
         twin_database=twins,
         state=options.state or f"lmdb://{where}/state",
@@ -98,7 +103,9 @@ def make(options: Options, where: Path, *, port: int, twin_port: int, twin_limit
         page_key=secrets.token_urlsafe(24) if options.loopback else "",
         passwords=accounts.passwords(),
         webhooks=accounts.webhooks(),
+        partners={name: secrets.token_hex(32) for name in CLIENTS},
     )
+    write_private(where / ISSUER_KEY, new_key())
     config.write()
     return config
 
@@ -122,7 +129,7 @@ def serve(options: Options) -> int:
         twin_limits.update((name, rate) for name, rate in options.limits.items() if name in twin_limits)
         config = make(options, where, port=pick_port(options), twin_port=twin_port, twin_limits=twin_limits)
         with progress(options) as say:
-            say("making databases, starting both servers")
+            say("making databases, starting servers")
             servers = start(config, options, running)
         if not options.loopback:
             sys.stderr.write(
@@ -139,21 +146,25 @@ def serve(options: Options) -> int:
 
 
 def start(config: Config, options: Options, running: contextlib.ExitStack) -> list[launch.Server]:
-    """Prepare the databases and start both servers; they stop when `running` closes.
+    """Prepare the databases and start the servers; they stop when `running` closes.
 
     Raises:
         LaunchError: a database or a server cannot be brought up.
     """
-    names = ["project", "twin"] if config.twin_url else ["project"]
-    launch.prepare(config, *names)
-    servers = []
-    for name, url in zip(names, (config.base_url, config.twin_url), strict=False):
-        port = int(url.rpartition(":")[2])
-        servers.append(
-            running.enter_context(launch.running(config, name, options.host, port, config.workers))
-        )
+    ready = {"project": "/readyz", "twin": "/healthz", "issuer": DISCOVERY}
+    wanted = [
+        ("project", config.base_url, options.host, config.workers),
+        ("twin", config.twin_url, options.host, config.workers),
+        ("issuer", config.issuer_url, ISSUER_HOST, 1),
+    ]
+    wanted = [each for each in wanted if each[1]]
+    launch.prepare(config, *(name for name, *_ in wanted if name != "issuer"))
+    servers = [
+        running.enter_context(launch.running(config, name, host, int(url.rpartition(":")[2]), workers))
+        for name, url, host, workers in wanted
+    ]
     for server in servers:
-        server.wait_until_ready("/readyz" if server.name == "project" else "/healthz")
+        server.wait_until_ready(ready[server.name])
     return servers
 
 
@@ -176,7 +187,7 @@ def wait(servers: list[launch.Server], config: Config, *, follow: bool) -> int:
 
 
 def write_credentials(config: Config, path: Path) -> None:
-    """Base URL, users, secrets of senders and the key of the page as JSON, for programs; mode 0600."""
+    """Base URL, users, secrets of senders and partners, and the key of the page as JSON, for programs; mode 0600."""
     users = {
         name: {"password": password, "groups": accounts.GROUPS[name]}
         for name, password in config.passwords.items()
@@ -185,6 +196,8 @@ def write_credentials(config: Config, path: Path) -> None:
         "base_url": config.base_url,
         "users": users,
         "webhooks": config.webhooks,
+        "issuer_url": config.issuer_url,
+        "partners": config.partners,
         "twin_url": config.twin_url,
         "page_url": page_url(config),
         "folder": str(config.folder),
@@ -208,7 +221,8 @@ def announcement(config: Config) -> str:
     return f"""\
 Reference API    {config.base_url}/   {config.workers} workers, Ctrl-C ends it
 The page         {page_url(config)}
-{twin}Its folder       {config.folder}   (security.log, databases; gone at the end)
+{twin}Another issuer   {config.issuer_url}   (of another company: its people and services call the API as well)
+Its folder       {config.folder}   (security.log, databases; gone at the end)
 
 Users, with passwords made for this run:
 {users}

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
 
-from stockade.demo.accounts import GROUPS
+from stockade.demo.accounts import GROUPS, LINKED, PARTNER
 
 
 class Draft(NamedTuple):
@@ -109,3 +109,11 @@ def plant(secret: Mapping[str, str]) -> None:
         )
         for age, draft in enumerate(ARTICLES)
     )
+
+
+def link() -> None:
+    """Say who of the other company's people is who here; not of all of them."""
+    import stockade
+
+    for subject, name in LINKED.items():
+        stockade.link(get_user_model().objects.get(username=name), PARTNER, subject)

@@ -19,6 +19,9 @@ def lines(config: Config) -> str:
     folder = shlex.quote(str(config.folder))
     filled = {
         "@URL@": config.base_url,
+        "@ISSUER@": config.issuer_url,
+        "@PORTAL@": config.partners["portal"],
+        "@REPORTS@": config.partners["reports"],
         "@ALICE@": config.passwords["alice"],
         "@BOB@": config.passwords["bob"],
         "@STOCKADE@": f"{FOLDER}={folder} {command} --settings stockade.demo.project.settings",

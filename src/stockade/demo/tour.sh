@@ -89,6 +89,26 @@ call "$API/api/webhooks/inbound/github/" -d "$MESSAGE" -H @- <<<"$SIGNED"
 call "$API/api/webhooks/inbound/github/" -d "$MESSAGE" -H @- <<<"$(sed 's/^\(X-GitHub-Delivery: \).*/\1another/' <<<"$SIGNED")"
 # 401: one letter of it is another
 call "$API/api/webhooks/inbound/github/" -d "$MORE" -H @- <<<"$SIGNED"
+# another company has people and services too, and an issuer, which gives tokens to clients of its own
+issued() { curl -s @ISSUER@/token -u "$1" "${@:2}" | field access_token; }
+# its portal has logged in somebody whom our operator has linked with Carol, and somebody whom nobody has linked
+HERS=(portal:@PORTAL@ -d grant_type=urn:example:grant-type:person -d person=c-1001); LINKED="Authorization: Bearer $(issued "${HERS[@]}")"
+# 200: the first is Carol here, as far as the token's scopes go
+call "$API/api/profile/" -H "$LINKED"
+# 403: which are for reading
+post /api/articles/ '{"title":"Hers","body":"By Carol?"}' -H "$LINKED"
+# 401: the second is nobody, though the token is as good
+call "$API/api/profile/" -H "Authorization: Bearer $(issued "${HERS[@]/c-1001/c-1002}")"
+# 401: and what that issuer gives her for another API is worth nothing at this one
+call "$API/api/profile/" -H "Authorization: Bearer $(issued "${HERS[@]}" -d resource=https://payroll.example)"
+# 200: a service of theirs, by a token that it got for itself, is no user, and reads what anyone reads
+call "$API/api/profile/" -H "Authorization: Bearer $(issued reports:@REPORTS@ -d grant_type=client_credentials)"
+# an operator takes the link away
+@STOCKADE@ issuers unlink partner c-1001
+# 401: and the token that was good a moment ago is not, in any worker
+call "$API/api/profile/" -H "$LINKED"
+# an operator puts it back
+@STOCKADE@ issuers link partner c-1001 --user carol
 # the next refresh token of Alice is stolen
 STOLEN=$(login alice @ALICE@ | field refresh)
 # 1: redeemed 8 times at once it goes on as one session

@@ -55,7 +55,7 @@ def _schemes(schema: dict[str, Any]) -> Iterator[dict[str, str]]:
     for name, scheme in schema["components"].get("securitySchemes", {}).items():
         about = scheme.get("description", "")
         cookie = scheme.get("in") == "cookie"
-        prefix = "Bearer " if scheme["type"] == "http" else ""
+        prefix = "Bearer " if scheme["type"] in ("http", "openIdConnect") else ""
         if not prefix and not cookie and scheme["name"] == "Authorization":  # as drf-spectacular says it
             prefix = "".join(f"{word} " for word in re.findall(r'prefix "([\w-]+)"', about))
         header = "" if cookie else scheme["name"] if scheme["type"] == "apiKey" else "Authorization"

@@ -22,8 +22,11 @@ class ArticleSerializer(StrictModelSerializer):
 class ProfileSerializer(serializers.Serializer[object]):
     """The caller, as the server sees it."""
 
-    username = serializers.CharField(read_only=True)
-    email = serializers.EmailField(read_only=True)
+    username = serializers.CharField(read_only=True, allow_null=True)
+    email = serializers.EmailField(read_only=True, allow_null=True)
+    service = serializers.CharField(
+        read_only=True, allow_null=True, help_text="a machine's name; null: the caller is a user"
+    )
     roles = serializers.ListField(child=serializers.CharField(), read_only=True)
     scopes = serializers.ListField(
         child=serializers.CharField(),

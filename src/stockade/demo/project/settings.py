@@ -5,6 +5,7 @@ from __future__ import annotations
 import stockade.drf
 import stockade.edge
 import stockade.passwords
+from stockade.demo.accounts import PARTNER
 from stockade.demo.config import read
 from stockade.vault import fallbacks, secret
 
@@ -77,7 +78,7 @@ SESSION_ENGINE = "stockade.schemes.session"
 
 STOCKADE = {
     "STATE": _config.state,
-    "SCHEMES": ["jwt", "token", "api_key", "session"],
+    "SCHEMES": ["jwt", "external", "token", "api_key", "session"],
     "EXEMPT": ["admin"],
     "PLAIN_HTTP": "serve",  # the one thing that the profile would not: this machine has no certificate
     # Roomy enough to play with the page for an hour; `--limit` overrides them one by one.
@@ -93,6 +94,16 @@ STOCKADE = {
         "ISSUER": _config.base_url,
         "AUDIENCE": _config.base_url,
         "REFRESH_COOKIE": f"__Secure-demo-{_port}-refresh-token",
+    },
+    # Another company's people and services. Over plain HTTP, since it is this very machine.
+    "ISSUERS": {
+        PARTNER: {
+            "ISSUER": _config.issuer_url,
+            "AUDIENCE": _config.base_url,
+            "ALGORITHMS": ["ES256"],
+            "SERVICES": True,
+            "LOOPBACK": True,
+        },
     },
     "WEBHOOKS": {
         name: {"SECRETS": [secret], **({"URL": _config.base_url} if name == "twilio" else {})}

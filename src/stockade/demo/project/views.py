@@ -66,8 +66,9 @@ class Profile(APIView):
         user, scopes, credential = principal.user, principal.scopes, principal.credential
         return Response(
             {
-                "username": user.get_username(),
-                "email": user.email,
+                "username": user.get_username() if user is not None else None,
+                "email": user.email if user is not None else None,
+                "service": principal.subject if user is None else None,
                 "roles": sorted(principal.roles),
                 "scopes": None if scopes is None else sorted(scopes),
                 "scheme": credential.scheme if credential is not None else "",

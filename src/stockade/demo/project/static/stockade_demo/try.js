@@ -45,7 +45,7 @@ for (const place of document.querySelectorAll(".scheme")) {
       fault.textContent = `${who.status || ""} ${parsed(who.text).detail ?? who.text}`;
       return become(NOBODY);
     }
-    become({ ...next, who: parsed(who.text).username });
+    become({ ...next, who: parsed(who.text).username ?? parsed(who.text).service });
   }
 
   const forms = {
