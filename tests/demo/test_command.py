@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import time
 from pathlib import Path
@@ -156,8 +157,6 @@ def test_limits_from_the_command_line_hold_in_all_workers_together(tmp_path: Pat
 
 def test_a_database_of_another_project_is_left_alone(tmp_path: Path) -> None:
     """A superuser with a printed password has no business in somebody's database."""
-    import sqlite3
-
     path = tmp_path / "somebody.sqlite3"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE auth_user (id INTEGER PRIMARY KEY)")
@@ -186,6 +185,10 @@ def test_a_database_is_seeded_anew_with_new_secrets(tmp_path: Path) -> None:
         assert target.refresh(pair.refresh).status == 401
         everything = target.get("/api/articles/", target.login("alice").access).json()
         assert everything["count"] == 16
+        with sqlite3.connect(tmp_path / "kept.sqlite3") as connection:
+            issuers = connection.execute("SELECT issuer FROM stockade_externalidentity").fetchall()
+        connection.close()
+        assert issuers == [(run.credentials["issuer_url"],)], "of the earlier run's issuer nobody is linked"
 
 
 def test_other_hosts_get_no_conveniences(tmp_path: Path) -> None:
