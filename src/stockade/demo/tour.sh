@@ -93,15 +93,15 @@ call "$API/api/webhooks/inbound/github/" -d "$MORE" -H @- <<<"$SIGNED"
 issued() { curl -s @ISSUER@/token -u "$1" "${@:2}" | field access_token; }
 # its portal has logged in somebody whom our operator has linked with Carol, and somebody whom nobody has linked
 HERS=(portal:@PORTAL@ -d grant_type=urn:example:grant-type:person -d person=c-1001); LINKED="Authorization: Bearer $(issued "${HERS[@]}")"
-# 200: the first is Carol here, as far as the token's scopes go
+# 200: the first is Carol here, within the scopes of the token
 call "$API/api/profile/" -H "$LINKED"
-# 403: which are for reading
+# 403: who is no Editor; and the token is for reading
 post /api/articles/ '{"title":"Hers","body":"By Carol?"}' -H "$LINKED"
 # 401: the second is nobody, though the token is as good
 call "$API/api/profile/" -H "Authorization: Bearer $(issued "${HERS[@]/c-1001/c-1002}")"
-# 401: and what that issuer gives her for another API is worth nothing at this one
+# 401: and what the issuer gives the first for another API is worth nothing at this one
 call "$API/api/profile/" -H "Authorization: Bearer $(issued "${HERS[@]}" -d resource=https://payroll.example)"
-# 200: a service of theirs, by a token that it got for itself, is no user, and reads what anyone reads
+# 200: a service of theirs, by a token that it got for itself, is known by its own name, and is no user
 call "$API/api/profile/" -H "Authorization: Bearer $(issued reports:@REPORTS@ -d grant_type=client_credentials)"
 # an operator takes the link away
 @STOCKADE@ issuers unlink partner c-1001
