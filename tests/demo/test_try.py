@@ -95,7 +95,7 @@ def test_a_credential_that_one_has_is_used_and_a_wrong_one_is_refused(
     place.locator("summary").click()
 
     def use(value: str) -> None:
-        place.get_by_label("Or one that you have").fill(value)
+        place.get_by_label("One that you have").fill(value)
         place.get_by_role("button", name="Use it").click()
 
     use("stk_wrong")
@@ -129,7 +129,7 @@ def test_a_token_of_the_other_company_is_used_where_its_issuer_is_shown(
     assert place.locator(".login-form").count() == 0, "one logs in there, not here"
 
     def use(value: str) -> None:
-        place.get_by_label("Or one that you have").fill(value)
+        place.get_by_label("One that you have").fill(value)
         place.get_by_role("button", name="Use it").click()
 
     use(issuer.token(client, **form, resource=PAYROLL))
