@@ -8,6 +8,8 @@ import signal
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -98,6 +100,26 @@ def test_a_signal_ends_everything_and_removes_the_folder(number: signal.Signals,
         assert wait_until_gone(pids, 1) == []
         assert not run.folder.exists()
         assert "Traceback" not in run.errors.read_text()
+
+
+def test_a_server_whose_command_was_killed_before_it_could_ask_does_not_stay() -> None:
+    """Killed in that moment, nobody would tell it."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "stockade.demo.serve",
+            "no.module:application",
+            "127.0.0.1",
+            "1",
+            "1",
+            "2000000000",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, "stockade demo: whoever started this server is gone\n")
 
 
 def test_a_killed_command_leaves_no_server_behind(tmp_path: Path) -> None:

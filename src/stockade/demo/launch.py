@@ -120,7 +120,7 @@ def running(config: Config, name: str, host: str, port: int, workers: int) -> It
         # A session of its own, so that Ctrl-C reaches only the command, which then stops its servers in order.
         process = subprocess.Popen(
             [sys.executable, "-m", "stockade.demo.serve", f"stockade.demo.{name}.wsgi:application",
-             host, str(port), str(workers)],
+             host, str(port), str(workers), str(os.getpid())],
             env=environment(config), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     server = Server(name, host, port, log, process)

@@ -1,8 +1,9 @@
-"""`python -m stockade.demo.serve MODULE:APP HOST PORT WORKERS`: one granian server that ends with its parent."""
+"""`python -m stockade.demo.serve MODULE:APP HOST PORT WORKERS PARENT`: one granian server that ends with its parent."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 
@@ -18,16 +19,22 @@ INTERFACE = Interfaces.WSGI
 THREADS = 2
 
 
-def end_with_parent() -> None:
-    """Have Linux send us SIGTERM when the process that started us is gone, even if it was killed (prctl(2))."""
+def end_with_parent(parent: int) -> None:
+    """Have Linux send us SIGTERM when the process that started us is gone, even if it was killed (prctl(2)).
+
+    Args:
+        parent: its process id. It may have gone before we could ask for that.
+    """
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM)
+        if os.getppid() != parent:
+            sys.exit("stockade demo: whoever started this server is gone")
 
 
-def main(target: str, host: str, port: int, workers: int) -> None:
+def main(target: str, host: str, port: int, workers: int, parent: int) -> None:
     """Serve until a signal says otherwise. A worker that dies is replaced."""
-    end_with_parent()
+    end_with_parent(parent)
     Granian(
         target,
         address=host,
@@ -44,4 +51,4 @@ def main(target: str, host: str, port: int, workers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6]))
