@@ -7,6 +7,7 @@ import inspect
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,7 +167,11 @@ def browser(chromium_path: str) -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_OPTIONS)
+        # Its own socket lies in its temporary folder, and a socket's path has 107 characters at most (unix(7)).
+        with tempfile.TemporaryDirectory(prefix="c", dir=os.environ.get("STOCKADE_TEST_SHORT")) as short:
+            chromium = playwright.chromium.launch(
+                executable_path=chromium_path, args=CHROMIUM_OPTIONS, env={**os.environ, "TMPDIR": short}
+            )
         try:
             yield chromium
         finally:

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -167,6 +168,7 @@ class Nursery:
             "PYTHONPATH": str(source),
             "STOCKADE_TEST_SOURCE": str(source),
             "TMPDIR": str(folder),
+            "STOCKADE_TEST_SHORT": tempfile.gettempdir(),
             "DJANGO_SETTINGS_MODULE": settings,
             "STOCKADE_TEST_FOREIGN": str(folder),
         }

@@ -223,20 +223,40 @@ def test_a_stopped_writer_holds_up_nobody(folder: Path, waits: list[float]) -> N
     assert total(counts.read()) == 101
 
 
+def test_a_process_that_ends_waits_for_its_turn(folder: Path) -> None:
+    """Another one that ends has its copy synced meanwhile: what is not written now is lost."""
+    counts = counts_in(folder)
+    note(counts)
+    assert counts.flush()
+    with held(folder / "report" / "turn") as turn:
+        note(counts)
+        assert not counts.flush()
+        threading.Timer(0.3, os.close, [turn.release()]).start()
+        counts.end()
+    assert total(counts_in(folder).read()) == 2
+
+
 class held:  # noqa: N801 - reads as what it does
     """The turn, as a stopped process would hold it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> held:
         import fcntl
 
         self.descriptor = os.open(self.path, os.O_RDWR)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        return self
+
+    def release(self) -> int:
+        """The descriptor, for somebody else to close."""
+        given, self.descriptor = self.descriptor, -1
+        return given
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
 
 @pytest.mark.parametrize("what", ["a file", "open to others", "no writing", "a link"])

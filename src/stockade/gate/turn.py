@@ -100,6 +100,10 @@ class Turn:
         finally:
             self.lock.release()
 
+    def afresh(self) -> None:
+        """Wait the whole time again, whatever was before: where losing what is written is worse than waiting."""
+        self._stuck = False
+
     def _patience(self) -> float:
         return min(self.timeout, _STUCK_PATIENCE) if self._stuck else self.timeout
 

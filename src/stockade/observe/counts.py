@@ -21,6 +21,7 @@ INTERVAL = 1.0
 KEEP_EVERY = 600.0  # seconds between two copies that are synced to disk
 _SLOWEST = 60.0  # seconds between two tries to write where that fails
 _READER = 5.0  # seconds that a reader waits for its turn
+_LAST = 2.0  # and a process that ends: another one that ends may just have its copy synced
 
 
 class Source(Protocol):
@@ -267,7 +268,7 @@ class Counts:
         with suppress(Exception):
             store = self._the_store()
             if store is not None:
-                with store.patient(0.1):
+                with store.patient(_LAST):
                     self.flush()
                     store.keep()
                 store.close()

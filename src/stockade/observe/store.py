@@ -220,6 +220,7 @@ class Store:
     def patient(self, seconds: float) -> Iterator[None]:
         """Wait longer for the turn: where no request is served."""
         before, self._turn.timeout = self._turn.timeout, seconds
+        self._turn.afresh()
         try:
             yield
         finally:

@@ -104,8 +104,12 @@ class Kept:
 
     def refresh(self) -> None:
         """Ask now for everything that is kept, and wait for it; for commands and tests."""
+        timeout = self.source.address.timeout
         for document in list(self._entries):
-            self._fly(document).done.wait(self.source.address.timeout)
+            under_way = self._flights.get(document)
+            if under_way is not None:  # it may have been asked before what we are called for was changed
+                under_way.done.wait(timeout)
+            self._fly(document).done.wait(timeout)
 
     def _first(self, document: str) -> _Entry:
         flight = self._fly(document)

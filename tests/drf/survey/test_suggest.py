@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
+from rest_framework import serializers
 from rest_framework.permissions import (
     AllowAny,
     BasePermission,
@@ -322,6 +323,7 @@ def wrote(fact: Fact) -> dict[str, Any]:
         "MIDDLEWARE": [],
         "REST_FRAMEWORK": {},
         "TENANT_APPS": [],
+        "serializers": serializers,
     }
     code = re.sub(r"^from tests\.\S+ import (\w+)$", r"class \1: ...", fact.write, flags=re.MULTILINE)
     code = re.sub(
