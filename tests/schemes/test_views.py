@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.validators import RegexValidator
 from django.test import Client
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 
 import stockade
 from stockade import keyring
+from stockade.drf.views.base import NameField
 from stockade.models import Session
 from stockade.schemes import devices
 from stockade.schemes.jwt import Pair, issue
@@ -220,6 +223,14 @@ def test_a_wrong_body_is_refused_and_opens_nothing(name: str, alice: Any) -> Non
         assert answer.status_code == status, (path, answer.content)
         assert answer["Content-Type"] == "application/problem+json"
     assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("blank", ["\x1c", "\x1d", "\x1e", "\x1f", "\x85"])
+def test_a_name_of_what_python_alone_takes_for_a_space_is_none(blank: str) -> None:
+    """The pattern in the OpenAPI document is read by ECMA 262, whose \\s has none of these: they are named in it."""
+    (validator,) = [one for one in NameField().validators if isinstance(one, RegexValidator)]
+    assert re.search(validator.regex.pattern.replace(r"\s", " "), blank) is None
+    assert post(TOKEN, {"username": blank * 2, "password": "x"}).status_code == 400
 
 
 @pytest.mark.parametrize("blank", [" ", "\u3000", "\x0b"])
