@@ -180,9 +180,15 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page in a fresh context (no cookies), whose waits end after 10 seconds."""
+    """A page in a fresh context (no cookies). Every wait, of `expect` too, has the same bound."""
+    from playwright.sync_api import expect
+
+    bound = (
+        30_000  # ms; half the patience of `tests/waiting.py`: a page that stays wrong fails a control in time
+    )
+    expect.set_options(timeout=bound)
     context = browser.new_context()
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(bound)
     try:
         yield context.new_page()
     finally:
