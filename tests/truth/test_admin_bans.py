@@ -23,7 +23,12 @@ HERE = "127.0.0.1"
 
 @pytest.fixture(autouse=True)
 def keeping(project: Any, tmp_path: Any) -> None:
-    project.STOCKADE = {**configuration(tmp_path / "state"), "EVENTS": {"SINKS": ["database"]}}
+    project.STOCKADE = {
+        **configuration(tmp_path / "state"),
+        "EVENTS": {"SINKS": ["database"]},
+        # Of a day: a machine that was suspended for a minute between two pages has forgotten nothing.
+        "LIMITS": {"login": "5/day", "login_address": "30/day"},
+    }
 
 
 @pytest.fixture

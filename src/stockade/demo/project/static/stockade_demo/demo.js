@@ -5,7 +5,7 @@ import * as session from "./session.js";
 
 const $ = (id) => document.getElementById(id);
 const page = $("demo");
-const state = { key: "", passwords: {}, last: 0, timer: 0, name: "" };
+const state = { key: "", passwords: {}, last: 0, timer: 0, name: "", shown: Promise.resolve() };
 const here = new Target("stockade", "", state.passwords);
 const targets = [here];
 if (page.dataset.twin) targets.push(new Target("twin", page.dataset.twin, state.passwords));
@@ -53,11 +53,17 @@ async function become(user, password) {
   await show();
 }
 
-async function show() {
+/** Draw what there is of whoever is here; one after the other, so that no older answer is drawn over a newer one. */
+function show() {
+  state.shown = state.shown.then(showOnce, showOnce);
+  return state.shown;
+}
+
+async function showOnce() {
   const who = session.claims()?.sub;
   const [profile, articles, sessions] = session.claims()
     ? await Promise.all(["/api/profile/", "/api/articles/", "/api/sessions/"].map((path) => session.call("GET", path))) : [];
-  if (session.claims() && session.claims().sub !== who) return show(); // another tab has logged in as somebody else
+  if (session.claims() && session.claims().sub !== who) return showOnce(); // another tab has logged in as somebody else
   const name = profile?.status === 200 ? profile.data.username : "";
   $("facts").hidden = $("kept").hidden = $("logout").hidden = !name;
   $("who-status").textContent = name || "nobody";
