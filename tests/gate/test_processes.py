@@ -30,6 +30,7 @@ from tests.gate.actors import (
     start,
 )
 from tests.state_servers import Server
+from tests.waiting import until
 
 Actor = subprocess.Popen[str]
 
@@ -243,14 +244,22 @@ def test_a_child_of_a_server_that_forks_in_c_opens_its_own(
     assert gate.ask((), charges(HUNDRED)).remaining == (96,)
 
 
+def answers_again(gate: AnyGate) -> bool:
+    try:
+        gate.ask((), ())
+    except Unavailable:
+        return False
+    return True
+
+
 def test_a_gate_that_is_closed_under_a_request_answers_and_opens_again(gate: AnyGate) -> None:
     answers: list[int] = []
     failed: list[BaseException] = []
 
-    until = time.monotonic() + 1
+    over = time.monotonic() + 1
 
     def work() -> None:
-        while time.monotonic() < until:
+        while time.monotonic() < over:
             try:
                 answers.append(gate.ask((), charges(THOUSAND)).refused)
                 gate.ask((), ())
@@ -268,14 +277,7 @@ def test_a_gate_that_is_closed_under_a_request_answers_and_opens_again(gate: Any
     for thread in threads:
         thread.join()
     assert failed == []
-    deadline = time.monotonic() + 5
-    while True:  # whoever was cut off by the last close had it try again in a tenth of a second
-        try:
-            gate.ask((), ())
-            break
-        except Unavailable:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    until(lambda: answers_again(gate), "the gate")  # whoever was cut off by the last close has it try again
     used, admitted = gate.usage()[0].used, answers.count(-1)
     assert 0 < admitted <= used
     if isinstance(gate, LmdbGate):

@@ -15,12 +15,12 @@ from stockade.gate.redis import gate as module
 from stockade.gate.redis.address import parse
 from stockade.gate.redis.gate import RedisGate
 from stockade.gate.redis.line import Broken, refuse_unfit
-from tests.gate.test_redis import until_answered
+from tests.gate.test_redis import synced, until_answered
 from tests.state_servers import Server, redis_server
 
 ALICE, BOB = subject_key("alice"), subject_key("bob")
 ONE = b"writer-1"
-PATIENCE = 0.3  # seconds that a gate waits for an answer
+HANGS = 1.0  # s; after which a gate gives a server up that hangs
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def redis(folder: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def gate(redis: Server) -> Iterator[RedisGate]:
-    gate = RedisGate(parse(redis.url), timeout=PATIENCE)
+    gate = RedisGate(parse(redis.url), timeout=HANGS)
     yield gate
     gate.close()
 
@@ -61,7 +61,7 @@ def test_a_server_that_restarts_while_it_is_loaded_does_not_pass_for_loaded(
 
 def test_what_is_told_while_sql_is_read_is_not_lost_with_the_state(redis: Server, gate: RedisGate) -> None:
     """Read, then a revocation, then the state is wiped: what was read knows nothing of it."""
-    other = RedisGate(parse(redis.url), timeout=PATIENCE)
+    other = RedisGate(parse(redis.url), timeout=HANGS)
     with gate.loading() as mine:
         assert mine
         read = [(ALICE, 1)]  # from SQL
@@ -82,10 +82,7 @@ def test_a_replica_of_another_connection_confirms_nothing(
     """
     options = {"replicaof": f"127.0.0.1 {redis.port}"}
     with redis_server("redis", folder=folder, options=options) as replica:
-        deadline = time.monotonic() + 10
-        while "online" not in str(redis.run("INFO", "replication")):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        synced(redis)
         gate.load([(ALICE, 1)], 1)
         replica.stop()  # connected, and silent
         try:
@@ -136,4 +133,4 @@ def test_requests_that_wait_for_one_connection_do_not_wait_one_after_the_other(
         waited = asyncio.run(attack())
     finally:
         redis.go_on()
-    assert max(waited) < many / 2 * PATIENCE
+    assert max(waited) < many / 2 * HANGS

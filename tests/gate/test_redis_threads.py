@@ -18,6 +18,7 @@ from stockade.gate.redis.gate import RedisGate
 from stockade.gate.redis.line import Line
 from stockade.gate.redis.loop import Stream
 from tests.state_servers import Server
+from tests.waiting import PATIENCE
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def hasty() -> Iterator[None]:
 
 @pytest.fixture
 def gate(servers: dict[str, Server]) -> Iterator[RedisGate]:
-    gate = RedisGate(parse(servers["redis"].url), timeout=5)
+    gate = RedisGate(parse(servers["redis"].url), timeout=PATIENCE)
     yield gate
     gate.close()
 
