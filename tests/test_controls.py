@@ -97,7 +97,7 @@ def run_without(control: Control, folder: Path, nursery: Nursery) -> None:
         ControlError: the test did not fail as a test fails.
     """
     test, settings = itself(control.test)
-    tables = None if control.file.endswith("/models.py") else nursery.prepare(settings)
+    tables = None if control.file.startswith("src/stockade/models/") else nursery.prepare(settings)
     with control.removed(nursery.root):
         status, output, counts = nursery.run(test, settings, folder, tables)
     if counts.get("errors"):

@@ -191,7 +191,7 @@ def test_deleting_a_user_leaves_the_rows_of_another_tenants_user(
 ) -> None:
     from django.contrib.admin.utils import NestedObjects
 
-    from stockade.models import with_user
+    from stockade.models.owners import with_user
 
     with as_tenant("north"):
         collector = NestedObjects(using="default")

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import stockade.core.clock
-import stockade.models
+import stockade.models.owners
 import stockade.tenant
 import uuid
 from django.conf import settings
@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         db_constraint=not stockade.tenant.configured(),
-                        on_delete=stockade.models.with_user,
+                        on_delete=stockade.models.owners.with_user,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -302,7 +302,7 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         db_constraint=not stockade.tenant.configured(),
-                        on_delete=stockade.models.with_user,
+                        on_delete=stockade.models.owners.with_user,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -522,7 +522,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=not stockade.tenant.configured(),
                         null=True,
-                        on_delete=stockade.models.with_user,
+                        on_delete=stockade.models.owners.with_user,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -619,7 +619,7 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         db_constraint=not stockade.tenant.configured(),
-                        on_delete=stockade.models.with_user,
+                        on_delete=stockade.models.owners.with_user,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -685,7 +685,7 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         db_constraint=not stockade.tenant.configured(),
-                        on_delete=stockade.models.with_user,
+                        on_delete=stockade.models.owners.with_user,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
