@@ -11,9 +11,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from stockade import end_tokens
+from stockade.gate.protocol import DIRTY
+from stockade.gate.registry import get_gate
 from stockade.models import OpaqueToken
 from stockade.schemes.jwt import issue
-from stockade.schemes.opaque import create_key, create_token
+from stockade.schemes.opaque import create_key, create_token, rotate
+from stockade.truth.tokens import token_key
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +87,72 @@ def test_anothers_key_does_not_exist_nor_does_a_services(alice: User, make_user:
         assert by(made.token).get("/api/sessions/").status_code in (200, 403)
     assert client.delete(f"{KEYS}{uuid.uuid4()}/").status_code == 404
     assert not OpaqueToken.objects.exclude(ended_at=None, replaced_by=None).exists()
+
+
+def test_a_key_of_another_tenants_user_of_the_same_number_does_not_exist(
+    alice: User, configure: Callable[..., None]
+) -> None:
+    """User 7 of south knows the id of a key of user 7 of north, from a log."""
+    at = {"name": "north"}
+    configure(TENANT=lambda request: at["name"])
+    made = create_key("backup", owner=alice)
+    at["name"] = "south"
+    client = session(alice)
+    assert client.get(KEYS).json() == []
+    assert post(client, f"{KEYS}{made.id}/rotate/").status_code == 404
+    assert client.delete(f"{KEYS}{made.id}/").status_code == 404
+    assert OpaqueToken.objects.get().replaced_by is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_is_not_rotated_leaves_no_mark_in_the_state(
+    alice: User, make_user: Callable[..., Any]
+) -> None:
+    """Each mark takes room, and has every worker ask SQL about that key, which may be another's."""
+    client = session(alice)
+    ids = [uuid.uuid4(), *(create_key("a", owner=owner).id for owner in (make_user("bob"), alice, alice))]
+    end_tokens(ids=[ids[2]])
+    rotate(ids[3])
+    assert [post(client, f"{KEYS}{id}/rotate/").status_code for id in ids] == [404] * 4
+    assert DIRTY not in get_gate().ask(tuple(map(token_key, ids)), ()).epochs
+
+
+def test_rotating_again_and_again_leaves_no_more_keys_than_two_for_each(
+    alice: User, configure: Callable[..., None]
+) -> None:
+    configure(API_KEY={"MOST": 2})
+    client = session(alice)
+    id = post(client, name="backup").json()["id"]
+    answers = []
+    for _ in range(5):
+        answer = post(client, f"{KEYS}{id}/rotate/", overlap=86400)
+        answers.append(answer.status_code)
+        id = answer.json().get("id", id)
+    assert answers == [201, 201, 201, 400, 400]
+    assert answer.json()["code"] == "too_many_tokens"
+    assert len(client.get(KEYS).json()) == 4
+    assert post(client, f"{KEYS}{id}/rotate/", overlap=0).status_code == 201
+
+
+@pytest.mark.parametrize("scheme", ["api_key", "jwt"])
+def test_what_is_bounded_by_scopes_sees_and_ends_nothing_but_itself(scheme: str, alice: User) -> None:
+    """A key for reading articles tells nobody where its owner is logged in, and logs nobody out."""
+    other, token = create_key("other", owner=alice), create_token(alice, "other")
+    elsewhere = issue(alice)
+    own = create_key("reader", owner=alice, scopes=["articles:read"])
+    pair = issue(alice, scopes=["articles:read"])
+    client = by(own.token) if scheme == "api_key" else Client(HTTP_AUTHORIZATION=f"Bearer {pair.access}")
+    assert [one["id"] for one in client.get(KEYS).json()] == [str(own.id)] * (scheme == "api_key")
+    assert client.get("/api/tokens/").json() == []
+    assert [one["id"] for one in client.get("/api/sessions/").json()] == [pair.session] * (scheme == "jwt")
+    assert client.delete(f"{KEYS}{other.id}/").status_code == 404
+    assert client.delete(f"/api/tokens/{token.id}/").status_code == 404
+    assert client.delete(f"/api/sessions/{elsewhere.session}/").status_code == 404
+    assert client.delete("/api/sessions/").status_code == 403
+    mine = f"{KEYS}{own.id}/" if scheme == "api_key" else f"/api/sessions/{pair.session}/"
+    assert client.delete(mine).status_code == 204
+    assert client.get("/api/sessions/").status_code == 401
+    assert len(session(alice).get(KEYS).json()) == 2 - (scheme == "api_key")
 
 
 def test_a_service_has_no_keys_of_its_own_to_manage(db: None) -> None:

@@ -22,7 +22,7 @@ from stockade.truth.sessions import AGAIN
 
 
 class Ended(NamedTuple):
-    """A token that was just ended, in the transaction that does it.
+    """A token that ends, or has just got an end, in the transaction that does it.
 
     Args:
         subject: whose it was.
@@ -55,6 +55,23 @@ def on_end(listener: Listener) -> Listener:
     if listener not in _listeners:
         _listeners.append(listener)
     return listener
+
+
+OverlapListener = Callable[[Ended, datetime.datetime, str], None]
+_overlap_listeners: list[OverlapListener] = []
+
+
+def on_overlap(listener: OverlapListener) -> OverlapListener:
+    """Have `listener` called with a key that was rotated, when it ends, and its database, in the same transaction."""
+    if listener not in _overlap_listeners:
+        _overlap_listeners.append(listener)
+    return listener
+
+
+def tell_of_overlap(token: Ended, until: datetime.datetime, using: str) -> None:
+    """Tell whoever listens that a key which goes on beside another one has an end now."""
+    for listener in _overlap_listeners:
+        listener(token, until, using)
 
 
 def token_key(id: object) -> bytes:

@@ -22,7 +22,7 @@ from stockade.conf import load
 from stockade.core.errors import BadRequest, Forbidden, LoginFailed, NotVisible
 from stockade.core.principal import Kind, Principal
 from stockade.drf.serializers import StrictSerializer
-from stockade.drf.views.base import CredentialView, TextField
+from stockade.drf.views.base import CredentialView, TextField, may_touch
 from stockade.policy import Authenticated
 from stockade.schemes import opaque
 from stockade.schemes.conf import SchemeSettings
@@ -138,11 +138,12 @@ class KeyListView(KeysView):
     def get(self, request: Request) -> Response:
         """List them."""
         principal = self.caller(request)
-        current = principal.credential.id if principal.credential is not None else ""
+        current = _id_of(principal)
         return Response(
             [
                 {**KeySerializer(info).data, "current": str(info.id) == current}
                 for info in opaque.live(principal.user.pk, API_KEY.kind)
+                if may_touch(principal, current, info.id)
             ]
         )
 
@@ -173,7 +174,9 @@ class KeyDetailView(KeysView):
 
     def delete(self, request: Request, id: uuid.UUID) -> Response:
         """End it; one that is another's or over does not exist for the caller."""
-        if not opaque.end_own(self.caller(request).user.pk, id, API_KEY.kind):
+        principal = self.caller(request)
+        mine = may_touch(principal, _id_of(principal), id)
+        if not mine or not opaque.end_own(principal.user.pk, id, API_KEY.kind):
             raise NotVisible(reason="not_visible")
         return Response(status=204)
 
@@ -198,6 +201,11 @@ class KeyRotationView(KeysView):
         except opaque.NotRotated:
             raise NotVisible(reason="not_visible") from None
         return Response(_body(made), status=201)
+
+
+def _id_of(principal: Principal) -> str:
+    """The id of the credential that a request came by; "" for none."""
+    return principal.credential.id if principal.credential is not None else ""
 
 
 def _body(made: Made) -> dict[str, Any]:

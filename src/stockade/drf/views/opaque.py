@@ -24,7 +24,7 @@ from stockade.conf import load
 from stockade.core.errors import BadRequest, Forbidden, LoginFailed, NotVisible
 from stockade.core.principal import Kind, Principal
 from stockade.drf.serializers import StrictSerializer
-from stockade.drf.views.base import CredentialView, NameField, TextField
+from stockade.drf.views.base import CredentialView, NameField, TextField, may_touch
 from stockade.drf.views.forms import is_json
 from stockade.drf.views.tokens import BodyView
 from stockade.edge import csrf
@@ -163,6 +163,7 @@ class TokenListView(OwnTokensView):
             [
                 {**TokenSerializer(info).data, "current": str(info.id) == current}
                 for info in opaque.live(principal.user.pk)
+                if may_touch(principal, current, info.id)
             ]
         )
 
@@ -205,8 +206,11 @@ class TokenDetailView(OwnTokensView):
     def delete(self, request: Request, id: uuid.UUID | str) -> Response:
         """End it; one that is another's or over does not exist for the caller."""
         principal = self.caller(request)
-        wanted = _id_of(principal) if id == "current" else str(id)
-        if not wanted or not opaque.end_own(principal.user.pk, uuid.UUID(wanted)):
+        own = _id_of(principal)
+        wanted = own if id == "current" else str(id)
+        if not wanted or not may_touch(principal, own, wanted):
+            raise NotVisible(reason="not_visible")
+        if not opaque.end_own(principal.user.pk, uuid.UUID(wanted)):
             raise NotVisible(reason="not_visible")
         return Response(status=204)
 

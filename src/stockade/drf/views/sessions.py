@@ -10,7 +10,7 @@ from rest_framework.serializers import BooleanField, CharField, DateTimeField, S
 
 from stockade.core.errors import Forbidden, NotVisible
 from stockade.core.principal import Kind, Principal
-from stockade.drf.views.base import CredentialView
+from stockade.drf.views.base import CredentialView, may_touch
 from stockade.policy import Authenticated
 from stockade.schemes.jwt import end_others, end_own, live
 
@@ -61,12 +61,19 @@ class SessionListView(SessionView):
             [
                 {**SessionSerializer(info).data, "current": str(info.id) == current}
                 for info in live(principal.user.pk)
+                if may_touch(principal, current, info.id)
             ]
         )
 
     def delete(self, request: Request) -> Response:
-        """End all others."""
+        """End all others.
+
+        Raises:
+            Forbidden: by what is bounded by scopes.
+        """
         principal = self.caller(request)
+        if principal.scopes is not None:
+            raise Forbidden(reason="bounded_by_scopes")
         end_others(principal.user, _session_of(principal))
         return Response(status=204)
 
@@ -76,7 +83,8 @@ class SessionDetailView(SessionView):
 
     def delete(self, request: Request, id: uuid.UUID) -> Response:
         """End it; one that is another's or over does not exist for the caller."""
-        if not end_own(self.caller(request).user.pk, id):
+        principal = self.caller(request)
+        if not may_touch(principal, _session_of(principal), id) or not end_own(principal.user.pk, id):
             raise NotVisible(reason="not_visible")
         return Response(status=204)
 

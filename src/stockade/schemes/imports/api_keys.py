@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hmac
 import re
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.hashers import check_password
+from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
 from stockade.models import OpaqueToken
@@ -101,6 +103,10 @@ class DrfApiKey(Source):
     def end_there(self, rows: Any) -> None:
         """Revoke them: so the package has it."""
         rows.update(revoked=True)
+
+    def bound_there(self, rows: Any, until: datetime.datetime) -> None:
+        """Have them run out; none later than it would."""
+        rows.filter(Q(expiry_date=None) | Q(expiry_date__gt=until)).update(expiry_date=until)
 
     def ready(self, held: list[Held]) -> list[Held]:
         """Those that are not slow, or were shown since."""

@@ -20,7 +20,7 @@ from stockade.schemes.imports.source import Held, Source
 from stockade.schemes.opaque.conf import TokenSettings
 from stockade.schemes.opaque.rows import database
 from stockade.truth.pending import begin, finish
-from stockade.truth.tokens import end_tokens, of_row, on_end, tell, token_key
+from stockade.truth.tokens import end_tokens, of_row, on_end, on_overlap, tell, token_key
 
 
 def connect() -> None:
@@ -34,6 +34,7 @@ def connect() -> None:
 
 def _connect(source: Source) -> None:
     on_end(source.forget)
+    on_overlap(source.follow_overlap)
     pairs: list[tuple[ModelSignal, Callable[..., None]]] = [
         (pre_delete, partial(_deletes, source)),
         (post_delete, _changed),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from django.apps import apps
@@ -129,6 +129,9 @@ class Source(ABC):
         """End rows of the package's table, as its own code does; without signals, for we are being told already."""
         rows._raw_delete(rows.db)  # noqa: SLF001
 
+    def bound_there(self, rows: Any, until: datetime.datetime) -> None:  # noqa: B027 - tokens are not rotated
+        """Give rows of the package's table an end, where its credentials are keys."""
+
     def ready(self, held: list[Held]) -> list[Held]:
         """Those whose digest we have, so that the package's row can go."""
         return held
@@ -204,15 +207,26 @@ class Source(ABC):
 
         So it also stays ended when the import is taken back.
         """
-        mine = [row for row in ended if row.linked and row.origin == self.origin]
+        self._follow(ended, using, self.end_there)
+
+    def follow_overlap(self, token: Ended, until: datetime.datetime, using: str) -> None:
+        """For `on_overlap`: what was rotated here ends there, too.
+
+        Else old processes would go on taking it, and so would an import that finds no row of it here any more.
+        """
+        self._follow([token], using, lambda rows: self.bound_there(rows, until))
+
+    def _follow(self, tokens: list[Ended], using: str, write: Callable[[Any], None]) -> None:
+        """Write to the package's rows of these, in their transaction or after it."""
+        mine = [row for row in tokens if row.linked and row.origin == self.origin]
         beside = self.beside(mine) if mine else None
         if not beside:
             return
         rows = self.theirs().filter(pk__in=[held.key for held in beside.values()])
         if rows.db == using:
-            self.end_there(rows)
+            write(rows)
         else:
-            transaction.on_commit(lambda: self.end_there(rows), using=using)
+            transaction.on_commit(lambda: write(rows), using=using)
 
     # -- the import --------------------------------------------------------------------------------------------
 

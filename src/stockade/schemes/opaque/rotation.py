@@ -7,17 +7,21 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
+
 from stockade import truth
 from stockade.conf import load
-from stockade.core import clock
+from stockade.core import clock, tenant
+from stockade.core.errors import BadRequest
 from stockade.models import OpaqueToken
 from stockade.schemes.opaque.bounds import DEFAULT
 from stockade.schemes.opaque.conf import KeySettings
 from stockade.schemes.opaque.life import persist
 from stockade.schemes.opaque.making import Made, insert, make
+from stockade.schemes.opaque.owned import hold, live_rows
 from stockade.schemes.opaque.rows import database
 from stockade.schemes.opaque.shapes import API_KEY
-from stockade.truth.tokens import token_key
+from stockade.truth.tokens import of_row, tell_of_overlap, token_key
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -73,36 +77,47 @@ def rotate(
 
     Raises:
         NotRotated: it is not there, over, or was rotated already.
+        BadRequest: its owner rotates, and has twice ``API_KEY["MOST"]`` with those that go on for an overlap.
     """
     seconds = load(KeySettings).overlap if overlap is None else overlap
-
-    def change() -> Made:
-        with truth.changing([token_key(id)], using=database()):
-            return _rotate(id, user_id, seconds, request)
-
-    return persist(change)
+    return persist(lambda: _rotate(id, user_id, seconds, request))
 
 
 def _rotate(id: uuid.UUID, user_id: Any, seconds: float, request: HttpRequest | None) -> Made:
-    now = clock.now_datetime()
+    now, new = clock.now_datetime(), uuid.uuid4()
+    if user_id is not None and seconds > 0:
+        _bound(user_id)
+    live = Q(expires_at=None) | Q(expires_at__gt=now)
     rows = OpaqueToken.objects.using(database()).filter(
-        pk=id, kind=API_KEY.kind, ended_at=None, replaced_by=None
+        live, pk=id, kind=API_KEY.kind, ended_at=None, replaced_by=None
     )
-    new = uuid.uuid4()
-    # One conditional UPDATE decides who does it, on every database.
-    if not (rows if user_id is None else rows.filter(user_id=user_id)).update(replaced_by=new):
+    if user_id is not None:
+        rows = rows.filter(user_id=user_id, tenant=tenant.now())
+    # One conditional UPDATE decides who does it, on every database. Before the state is told: what is refused here must
+    # leave no mark there, which nobody would take off.
+    if not rows.update(replaced_by=new):
         raise NotRotated
-    old = OpaqueToken.objects.using(database()).get(pk=id)
-    if old.expires_at is not None and old.expires_at <= now:
-        raise NotRotated
-    life = None if old.expires_at is None else old.expires_at - old.created_at
-    row = OpaqueToken(id=new, **{name: getattr(old, name) for name in _KEPT})
-    row.expires_at = None if life is None else now + life
-    made = insert(row, API_KEY, request, "rotated")
-    if seconds <= 0:
-        truth.end_tokens(ids=[id], reason="rotated")
-    else:
+    with truth.changing([token_key(id)], using=database()):
+        old = OpaqueToken.objects.using(database()).get(pk=id)
+        life = None if old.expires_at is None else old.expires_at - old.created_at
+        row = OpaqueToken(id=new, **{name: getattr(old, name) for name in _KEPT})
+        row.expires_at = None if life is None else now + life
+        made = insert(row, API_KEY, request, "rotated")
+        if seconds <= 0:
+            truth.end_tokens(ids=[id], reason="rotated")
+            return made
         until = now + datetime.timedelta(seconds=seconds)
         until = until if old.expires_at is None else min(until, old.expires_at)
         OpaqueToken.objects.using(database()).filter(pk=id).update(expires_at=until)
+        tell_of_overlap(of_row(old), until, database())
     return made
+
+
+def _bound(user_id: Any) -> None:
+    """Each key may have one that it replaces beside it, and no more: else rotating is a way around ``MOST``."""
+    hold(user_id)
+    if live_rows(user_id, API_KEY.kind).count() >= 2 * load(KeySettings).most:
+        raise BadRequest(
+            "There are too many that go on for an overlap. Revoke one, or rotate with an overlap of 0.",
+            code="too_many_tokens",
+        )

@@ -19,7 +19,7 @@ from stockade.models import OpaqueToken
 from stockade.pipeline.registry import current
 from stockade.schemes.imports import api_keys, move
 from stockade.schemes.imports.api_keys import DRF_API_KEY
-from stockade.schemes.opaque import rotate
+from stockade.schemes.opaque import prune, rotate
 from tests.schemes.imports.cases.packages import PACKAGES, Package
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,11 +141,29 @@ def test_it_is_rotated_as_any_other(package: Package) -> None:
     new = rotate(OpaqueToken.objects.get().pk, overlap=60)
     assert new.token.startswith("stk_")
     assert [status(key), status(new.token)] == [200, 200]
+    APIKey.objects.update(expiry_date=None)  # by an old process, in its admin
     clock.shift(61)
     assert [status(key), status(new.token)] == [401, 200]
     assert move.run(DRF_API_KEY).gone == 0
     clock.shift(31)
     assert [status(key), status(new.token)] == [401, 200]
+
+
+def test_a_rotated_one_ends_in_the_packages_table_as_well() -> None:
+    """Else old processes, an import that is taken back, and one after `prune` would take it for ever."""
+    keys = [made(), made(expiry_date=clock.now_datetime() + datetime.timedelta(seconds=30)), made()]
+    move.run(DRF_API_KEY)
+    for row, overlap in zip(OpaqueToken.objects.order_by("created_at"), (60, 60, 0), strict=True):
+        rotate(row.pk, overlap=overlap)
+    ends = [row.expiry_date for row in APIKey.objects.order_by("created")]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert 29 < (ends[0] - ends[1]).total_seconds() < 31
+    assert [row.revoked for row in APIKey.objects.order_by("created")] == [False, False, True]
+    clock.shift(31 * 86400)
+    assert prune() == 4  # the second one's successor had no longer life than that one
+    assert [status(key) for key in keys] == [401] * 3
+    assert move.run(DRF_API_KEY).tokens == 0
 
 
 # -- slow hashes ------------------------------------------------------------------------------------------------------
