@@ -13,7 +13,9 @@ from bench.rows import ROWS, Place
 from bench.worker import SETTLE
 
 PLAN = driver.Plan(sittings=1, rounds=2, requests=3)
-OURS = [race for race in races.RACES if race.row.stack == "stockade"]
+# In every run: both databases, both states, and one of the stock parts, which shows that a race can be lost; what
+# else there is, the rooms' own tests race for. The others run with the long tests, and whenever the bench does.
+EVERY_RUN = {"race-guide-redis", "race-stockade-lmdb", "race-stockade-postgres", "race-stockade-memory"}
 PRINCIPALS = PLAN.rounds * PLAN.requests + driver.SPARE
 
 
@@ -56,8 +58,14 @@ def test_rows_whose_server_is_missing_are_left_out(missing: str) -> None:
     assert not any(missing in row.needs for row in rows.select([], rows.SERVERS - {missing}))
 
 
-# One of the stock parts shows that the race can be lost; the others of them promise nothing.
-@pytest.mark.parametrize("race", [races.RACES[0], *OURS], ids=lambda race: race.row.name)
+@pytest.mark.parametrize(
+    "race",
+    [
+        pytest.param(race, marks=() if race.row.name in EVERY_RUN else pytest.mark.soak, id=race.row.name)
+        for race in races.RACES
+        if race.row.stack == "stockade" or race is races.RACES[0]  # the other stock parts promise nothing
+    ],
+)
 def test_the_races_count_every_request(race: races.Race, place: Place) -> None:
     ours = race.row.stack == "stockade"
     (limit,), tokens = races.run([race], place, 1, 2 if ours else 0, lambda _: None)
