@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth import authenticate, get_user
+from asgiref.sync import sync_to_async
+from django.contrib.auth import aauthenticate, authenticate, get_user
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.urls import path
+from django.views.debug import ExceptionReporter
 from rest_framework.authtoken.serializers import AuthTokenSerializer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -90,6 +92,43 @@ def test_a_password_that_is_verified_without_a_login_is_settled_at_the_end_of_th
         request = RequestFactory().post("/", REMOTE_ADDR="192.0.2.1")
         assert authenticate(request, username="admin", password=PASSWORD)
         backend.settle(request)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_guesses_of_async_logins_are_counted_and_the_right_password_is_taken(
+    alice: User, log: Callable[..., Any]
+) -> None:
+    """Django asks each backend for `aauthenticate`; one without it is an error at every login."""
+    request = RequestFactory().post("/", REMOTE_ADDR="192.0.2.1")
+    found = await aauthenticate(request, username="alice", password=PASSWORD)
+    assert found == alice
+    await sync_to_async(backend.settle)(request)
+    for _ in range(5):
+        request = RequestFactory().post("/", REMOTE_ADDR="192.0.2.1")
+        assert await aauthenticate(request, username="alice", password="wrong") is None
+    with pytest.raises(TooMany):
+        await aauthenticate(
+            RequestFactory().post("/", REMOTE_ADDR="192.0.2.1"), username="alice", password=PASSWORD
+        )
+    assert len(log("LOGIN_FAIL")) == 5
+
+
+def test_what_breaks_while_an_attempt_begins_shows_no_password(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("something broke")
+
+    monkeypatch.setattr(login, "begin", broken)
+    request = RequestFactory().post("/")
+    with pytest.raises(RuntimeError) as caught:
+        authenticate(request, username="admin", password=PASSWORD)
+    frames = ExceptionReporter(
+        request, caught.type, caught.value, caught.value.__traceback__
+    ).get_traceback_frames()
+    ours = [frame["vars"] for frame in frames if frame["filename"].endswith("schemes/backend.py")]
+    assert ours
+    assert PASSWORD not in repr(ours)
 
 
 def test_what_is_no_login_by_name_and_password_passes(admin: User) -> None:

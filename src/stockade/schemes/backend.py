@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import PermissionDenied
 from django.core.signals import request_finished
+from django.views.decorators.debug import sensitive_variables
 
 from stockade.core import methods, tenant
 from stockade.core.errors import LoginFailed
@@ -45,6 +47,7 @@ class LoginLimits:
         user_logged_in.connect(_succeeded, dispatch_uid="stockade.backend")
         user_login_failed.connect(_failed, dispatch_uid="stockade.backend")
 
+    @sensitive_variables()
     def authenticate(
         self,
         request: HttpRequest | None,
@@ -77,6 +80,11 @@ class LoginLimits:
         attempt.ban = banned.of_user(accounts.find(attempt.account))
         if attempt.ban is not None:
             raise PermissionDenied  # ends like a wrong password: Django asks no further backend and says that it failed
+
+    @sensitive_variables()
+    async def aauthenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
+        """As `authenticate`, for async logins: Django asks every backend for it."""
+        await sync_to_async(self.authenticate)(request, **credentials)
 
 
 def settle(request: Any, response: HttpResponseBase | None = None) -> None:
