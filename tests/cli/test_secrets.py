@@ -80,6 +80,7 @@ PLANTED: dict[str, str] = {
     "netrc": "machine host.internal login robot pass" + "word " + some(20),
     "assignment": 'smtp_pass' + 'word = "' + some(24) + '"',
     "env-file": "SMTP_PASS" + "WORD=" + some(24),
+    "config-line": "  smtp-pass" + "word: " + some(24),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stockade.cli.output import FINDINGS, FORMAT, WRONG_USE, Format, age, fail, listing
+from stockade.cli.output import FINDINGS, FORMAT, WRONG_USE, Format, age, count, fail, listing
 
 app = typer.Typer(help="Secrets: make, rotate, find what lies open.", no_args_is_help=True)
 
@@ -40,18 +40,21 @@ def check(
     """
     import os
 
-    from stockade.cli.secrets_found import allowed_in, rows_of, standing_rows
+    from stockade.cli.secrets_found import allowed_in, looked, standing_rows
 
     if not folder.is_dir():
         fail(f"{folder} is no folder.", WRONG_USE)
     limit = age(old)
-    rows, complete = rows_of(folder, allowed_in(folder, allowed), seconds if history else 0)
+    found = looked(folder, allowed_in(folder, allowed), seconds if history else 0)
+    rows = found.rows
     if os.environ.get("DJANGO_SETTINGS_MODULE"):
         rows += standing_rows(limit)
     listing(rows, ("what", "where", "commit", "fingerprint"), format, empty="No secrets lie open.")
-    if not complete:
-        typer.echo(f"The history is longer than {seconds} s allow: not all of it was read.", err=True)
-    if rows or not complete:
+    if found.too_long:
+        typer.echo(f"Longer than 8 MiB, and not read: {count(found.too_long, 'file')}.", err=True)
+    for why in found.gaps:
+        typer.echo(f"Not all of the history was read: {why}.", err=True)
+    if rows or found.gaps:
         raise typer.Exit(FINDINGS)
 
 

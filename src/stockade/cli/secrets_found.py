@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stockade.cli.output import WRONG_USE, fail
+
+if TYPE_CHECKING:
+    from stockade.vault.scan import Finding
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{12}")
 _SETTINGS = ("SECRET_KEY", "STOCKADE_KEY", "EMAIL_HOST_PASSWORD")
@@ -24,7 +29,7 @@ def allowed_in(folder: Path, named: Path | None) -> frozenset[str]:
             fail(f"{named} is not there.", WRONG_USE)
         return frozenset()
     found = set()
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         mark, _, why = line.partition(" ")
@@ -37,33 +42,43 @@ def allowed_in(folder: Path, named: Path | None) -> frozenset[str]:
     return frozenset(found)
 
 
-def rows_of(folder: Path, allowed: frozenset[str], seconds: int) -> tuple[list[dict[str, Any]], bool]:
-    """What lies in files, then what only git has; and whether all was read.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What lies in files and in git.
+
+    Args:
+        rows: one for each finding.
+        gaps: why not all of the history was read.
+        too_long: how many files and versions were left out, because they are longer than anybody writes.
+    """
+
+    rows: list[dict[str, Any]]
+    gaps: list[str]
+    too_long: int
+
+
+def looked(folder: Path, allowed: frozenset[str], seconds: int) -> Looked:
+    """What lies in files, then what only git has.
 
     Args:
         seconds: for git's history; 0 for none.
     """
     from stockade.vault import scan
 
-    found = sorted(scan.tree(folder, allowed))
-    complete = True
+    long: list[str] = []
+    found = sorted(scan.tree(folder, allowed, long))
+    past = scan.Scanned()
     if seconds:
-        try:
+        with contextlib.suppress(scan.NotARepository):
             past = scan.history(folder, allowed, seconds)
-        except scan.NotARepository:
-            past = scan.Scanned()
         here = {one.fingerprint for one in found}
         found += sorted(one for one in past.findings if one.fingerprint not in here)
-        complete = past.complete
-    return [
-        {
-            "what": one.kind,
-            "where": f"{one.path}:{one.line}",
-            "commit": one.commit,
-            "fingerprint": one.fingerprint,
-        }
-        for one in found
-    ], complete
+    return Looked([_row(one) for one in found], past.gaps, max(len(long), past.too_long))
+
+
+def _row(one: Finding) -> dict[str, Any]:
+    where = f"{one.path}:{one.line}" if one.line else one.path
+    return {"what": one.kind, "where": where, "commit": one.commit, "fingerprint": one.fingerprint}
 
 
 def standing_rows(old: float) -> list[dict[str, Any]]:

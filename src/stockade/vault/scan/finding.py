@@ -11,7 +11,7 @@ class Finding:
 
     Args:
         path: of the file; for a message of a commit or tag what it is.
-        line: where in it, from 1.
+        line: where in it, from 1; 0 where it is the file's name, or all of it.
         kind: see `kinds`.
         fingerprint: of the value: 12 hex digits of its SHA-256, for the list of what is none.
         commit: where it came into git's history; empty for a file as it is now.

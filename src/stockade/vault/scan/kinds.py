@@ -104,4 +104,10 @@ KINDS: tuple[Kind, ...] = (
         r"(?m)^(?:export[ \t]+)?[A-Z][A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|TOKEN|KEY)[A-Z0-9_]*=(?P<v>[A-Za-z0-9+/=_.~!@#%^*-]{16,200})[ \t]*\r?$",
         random=True,
     ),
+    _kind(
+        "config-line", "passw secret token api_key apikey api-key access_key access-key private_key private-key credential",
+        r"(?im)^[ \t]*(?:-[ \t]+)?[\w.-]*(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)"
+        r"[\w-]{0,20}[ \t]*[:=][ \t]*(?P<v>[A-Za-z0-9+/=_~!@#%^&*-]{16,200})[ \t]*\r?$",
+        random=True,
+    ),
 )  # fmt: skip

@@ -6,7 +6,8 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from stockade.core.secrets import fingerprint, has_shape
 from stockade.vault.scan.finding import Finding
@@ -39,20 +40,41 @@ def look(
         known: lines of other texts that need not be looked at again; those of this one are added. The versions of a
             file have most of their lines in common.
     """
-    small = text.lower()
     seen: set[str] = set()
+    for kind, at, value in _spots(text, known):
+        mark = fingerprint(value)
+        if mark in seen or mark in allowed:
+            continue
+        seen.add(mark)
+        if len(seen) > _MOST:
+            return
+        yield Finding(masked(path), text.count(b"\n", 0, at) + 1, kind, mark)
+
+
+def named(paths: Iterable[str], allowed: Collection[str] = frozenset()) -> Iterator[Finding]:
+    """What of the names of files are secrets; at line 0 of each."""
+    lines = [path.replace("\n", " ") for path in paths]
+    for found in look("\n".join(lines).encode(), "", allowed):
+        yield replace(found, path=masked(lines[found.line - 1]), line=0)
+
+
+def masked(path: str) -> str:
+    """A path without the secrets in it: a report is shown and kept."""
+    for _, _, value in _spots(path.encode(), None):
+        path = path.replace(value, "***")
+    return path
+
+
+def _spots(text: bytes, known: set[int] | None) -> Iterator[tuple[str, int, str]]:
+    """Kind, place and value of each secret; one may be of several kinds."""
+    small = text.lower()
     for kind in KINDS:
         for start, part in _parts(kind, text, small, known):
             for match in kind.pattern.finditer(part):
                 raw = match["v"] if "v" in kind.pattern.groupindex else match[0]
                 value = raw.decode("utf-8", "replace")
-                mark = fingerprint(value)
-                if mark in seen or mark in allowed or not _is_secret(value, kind.name, kind.random):
-                    continue
-                seen.add(mark)
-                if len(seen) > _MOST:
-                    return
-                yield Finding(path, text.count(b"\n", 0, start + match.start()) + 1, kind.name, mark)
+                if _is_secret(value, kind.name, kind.random):
+                    yield kind.name, start + match.start(), value
 
 
 def _parts(kind: Kind, text: bytes, small: bytes, known: set[int] | None) -> Iterator[tuple[int, bytes]]:
@@ -91,6 +113,8 @@ def _places(words: tuple[bytes, ...], small: bytes) -> list[int]:
 def _is_secret(value: str, kind: str, random: bool) -> bool:
     if kind == "stockade-token":
         return has_shape(value, value[:4])
+    # The key that `startproject` writes is as random as any; what makes it insecure is that it lies here.
+    value = value.removeprefix("django-insecure-")
     if _NOT.search(value) or (not value.startswith("-----") and weakness(value, 8)):
         return False
     return not random or _is_random(value)
