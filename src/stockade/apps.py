@@ -20,7 +20,7 @@ class StockadeConfig(AppConfig):
         from django.core.signals import setting_changed
 
         from stockade import checks, conf, truth
-        from stockade.schemes import registry
+        from stockade.schemes import registry, upgrading
         from stockade.schemes.imports import hearing
         from stockade.schemes.session import proving
 
@@ -29,6 +29,7 @@ class StockadeConfig(AppConfig):
         truth.connect()
         hearing.connect()
         proving.connect()
+        upgrading.install()
         _ = checks, conf  # imported so that they are registered
         if apps.is_installed("rest_framework"):
             from stockade.drf.intake import reading
