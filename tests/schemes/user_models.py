@@ -38,6 +38,17 @@ class Bare(AbstractBaseUser):
         app_label = "user_kinds"
 
 
+class Mailed(AbstractUser):
+    """A name of its own, and an address that is nobody else's either."""
+
+    email = models.EmailField(unique=True)
+    groups = models.ManyToManyField(Group, related_name="+")
+    user_permissions = models.ManyToManyField("auth.Permission", related_name="+")
+
+    class Meta:
+        app_label = "user_kinds"
+
+
 class Worker(AbstractBaseUser, PermissionsMixin):
     """Everything, by other names, with foreign keys and validation on every save."""
 

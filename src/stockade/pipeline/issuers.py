@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stockade import conf
+from stockade.core import tenant
 from stockade.core.errors import ConfigurationError
 from stockade.pipeline.edge import warn
 from stockade.pipeline.finding import Finding
@@ -72,4 +73,11 @@ def weak_issuer_findings() -> Iterator[Finding]:
                 f"ISSUERS[{name!r}] takes ID tokens. They tell a client who has logged in, are bounded by no scope, "
                 "and are shown to whoever runs the client (RFC 9068 section 6).",
                 "Have the issuer give access tokens for this API where it can.",
+            )
+        if tenant.exists() and (entry.services or entry.user == CREATE):
+            yield warn(
+                "W256",
+                f"ISSUERS[{name!r}] {'takes services' if entry.services else 'makes users'}, and there is TENANT: its "
+                "tokens name no tenant, and are good at each.",
+                'Write a function as USER, or "links"; have policies compare a claim of services with the tenant.',
             )

@@ -19,6 +19,7 @@ from stockade.models import ExternalIdentity
 from stockade.pipeline.issuers import weak_issuer_findings
 from stockade.pipeline.start import findings
 from stockade.schemes.external import link, unlink
+from stockade.schemes.external.links import digest_of
 from tests.schemes import user_models
 from tests.schemes.external.issuing import AUDIENCE, CLIENT, Issuer
 
@@ -282,6 +283,29 @@ def test_an_unknown_subject_gets_a_user_where_it_is_declared(
     assert [record.reason for record in log("IDENTITY_LINKED")] == ["created"]
 
 
+def test_a_name_that_was_taken_in_advance_gives_nobody_away(
+    trust: Callable[..., None], alice: Any, issuer: Issuer, log: Any
+) -> None:
+    """The made-up name can be worked out by whoever knows the `sub`, and be registered here before."""
+    trust(USER="create")
+    name = f"corporate-{digest_of('', issuer.url, 'bob-at-issuer')[:24]}"
+    get_user_model().objects.create_user(name)
+    assert ask(issuer.token(sub="bob-at-issuer")).status_code == 401
+    assert log("AUTHN_FAIL")[-1].reason == "unknown_subject"
+    assert not ExternalIdentity.objects.exists()
+
+
+def test_somebody_unlinked_stays_out_until_the_user_that_was_made_is_gone(
+    trust: Callable[..., None], alice: Any, issuer: Issuer
+) -> None:
+    trust(USER="create")
+    made = ask(issuer.token(sub="bob-at-issuer")).json()["subject"]
+    assert unlink("corporate", "bob-at-issuer")
+    assert ask(issuer.token(sub="bob-at-issuer")).status_code == 401
+    link(get_user_model().objects.get(pk=made), "corporate", "bob-at-issuer")
+    assert ask(issuer.token(sub="bob-at-issuer")).json()["subject"] == made
+
+
 def test_two_first_requests_at_once_make_one_user(
     trust: Callable[..., None], alice: Any, issuer: Issuer
 ) -> None:
@@ -324,7 +348,49 @@ def test_a_rule_of_the_projects_own_decides_each_time(
     alice.last_name = "corporate:9"
     alice.save()
     assert ask(token).status_code == 401
-    assert not ExternalIdentity.objects.exists()
+
+
+def by_account(claims: Mapping[str, Any], issuer: str) -> Any:
+    """Another rule: one person of the issuer calls now as this user, now as that one."""
+    return get_user_model().objects.filter(username=claims.get("account")).first()
+
+
+def test_a_stolen_token_ends_with_all_sessions_where_a_rule_names_the_user_too(
+    trust: Callable[..., None], alice: Any, issuer: Issuer, later: Callable[[float], None]
+) -> None:
+    trust(USER="tests.schemes.external.test_life.by_account")
+    get_user_model().objects.create_user("bob")
+    remembered, kept = (issuer.token(account="alice") for _ in range(2))
+    of_bob = issuer.token(account="bob")
+    assert [ask(token).status_code for token in (remembered, of_bob)] == [200, 200]
+    stockade.end_sessions(alice)
+    assert ask(remembered).status_code == 401
+    assert ask(kept).status_code == 401
+    assert ask(of_bob).json()["user"] == "bob"
+    later(2)
+    assert ask(issuer.token(account="alice")).json()["user"] == "alice"
+
+
+def test_whom_a_rule_has_named_is_nobody_where_links_decide(
+    trust: Callable[..., None], alice: Any, issuer: Issuer, log: Any
+) -> None:
+    """Its rows are for `end_sessions`, and no links that a later setting would believe."""
+    trust(USER="tests.schemes.external.test_life.by_account")
+    assert ask(issuer.token(account="alice")).status_code == 200
+    assert ExternalIdentity.objects.get().origin == "rule"
+    trust()
+    assert ask(issuer.token(account="alice")).status_code == 401
+    assert log("AUTHN_FAIL")[-1].reason == "unknown_subject"
+
+
+def test_a_link_is_not_made_where_a_rule_would_pass_it_over(
+    trust: Callable[..., None], alice: Any, issuer: Issuer
+) -> None:
+    trust(USER="tests.schemes.external.test_life.by_account")
+    with pytest.raises(ValueError, match="that function says who is who"):
+        link(alice, "corporate", "alice-at-issuer")
+    with pytest.raises(ValueError, match="that function says who is who"):
+        unlink("corporate", "alice-at-issuer")
 
 
 def test_a_rule_that_gives_something_else_is_an_error_and_lets_nobody_in(
@@ -370,6 +436,19 @@ def test_a_service_may_be_known_by_a_claim(trust: Callable[..., None], linked: A
     trust(SERVICES={"kind": "service"})
     assert ask(issuer.token(kind="service")).json()["subject"] == f"corporate:{CLIENT}"
     assert ask(issuer.token(kind="person")).json()["user"] == "alice"
+
+
+@pytest.mark.parametrize("claims", SIGNS, ids=str)
+def test_a_client_that_services_does_not_name_is_kept_out(
+    claims: dict[str, Any], trust: Callable[..., None], linked: Any, issuer: Issuer, log: Any
+) -> None:
+    """Whoever names one client means that one: every other of the issuer's got in, as a service of its own name."""
+    trust(SERVICES={"client_id": ["reports", "billing"]})
+    link(linked, "corporate", CLIENT)
+    assert ask(issuer.token(**claims)).status_code == 401
+    assert log("AUTHN_FAIL")[-1].reason == "service_token"
+    told = ask(issuer.token(sub="reports", client_id="reports"))
+    assert told.json()["subject"] == "corporate:reports"
 
 
 def test_a_banned_service_is_out(trust: Callable[..., None], linked: Any, issuer: Issuer) -> None:
@@ -548,6 +627,17 @@ def test_a_model_whose_users_have_no_made_up_names_is_told(
     assert "dotted path" in told
 
 
+def test_a_model_that_would_take_one_made_up_user_only_is_told(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has the same empty address, and was refused for ever as if nobody knew it."""
+    configure(SCHEMES=["external"], ISSUERS={"corporate": {**GOOD, "USER": "create"}})
+    monkeypatch.setattr("stockade.schemes.external.people.get_user_model", lambda: user_models.Mailed)
+    (told,) = [str(one) for one in findings() if one.stops]
+    assert told.startswith("stockade.E254")
+    assert "Mailed.email must be another for each user" in told
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
@@ -577,3 +667,15 @@ def test_what_is_weak_where_clients_come_is_told_there(configure: Callable[..., 
     configure(SCHEMES=["external"], ISSUERS={"local": local, "anyone": anyone})
     told = [one.id for one in weak_issuer_findings()]
     assert told == ["stockade.W253", "stockade.W254", "stockade.W255"]
+
+
+@pytest.mark.parametrize("entry", [{"SERVICES": True}, {"USER": "create"}], ids=str)
+def test_a_token_that_is_good_at_every_tenant_is_told(
+    entry: dict[str, Any], configure: Callable[..., None]
+) -> None:
+    configure(SCHEMES=["external"], ISSUERS={"corporate": {**GOOD, **entry}})
+    assert list(weak_issuer_findings()) == []
+    configure(TENANT=tenant_of)
+    assert [one.id for one in weak_issuer_findings()] == ["stockade.W256"]
+    configure(ISSUERS={"corporate": GOOD})
+    assert list(weak_issuer_findings()) == []

@@ -49,9 +49,19 @@ def is_service(verified: Verified) -> bool:
 
     A token that has any of the known signs is never taken for a user's, whatever SERVICES says.
     """
-    claims, declared = verified.claims, verified.issuer.services
-    if isinstance(declared, dict) and all(claims.get(name) in values for name, values in declared.items()):
-        return True
+    return _has_sign(verified) or is_declared(verified)
+
+
+def is_declared(verified: Verified) -> bool:
+    """Whether SERVICES lets this client's own token in: one that names claims lets in those who have them, only."""
+    declared = verified.issuer.services
+    if isinstance(declared, bool):
+        return declared and _has_sign(verified)
+    return all(verified.claims.get(name) in values for name, values in declared.items())
+
+
+def _has_sign(verified: Verified) -> bool:
+    claims = verified.claims
     return (
         verified.subject == verified.client  # RFC 9068 section 2.2
         or claims.get("gty") == "client-credentials"  # Auth0

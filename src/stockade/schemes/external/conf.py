@@ -65,8 +65,9 @@ class Issuer(Section):
     )  # fmt: skip
     services: bool | dict[str, tuple[str, ...]] = setting(
         "SERVICES", parsers.services, False, id="stockade.E250",
-        why="Whether tokens that a client got for itself are taken, as a service's. True: known by `sub` = "
-        "`client_id`, `gty` or `idtyp`; or the claims that they have. Else they are refused.",
+        why="Whether tokens that a client got for itself are taken, as a service's. True: all, known by `sub` = "
+        "`client_id`, `gty` or `idtyp`. Or claims and their values: of such tokens only those that have them, and any "
+        "other that has them. Else they are refused.",
     )  # fmt: skip
     scope_claim: Path = setting(
         "SCOPE_CLAIM", parsers.path, "scope", id="stockade.E250",

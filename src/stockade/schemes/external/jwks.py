@@ -21,6 +21,7 @@ _RSA_LEAST, _RSA_MOST = (
 _EXPONENT_LEAST, _EXPONENT_MOST = 65_537, 2**32
 _CURVES: Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}
 _TENANT = "{tenantid}"
+NO_KEY = "no_usable_key"  # reason of a document that is a JWKS
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -80,7 +81,7 @@ def parse(document: Mapping[str, Any], issuer: Issuer) -> dict[str, Key]:
     for kid in ambiguous:
         del found[kid]
     if not found:
-        raise Unusable("no_usable_key")
+        raise Unusable(NO_KEY)
     return found
 
 

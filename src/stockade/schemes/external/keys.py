@@ -23,7 +23,7 @@ from stockade.schemes.external import shelf
 from stockade.schemes.external.conf import Issuer
 from stockade.schemes.external.discovery import jwks_of
 from stockade.schemes.external.fetching import FetchFailed
-from stockade.schemes.external.jwks import Key, Unusable, parse
+from stockade.schemes.external.jwks import NO_KEY, Key, Unusable, parse
 
 _log = logging.getLogger("stockade.schemes")
 _LONGEST = 300.0  # seconds between two tries while it is away
@@ -45,12 +45,22 @@ class Held(NamedTuple):
 
 
 class _Fetch:
-    """One fetch under way."""
+    """One fetch under way.
 
-    __slots__ = ("done",)
+    Args:
+        patience: seconds for which requests wait for it, all together: a resolver may take far longer than TIMEOUT,
+            and under ASGI those who wait take turns.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_until", "done")
+
+    def __init__(self, patience: float) -> None:
         self.done = threading.Event()
+        self._until = time.monotonic() + patience
+
+    def wait(self) -> bool:
+        """Whether it has ended."""
+        return self.done.wait(max(0.0, self._until - time.monotonic()))
 
 
 class IssuerKeyring:
@@ -116,7 +126,7 @@ class IssuerKeyring:
         fetch = self._begin()
         if fetch is None:
             return False
-        return fetch.done.wait(self._issuer.timeout + 0.5)
+        return fetch.wait()
 
     def _begin(self) -> _Fetch | None:
         """The fetch under way, or a new one; None while the issuer is left alone."""
@@ -125,7 +135,7 @@ class IssuerKeyring:
                 return self._fetch
             if clock.ticks() < self._next_at:
                 return None
-            fetch = self._fetch = _Fetch()
+            fetch = self._fetch = _Fetch(self._issuer.timeout + 0.5)
             self._next_at = clock.ticks() + self._pause()
         try:
             threading.Thread(target=self._run, args=(fetch,), name=_THREAD, daemon=True).start()
@@ -168,8 +178,15 @@ class IssuerKeyring:
             return
         try:
             document = jwks_of(issuer)
+        except FetchFailed as error:
+            self._failed(error.reason)
+            return
+        try:
             keys = parse(document, issuer)
-        except (FetchFailed, Unusable) as error:
+        except Unusable as error:
+            if error.reason == NO_KEY:
+                shelf.put(issuer.issuer, document)
+                self._withdraw(tell=True)
             self._failed(error.reason)
             return
         shelf.put(issuer.issuer, document)
@@ -184,8 +201,10 @@ class IssuerKeyring:
             return False
         try:
             keys = parse(found.document, self._issuer)
-        except Unusable:  # another version of ours, or other settings
-            return False
+        except Unusable as error:
+            if error.reason == NO_KEY:
+                self._withdraw(tell=False)
+            return False  # or another version of ours wrote it
         # Only the answer of a moment ago is as good as a fetch; an older one tides over.
         answers = now - found.fetched_at < min(self._issuer.refresh, self._issuer.back_off)
         self._adopt(Held(keys, min(found.fetched_at, now)), answers=answers, tell=False)
@@ -217,6 +236,19 @@ class IssuerKeyring:
         if tell and old is not None and _names(old) != _names(new):
             added, gone = _listed(_names(new) - _names(old)), _listed(_names(old) - _names(new))
             emit(Event.ISSUER_KEYS, details={"issuer": name, "added": added, "gone": gone})
+
+    def _withdraw(self, *, tell: bool) -> None:
+        """Know no keys any more: the issuer is there, and has taken back every one that there was.
+
+        To keep them as while it is away would be to believe a stolen key for KEEP, which nobody publishes any more.
+        """
+        with self._lock:
+            old, self._held = self._held, None
+        if tell and old is not None:
+            emit(
+                Event.ISSUER_KEYS,
+                details={"issuer": self._issuer.name, "added": "", "gone": _listed(_names(old))},
+            )
 
     def _failed(self, reason: str) -> None:
         with self._lock:

@@ -32,15 +32,17 @@ class Linked(NamedTuple):
     not_before: datetime.datetime | None
 
 
-def digest_of(whose: str, issuer: str, subject: str) -> str:
-    """The key of a row: no two different triples give the same, however they are spelled.
+def digest_of(whose: str, issuer: str, subject: str, *named: str) -> str:
+    """The key of a row: no two different lists give the same, however they are spelled.
 
     Args:
         whose: the tenant's name; "" where there are none.
         issuer: the `iss`.
         subject: the `sub`, which is one only at that issuer.
+        named: the key of the user whom a function of the project has named. Such a row is no link: where USER is
+            "links" again, it stands for nobody.
     """
-    return sha256(join(whose, issuer, subject).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(join(whose, issuer, subject, *named).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def database() -> str:
@@ -91,6 +93,20 @@ def entry(name: str) -> Issuer:
     return known[name]
 
 
+def _linking(name: str) -> Issuer:
+    """The entry of ISSUERS, whose people are who they are linked to.
+
+    Raises:
+        ValueError: there is none of this name, or a function of the project decides.
+    """
+    found = entry(name)
+    if found.rule:
+        raise ValueError(
+            f"ISSUERS[{name!r}] has {found.rule} as USER: that function says who is who, no link."
+        )
+    return found
+
+
 def link(user: Any, issuer: str, subject: str, *, reason: str = "by_hand") -> ExternalIdentity:
     """Have the tokens of somebody of an issuer stand for a user from now on.
 
@@ -104,9 +120,10 @@ def link(user: Any, issuer: str, subject: str, *, reason: str = "by_hand") -> Ex
         The row. If the pair is linked to this very user already, the one that there is.
 
     Raises:
-        ValueError: no such issuer, no subject, no saved user; or the pair is another user's.
+        ValueError: no such issuer, or one whose USER is a function; no subject, no saved user; or the pair is another
+            user's.
     """
-    which = entry(issuer)
+    which = _linking(issuer)
     if getattr(user, "pk", None) is None:
         raise ValueError("The user is not saved.")
     if not subject or len(subject) > MAX_SUBJECT or not subject.isprintable():
@@ -162,17 +179,20 @@ def _persist(row: ExternalIdentity, name: str) -> None:
 def unlink(issuer: str, subject: str) -> bool:
     """Have the tokens of somebody of an issuer stand for nobody, from the next request on.
 
-    With "verified_email" and "create" the next token makes a link again: take the user's right to log in away there,
-    or deactivate the user here.
+    With "verified_email" the next token makes a link again: take the user's right to log in away there, or deactivate
+    the user here. With "create" none does while the user that was made is there: link by hand, or delete it.
 
     Args:
         issuer, subject: as for `link`.
 
     Returns:
         Whether there was a link.
+
+    Raises:
+        ValueError: no such issuer, or one whose USER is a function.
     """
     rows = ExternalIdentity.objects.using(database())
-    found = rows.filter(pk=digest_of(tenant.now(), entry(issuer).issuer, subject)).first()
+    found = rows.filter(pk=digest_of(tenant.now(), _linking(issuer).issuer, subject)).first()
     if found is None:
         return False
     found.delete(using=database())  # `truth.signals` tells every worker, and the log

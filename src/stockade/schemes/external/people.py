@@ -51,7 +51,7 @@ class Owner(NamedTuple):
 
     Args:
         subject: a user's or a service's, see `core.tenant`.
-        link: the key of the link; "" for services, and where the project's own rule decides.
+        link: the key of the row; "" for services.
         service: whether it is a service.
     """
 
@@ -69,18 +69,31 @@ def owner(verified: Verified) -> Owner:
     issuer = verified.issuer
     whose = tenant.here()
     if meaning.is_service(verified):
-        if not issuer.services:
+        if not meaning.is_declared(verified):
             refuse("service_token")
         name = verified.client or verified.subject
         return Owner(tenant.of(whose, f"{issuer.name}:{name}"), service=True)
     if issuer.rule:
-        return Owner(tenant.of(whose, by_rule(issuer, verified.claims).pk))
+        return _named(verified, whose)
     digest = links.digest_of(whose, issuer.issuer, verified.subject)
     with write_database():
         found = links.find(digest) or _first_seen(verified, digest, whose)
     if found is None or found.tenant != whose:
         raise UnknownSubject(issuer.name, verified.subject)
     return Owner(tenant.of(whose, found.user), digest)
+
+
+def _named(verified: Verified, whose: str) -> Owner:
+    """Whom the project's own function names. Noted in a row, where `end_sessions` writes what has ended."""
+    issuer = verified.issuer
+    user = by_rule(issuer, verified.claims)
+    digest = links.digest_of(whose, issuer.issuer, verified.subject, str(user.pk))
+    with write_database():
+        if links.find(digest) is None:
+            row = links.new_row(issuer, verified.subject, whose, "rule")
+            row.digest, row.user_id = digest, user.pk
+            _write(lambda: links.insert(row, issuer.name))
+    return Owner(tenant.of(whose, user.pk), digest)
 
 
 def by_rule(issuer: Issuer, claims: Mapping[str, Any]) -> Any:
@@ -164,14 +177,26 @@ def checked_model(name: str) -> Any:
     """
     model: Any = get_user_model()
     field = model._meta.get_field(model.USERNAME_FIELD)
-    if type(field) is models.CharField and (field.max_length is None or field.max_length >= MAX_NAME):
+    wrong = _only_one(model)
+    if type(field) is not models.CharField or (field.max_length is not None and field.max_length < MAX_NAME):
+        wrong = f"{model.__name__}.{model.USERNAME_FIELD} takes no name that is made up"
+    if not wrong:
         return model
     raise ConfigurationError(
         "stockade.E254",
-        f'ISSUERS[{name!r}] has "USER": "{CREATE}", and {model.__name__}.{model.USERNAME_FIELD} takes no name that is '
-        "made up.",
+        f'ISSUERS[{name!r}] has "USER": "{CREATE}", and {wrong}.',
         "Write the dotted path of a function that makes the user of a token.",
     )
+
+
+def _only_one(model: Any) -> str:
+    """Why there can be one such user only: the second would have the same empty address, and stay out for ever."""
+    for field in model._meta.concrete_fields:
+        named = field.primary_key or field.name == model.USERNAME_FIELD
+        differs = field.null or (field.has_default() and callable(field.default))
+        if field.unique and not named and not differs:
+            return f"{model.__name__}.{field.name} must be another for each user"
+    return ""
 
 
 def _create(row: ExternalIdentity, issuer: Issuer, digest: str) -> None:

@@ -14,11 +14,11 @@ from stockade.core.credential import Credential
 from stockade.core.principal import Kind, Principal
 from stockade.gate.keys import subject_key
 from stockade.schemes.external import claims as meaning, links, people, token
-from stockade.schemes.external.conf import ExternalSettings, Issuer
+from stockade.schemes.external.conf import ExternalSettings
 from stockade.schemes.external.keys import ring_of
 from stockade.schemes.jwt.compact import refuse
 from stockade.schemes.shape import shape_of
-from stockade.schemes.users import read_user, trusted_user
+from stockade.schemes.users import trusted_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ExternalCredential(Credential):
         issuer: the name in ISSUERS.
         kid: the issuer's name of the key that verified it.
         thumbprint: what that key is (RFC 7638).
-        link: the key of the link; "" for services, and where the project's own rule decides.
+        link: the key of the row that says which user that is; "" for services.
         service: whether it is a service's.
     """
 
@@ -100,7 +100,9 @@ class ExternalScheme:
         if credential.service:
             return Principal(Kind.SERVICE, credential.subject, None, roles, credential.scopes, credential)
         if issuer.rule:
-            return self._by_rule(credential, issuer, roles)
+            user = people.by_rule(issuer, credential.payload)
+            if tenant.of(tenant.here(), user.pk) != credential.subject:
+                refuse("wrong_subject")
         return self._by_link(credential, roles)
 
     @staticmethod
@@ -128,26 +130,6 @@ class ExternalScheme:
             credential.scopes,
             credential,
             user.superuser,
-        )
-
-    @staticmethod
-    def _by_rule(credential: ExternalCredential, issuer: Issuer, roles: frozenset[str]) -> Principal:
-        user = people.by_rule(issuer, credential.payload)
-        if tenant.of(tenant.here(), user.pk) != credential.subject:
-            refuse("wrong_subject")
-        facts = read_user(get_user_model(), user.pk)
-        if facts is None:
-            refuse("gone")
-        if not facts.is_active:
-            refuse("inactive")
-        return Principal(
-            Kind.USER,
-            credential.subject,
-            trusted_user(get_user_model(), user.pk, True),
-            roles | facts.groups,
-            credential.scopes,
-            credential,
-            facts.is_superuser,
         )
 
     def epochs(self, credential: Credential) -> tuple[bytes, ...]:

@@ -171,9 +171,10 @@ def _judged(claims: dict[str, Any], issuer: Issuer, key: Key, value: str) -> Ver
 
 def _kind(claims: Mapping[str, Any], issuer: Issuer, audience: list[str]) -> None:
     """Refuse an ID token where access tokens are meant, and the other way round (RFC 9068 section 5)."""
-    said = claims.get("typ", claims.get("token_use"))
+    # Keycloak, and Cognito: a token that says both must be right by both.
+    told = [claims[name] for name in ("typ", "token_use") if claims.get(name) is not None]
     if issuer.type == ID:
-        if isinstance(said, str) and said.lower() != "id":
+        if any(isinstance(said, str) and said.lower() != "id" for said in told):
             refuse("wrong_type")
         # OpenID Connect Core 1.0 section 3.1.3.7, points 3 to 5: it is for one client, and that is this API's own.
         if len(audience) > 1 and claims.get("azp") not in issuer.audience:
@@ -184,10 +185,11 @@ def _kind(claims: Mapping[str, Any], issuer: Issuer, audience: list[str]) -> Non
         return
     marks = [mark for mark in _ID_MARKS if mark in claims]
     # Keycloak's access tokens had a nonce until version 24, and say of themselves that they are none but that.
-    if marks and not (marks == ["nonce"] and said == "Bearer"):
+    if marks and not (marks == ["nonce"] and claims.get("typ") == "Bearer"):
         refuse("id_token")
-    if said is not None and (not isinstance(said, str) or said.lower() not in _BODY_TYPES):
-        refuse("id_token" if isinstance(said, str) and said.lower() == "id" else "wrong_type")
+    for said in told:
+        if not isinstance(said, str) or said.lower() not in _BODY_TYPES:
+            refuse("id_token" if isinstance(said, str) and said.lower() == "id" else "wrong_type")
 
 
 def _client(claims: Mapping[str, Any]) -> str:
