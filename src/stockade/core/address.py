@@ -15,6 +15,8 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNKNOWN = "unknown"
 UNIX = "unix"
+# The widest block whose proxies may be believed: a private network is no wider, and a cloud's own is narrower.
+WIDEST = {4: 8, 6: 32}
 _MAX_HOPS = 32
 _LONGEST = 64  # characters, port, brackets and zone included
 

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from stockade.core.address import WIDEST
+
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 CALLERS = ("pages", "apps", "scripts", "servers", "services", "third_party")
 QUESTIONS = {
@@ -66,10 +68,12 @@ class Answers:
             raise WrongAnswer(f"Nobody calls. Say who does: {options}, or --issuer.")
         if not _HOST.fullmatch(self.domain):
             raise WrongAnswer(f"{self.domain!r} is no host name. Write one such as api.example.org.")
-        if self.issuer and not _is_https(self.issuer):
+        if self.issuer and not _is_issuer(self.issuer):
             raise WrongAnswer(
                 f"{self.issuer!r} is no issuer. Write its address, such as https://id.example.com/."
             )
+        if self.issuer == f"https://{self.domain}":
+            raise WrongAnswer("That issuer is this API itself. Write the address of the other one, or none.")
         if bool(self.issuer) != bool(self.audience):
             raise WrongAnswer("--issuer and --audience go together: an issuer has tokens for many APIs.")
         if not re.fullmatch(r"[!-~]{0,255}", self.audience, re.ASCII):
@@ -78,23 +82,22 @@ class Answers:
             )
         if self.proxy:
             try:
-                wide = ipaddress.ip_network(self.proxy).prefixlen == 0
+                network = ipaddress.ip_network(self.proxy)
             except ValueError as error:
                 raise WrongAnswer(
                     f"{error}. Write an address, or a CIDR block such as 10.0.0.0/28."
                 ) from None
-            if wide:
-                raise WrongAnswer("That is everybody. Write the address of the proxy.")
+            if network.prefixlen < WIDEST[network.version]:
+                raise WrongAnswer("That is everybody, or nearly. Write the address of the proxy.")
         return self
 
 
-def _is_https(url: str) -> bool:
+def _is_issuer(url: str) -> bool:
+    """Whether ISSUERS takes it. Its own reader needs Django, which is not set up here."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         return False
-    plain = re.fullmatch(r"[!-~]{1,255}", url, re.ASCII) and not (
-        parts.query or parts.fragment or "@" in parts.netloc
-    )
+    plain = re.fullmatch(r"[!-~]{1,255}", url, re.ASCII) and not set("?#@") & set(url)
     return parts.scheme == "https" and bool(parts.hostname) and bool(plain)

@@ -13,7 +13,7 @@ from stockade import conf
 from stockade.cli.deployed.facts import Facts
 from stockade.cli.deployed.faults import Fault, error, note, warning
 from stockade.core import clock
-from stockade.core.address import UNIX
+from stockade.core.address import UNIX, WIDEST
 from stockade.pipeline.conf import PipelineSettings
 
 # When a series gets no security release any more.
@@ -31,7 +31,6 @@ _REMEDIES = {
     "security.W016": "Write CSRF_COOKIE_SECURE = True.",
     "security.W01": "Write SESSION_COOKIE_SECURE = True.",
 }
-_WIDEST = {4: 8, 6: 32}  # a private network is no wider; a cloud's own is narrower
 
 
 def django_settings(facts: Facts) -> Iterator[Fault]:
@@ -82,7 +81,7 @@ def proxies_wide(facts: Facts) -> Iterator[Fault]:
         if text == UNIX:
             continue
         network = ipaddress.ip_network(text)
-        if network.prefixlen < _WIDEST[network.version]:
+        if network.prefixlen < WIDEST[network.version]:
             yield error(
                 f"TRUSTED_PROXIES trusts {text}.",
                 "Whoever calls from there chooses its own address, and with it escapes limits, lockouts and bans.",
