@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -26,6 +27,7 @@ from stockade.pipeline.conf import PipelineSettings
 from stockade.pipeline.declared import MARK, Declared, read
 from stockade.pipeline.engine import Engine
 from stockade.schemes.registry import enabled_schemes, foreign_schemes
+from stockade.webhooks.conf import signature_headers
 
 _MAX_VIEWS = 10_000
 _MAX_WRAPPERS = 100
@@ -100,6 +102,11 @@ class Registry:
         if isinstance(found, Declared):
             return found
         raise found
+
+    @cached_property
+    def signatures(self) -> tuple[str, ...]:
+        """The headers with signatures of messages, of all sources, as META names them."""
+        return signature_headers()
 
     def silent(self, context: RequestContext | None) -> bool:
         """Whether nothing of a request is refused: nobody is told of limits then, and no error is reworded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from stockade.core.errors import ConfigurationError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 ATTRIBUTE: Final = "webhook"  # of a request: what was proven of it
+HEARS: Final = "_stockade_hears"  # of a request: what is called once, with the status of its answer
 
 
 class Proven(Policy):
@@ -27,18 +29,23 @@ class Proven(Policy):
     def prove(self, request: HttpRequest) -> Principal:
         """Who has sent the request. May read its body and ask the shared state.
 
+        What wants to hear of the answer it leaves as `HEARS` in the request's `__dict__`.
+
         Raises:
             Refusal: nobody that is known.
         """
         raise NotImplementedError
 
-    def settle(self, request: HttpRequest, status: int) -> None:
-        """Hear what became of a request that was proven.
 
-        Args:
-            status: of the answer.
-        """
-        raise NotImplementedError
+def heard(request: HttpRequest, status: int) -> None:
+    """Tell what has asked for it how a request was answered; once, whoever calls this and however often.
+
+    Args:
+        status: of the answer; 500 where none will leave.
+    """
+    hears: Callable[[int], None] | None = request.__dict__.pop(HEARS, None)
+    if hears is not None:
+        hears(status)
 
 
 def proven(rule: Policy | None, view: str) -> Proven | None:

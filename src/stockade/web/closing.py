@@ -15,7 +15,7 @@ from stockade.pipeline.mediation import undecided
 from stockade.pipeline.record import told
 from stockade.pipeline.registry import Registry
 from stockade.pipeline.reporting import spare
-from stockade.policy.proven import ATTRIBUTE as PROVEN
+from stockade.policy.proven import HEARS, heard
 from stockade.schemes.backend import ATTRIBUTE, settle
 from stockade.truth.change import UNTOLD
 from stockade.web.answer import finish
@@ -55,10 +55,8 @@ def close(
         response = unless_spared(registry, exchange, Undecided(reason="method_changed"), response)
     if context.untold and response.status_code < 500:
         response = refuse(registry, None, Unavailable(UNTOLD, reason="untold"))
-    if PROVEN in request.__dict__ and exchange is not None and exchange.leaf is not None:
-        rule = exchange.leaf.proven
-        if rule is not None:
-            rule.settle(request, response.status_code)
+    if HEARS in request.__dict__:
+        heard(request, response.status_code)
     if ATTRIBUTE in request.__dict__:
         settle(request, None if registry.silent(context) else response)
     finish(registry, request, exchange, context, response)

@@ -80,7 +80,14 @@ def signed(source: str = "", *, url: str = "", limits: Rates | None = None) -> C
     """
     from stockade.webhooks.policy import Signed
 
-    return protect(policy={"POST": Signed(source, url=url)}, limits=limits)
+    protected = protect(policy={"POST": Signed(source, url=url)}, limits=limits)
+
+    def decorate(view: View) -> View:
+        found = protected(view)
+        found.login_required = False  # type: ignore[attr-defined] # for LoginRequiredMiddleware: a sender is no user
+        return found
+
+    return decorate
 
 
 def _mediated(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:

@@ -16,7 +16,7 @@ from stockade.pipeline import registry as registries
 from stockade.pipeline.asking import NeedsThread
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.start import refuse_to_start
-from stockade.policy.proven import ATTRIBUTE as PROVEN
+from stockade.policy.proven import HEARS, heard
 from stockade.schemes.hiding import hide
 from stockade.web.body import bound_asgi
 from stockade.web.closing import close
@@ -26,6 +26,7 @@ from stockade.web.observing import answered, look
 from stockade.web.refusing import View, refuse, turn_away
 from stockade.web.run import admit, asks_session, begin, identify, meaning, open_context, settle_tenant
 from stockade.web.translate import refusal_of
+from stockade.web.uncut import may_be_signed, to_its_end
 
 
 class Middleware:
@@ -67,6 +68,9 @@ class Middleware:
             if response is None:
                 response = self.get_response(request)
             return close(registry, request, context, response)
+        except BaseException:  # the server ends what takes too long: no answer leaves
+            heard(request, 500)
+            raise
         finally:
             current_context.set(None)
 
@@ -77,9 +81,11 @@ class Middleware:
         context = open_context(registry, request)
         response = knock(registry, request, context) if registry.guards_door else None
         if response is None:
+            if registry.signatures and may_be_signed(registry, request):
+                return await to_its_end(registry, request, context, self.get_response(request))
             response = await self.get_response(request)
         try:
-            if PROVEN in request.__dict__:  # its rule asks the state what becomes of it
+            if HEARS in request.__dict__:  # the state is asked
                 raise NeedsThread
             return close(registry, request, context, response)
         except NeedsThread:

@@ -179,6 +179,12 @@ class WebhookSettings(Section):
     )  # fmt: skip
 
 
+def signature_headers() -> tuple[str, ...]:
+    """The headers in which the sources of WEBHOOKS sign, each once, as META names them."""
+    known = load(WebhookSettings).sources.values()
+    return tuple(dict.fromkeys([source.preset.header_meta for source in known]))
+
+
 def source_named(name: str) -> Source:
     """A source of WEBHOOKS.
 

@@ -42,6 +42,10 @@ class Turn:
     def __init__(self, gate: Gate | None, charges: tuple[Charge, ...], at: int) -> None:
         self._gate, self._charges, self._at = gate, charges, at
 
+    def answered(self, status: int) -> None:
+        """`close` by the status of the answer: 2xx alone is success. After a redirect too a sender sends again."""
+        self.close(200 <= status < 300)
+
     def close(self, done: bool) -> None:
         """Remember the message, or forget it so that it can be sent again; once, however often it is called.
 
@@ -70,9 +74,10 @@ def begin(source: Source, message: Message) -> Turn:
     """
     if source.once == "off":
         return Turn(None, (), 0)
-    # An attempt whose time is signed is refused by that when it is older; to remember it for longer would be room lost.
-    attempts = source.remember if message.time is None else 2 * source.tolerance + 1
-    busy, done, tried = _limits(source.remember, attempts)
+    # A time that is ahead by the tolerance is taken for twice as long. Until then a copy must be known; an attempt that
+    # is older is refused by its time, and to remember it for longer would be room lost.
+    taken = 0.0 if message.time is None else 2 * source.tolerance + 1
+    busy, done, tried = _limits(max(source.remember, taken), taken or source.remember)
     what = join(source.name, message.content)
     which = join(source.name, message.content, message.attempt)
     charges = (

@@ -14,22 +14,21 @@ from stockade.events import emit
 from stockade.events.bus import state as events
 from stockade.events.catalogue import Event
 from stockade.policy.logic import FALSE, TRUE, Bits
-from stockade.policy.proven import ATTRIBUTE, Proven
+from stockade.policy.proven import ATTRIBUTE, HEARS, Proven
 from stockade.webhooks import once
 from stockade.webhooks.conf import WebhookSettings, source_named
 from stockade.webhooks.message import Message
 from stockade.webhooks.receiving import take
 
 SCHEME = "webhook"
-_TURN = "_stockade_turn"  # of a request: the turn to work on its message
 
 
 class Signed(Proven):
     """A message of this source that its signature proves, and that has not come before.
 
     The source is the caller then: a service of its name, by the scheme ``webhook``. The view finds the message in
-    `request.webhook`. If the view fails, or answers with 400 or above, the message may be sent again; else its next
-    copy is answered in the view's place.
+    `request.webhook`. If the view answers with 2xx, the next copy is answered in its place; else the message may be
+    sent again.
 
     Args:
         source: its name in WEBHOOKS.
@@ -104,16 +103,10 @@ class Signed(Proven):
         credential = Credential(SCHEME, message.label, name, client=name, issued=float(message.time or 0))
         principal = Principal(Kind.SERVICE, name, credential=credential)
         request.__dict__[ATTRIBUTE] = message
-        request.__dict__[_TURN] = turn
+        request.__dict__[HEARS] = turn.answered
         if not events.quiet:
             emit(Event.AUTHN_SUCCESS, status=200, principal=principal, credential=credential)
         return principal
-
-    def settle(self, request: HttpRequest, status: int) -> None:
-        """See `Proven`."""
-        turn: once.Turn | None = request.__dict__.get(_TURN)
-        if turn is not None:
-            turn.close(status < 400)
 
 
 def message_of(request: Any) -> Message:

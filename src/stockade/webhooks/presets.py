@@ -76,6 +76,16 @@ class Preset:
         """Whether the signature covers a time."""
         return "{time}" in self.before
 
+    @property
+    def header_meta(self) -> str:
+        """The header with the signature, as META names it."""
+        return meta_name(self.header)
+
+
+def meta_name(header: str) -> str:
+    """How META names a header."""
+    return "HTTP_" + header.upper().replace("-", "_")
+
 
 _WINDOW = "Refused when its time is not within the tolerance. The same message at the same time is a replay."
 _UNTIMED = "No time is signed: a message holds for ever, and is known again only while it is remembered."

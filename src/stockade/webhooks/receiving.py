@@ -12,10 +12,12 @@ from django.http.request import RawPostDataException, UnreadablePostError
 
 from stockade.core.context import current
 from stockade.core.errors import BadRequest, BodyTooLong, InvalidSignature
+from stockade.policy.proven import HEARS
 from stockade.schemes import attempts
 from stockade.webhooks import by_url, once
 from stockade.webhooks.conf import Source, source_named
 from stockade.webhooks.message import Message
+from stockade.webhooks.presets import meta_name
 from stockade.webhooks.verifying import Check
 
 PIECE: Final = 65536  # bytes
@@ -47,6 +49,9 @@ def read(request: HttpRequest, source: Source) -> Message:
 def receive(request: HttpRequest, source: str) -> Iterator[Message]:
     """Verify a message within a view, and work on it in the block. If that raises, the message may be sent again.
 
+    So it may if the view then answers with something else than 2xx, or raises: a transaction that ends with the view
+    may have undone the work.
+
     For views that learn only while they run whom a message is from; elsewhere `Signed` in the policy is better.
 
     Args:
@@ -62,19 +67,26 @@ def receive(request: HttpRequest, source: str) -> Iterator[Message]:
     found = source_named(source)
     message = take(http, found)
     turn = once.begin(found, message)
-    done = False
+    state = http.__dict__
+    # Where no middleware will see the answer, as in a test that calls a view, the end of the block has to do.
+    seen = http.resolver_match is not None and "stockade_context" in state
+    if seen:
+        state[HEARS] = turn.answered
     try:
         yield message
-        done = True
-    finally:
-        turn.close(done)
+    except BaseException:
+        state.pop(HEARS, None)
+        turn.close(False)
+        raise
+    if not seen:
+        turn.close(True)
 
 
 def _headers(request: HttpRequest, source: Source) -> Mapping[str, str]:
     preset = source.preset
     found = {}
     for name in (preset.header, preset.id_header, preset.time_header):
-        value = request.META.get("HTTP_" + name.upper().replace("-", "_")) if name else None
+        value = request.META.get(meta_name(name)) if name else None
         if value is not None:
             found[name] = str(value)
     return found
