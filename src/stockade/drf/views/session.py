@@ -146,12 +146,12 @@ class SessionLogoutView(BrowserSessionView):
         Raises:
             Forbidden: another credential is shown, beside which the cookie does not count.
         """
-        self.session(request)
+        session = self.session(request)
         # A visitor is asked for no token, and has a session to lose as well.
         csrf.require_no_stranger(_http(request))
         self.read(request)
         _of_cookie(request)
-        close_session(_http(request))
+        close_session(_http(request), session)
         return Response(status=204)
 
 

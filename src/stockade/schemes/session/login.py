@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import auth
 from django.middleware.csrf import rotate_token
@@ -20,6 +21,8 @@ from stockade.schemes.session.store import SessionStore
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def open_session(name: object, password: object, request: HttpRequest, session: 
         devices.remember(typed, client.of(request).address)
         return session.login_id
 
-    return LoggedIn(user, durably(change, rows.database()), typed)
+    return LoggedIn(user, _durably(session, change), typed)
 
 
 @sensitive_variables()
@@ -99,10 +102,28 @@ def step_up(password: object, request: HttpRequest, session: SessionStore, user:
             details={"amr": methods.PASSWORD}, using=rows.database(),
         )  # fmt: skip
 
-    durably(change, rows.database())
+    _durably(session, change)
     rotate_token(request)
 
 
-def close_session(request: HttpRequest) -> None:
+def close_session(request: HttpRequest, session: SessionStore) -> None:
     """Log the browser of `request` out: the login ends, and what was in the session is gone."""
-    durably(lambda: auth.logout(request), rows.database())
+    user = getattr(request, "user", None)
+
+    def change() -> None:
+        if user is not None:
+            request.user = user  # whom those who hear of it are told, also the second time
+        auth.logout(request)
+
+    _durably(session, change)
+
+
+def _durably(session: SessionStore, change: Callable[[], T]) -> T:
+    """Run what changes a session, again where the database was busy: then with the session as it was before."""
+    back = session.restart()
+
+    def once() -> T:
+        back()
+        return change()
+
+    return durably(once, rows.database())

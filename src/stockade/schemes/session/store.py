@@ -7,8 +7,9 @@ nothing after, and what a worker remembers of a key never changes but for its en
 
 from __future__ import annotations
 
+import copy
 import datetime
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -28,6 +29,8 @@ from stockade.schemes.session.rows import Proof
 from stockade.schemes.session.sealing import seal, unseal
 
 _ROTATED, _LOGOUT = "rotated", "logout"
+# Under which attributes a session has its key, and what is known of it; the first is Django's.
+_OF_KEY = ("_SessionBase__session_key", "_login", "_whose", "_former", "_fresh", "_proof")
 Identity = tuple[str, str]
 
 
@@ -44,10 +47,12 @@ class SessionStore(SessionBase):
 
     # -- what Django asks --------------------------------------------------------------------------------------
 
+    @sensitive_variables()
     def exists(self, session_key: str) -> bool:
         """Whether there is a session of this key that is not over."""
         return rows.find(session_key) is not None
 
+    @sensitive_variables()
     def load(self) -> dict[str, Any]:
         """Read the session; without one of that key an empty one, which gets another key."""
         key = self.session_key
@@ -85,16 +90,17 @@ class SessionStore(SessionBase):
             self.cycle_key()
             return
         try:
-            rows.atomically(lambda: self._write(data, must_create))
+            self._atomically(lambda: self._write(data, must_create))
         except (IntegrityError, ValidationError):
             raise (CreateError if must_create else UpdateError) from None
         self._proof = None
 
+    @sensitive_variables()
     def delete(self, session_key: str | None = None) -> None:
         """End the session of a key, by default this one's."""
         key = session_key or self.session_key
         if key:
-            rows.atomically(lambda: self._end(key, _LOGOUT))
+            self._atomically(lambda: self._end(key, _LOGOUT))
         if key == self.session_key:
             self._take(key, fresh=False)
 
@@ -117,7 +123,7 @@ class SessionStore(SessionBase):
             if key:
                 self._end(key, _ROTATED)
 
-        rows.atomically(change)
+        self._atomically(change)
         self._session_cache, self._former = data, None
 
     async def acycle_key(self) -> None:
@@ -154,6 +160,20 @@ class SessionStore(SessionBase):
         self._proof = Proof(min(at, now), methods.methods(amr), methods.context(acr))
         self.modified = True
 
+    def restart(self) -> Callable[[], None]:
+        """How to make the session again what it is now.
+
+        For whoever changes it in a transaction that may be begun anew: what was rolled back with the first has then
+        never been, neither a key that no row has nor an end that no row tells of.
+        """
+        kept = self._copied(self.__dict__)
+
+        def back() -> None:
+            self.__dict__.clear()
+            self.__dict__.update(self._copied(kept))
+
+        return back
+
     @property
     def proven(self) -> bool:
         """Whether this request has said what was proven."""
@@ -165,6 +185,27 @@ class SessionStore(SessionBase):
         return str(self._login.pk) if self._login is not None else ""
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _copied(state: dict[str, Any]) -> dict[str, Any]:
+        found = dict(state)
+        if "_session_cache" in found:
+            found["_session_cache"] = copy.deepcopy(found["_session_cache"])
+        return found
+
+    def _atomically(self, work: Callable[[], None]) -> None:
+        """Run `work` in a transaction; what it says of the key at hand is not believed if that is rolled back."""
+        kept = {name: self.__dict__[name] for name in _OF_KEY}
+
+        def once() -> None:
+            self.__dict__.update(kept)
+            work()
+
+        try:
+            rows.atomically(once)
+        except BaseException:
+            self.__dict__.update(kept)
+            raise
 
     def _take(self, key: str | None, *, fresh: bool) -> None:
         """Go on with a key of which nothing is known yet."""
