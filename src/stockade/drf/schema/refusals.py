@@ -15,8 +15,9 @@ from stockade.drf.schema import limits, rules, security
 from stockade.drf.schema.components import HEADER, SCHEMA, register, schema_names
 from stockade.drf.schema.judged import Judged
 from stockade.drf.schema.own import own_of, takes
-from stockade.drf.views.opaque import OwnTokensView, TokenDetailView, TokenListView
-from stockade.drf.views.sessions import SessionView
+from stockade.drf.views.opaque import TokenDetailView
+from stockade.drf.views.own import OwnView
+from stockade.drf.views.sessions import SessionListView
 from stockade.schemes.conf import SchemeSettings
 from stockade.schemes.opaque import API_KEY
 from stockade.web.problem import PROBLEM
@@ -115,11 +116,9 @@ def codes(auto_schema: Any, judged: Judged) -> dict[str, str]:
             found["401"] += f" Or the login behind it is too old or too weak (RFC 9470): it takes {proof}."
     if forbidden := _forbidden(auto_schema, judged):
         found["403"] = forbidden
-    if "{" in auto_schema.path and not judged.shut:
+    may_be_none = isinstance(leaf.cls, type) and issubclass(leaf.cls, TokenDetailView)  # also "current"
+    if may_be_none or ("{" in auto_schema.path and not judged.shut):
         found["404"] = "It does not exist, or not for this caller."
-    elif isinstance(leaf.cls, type) and issubclass(leaf.cls, OwnTokensView):  # "current" may be none
-        if issubclass(leaf.cls, TokenDetailView):
-            found["404"] = "It does not exist, or not for this caller."
     elif leaf.method == "GET" and not leaf.detail and _has_numbered_pages(auto_schema):
         found["404"] = "There is no such page."
     if leaf.mode.input and not leaf.safe:
@@ -153,10 +152,10 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
     permissions = [
         one for one in auto_schema.view.get_permissions() if not isinstance(one, (PolicyPermission, AllowAny))
     ]
-    of_users = services and isinstance(leaf.cls, type) and issubclass(leaf.cls, SessionView | OwnTokensView)
-    by_token = isinstance(leaf.cls, type) and issubclass(leaf.cls, TokenListView) and leaf.method == "POST"
+    of_users = services and isinstance(leaf.cls, type) and issubclass(leaf.cls, OwnView)
+    bounded = isinstance(leaf.cls, type) and _needs_login(leaf.cls, leaf.method)
     machines = services or API_KEY.kind in load(SchemeSettings).schemes
-    if rules.may_forbid(leaf, services, machines) or permissions or of_users or by_token:
+    if rules.may_forbid(leaf, services, machines) or permissions or of_users or bounded:
         found.append("The caller may not do this.")
     own = own_of(leaf.cls)
     by_cookie = any(_by_cookie(one) for one in schemes) or (bool(schemes) and takes("session"))
@@ -168,6 +167,13 @@ def _forbidden(auto_schema: Any, judged: Judged) -> str:
     if judged.declared.allowed is not None:
         found.append("The address is not among those that this is open to.")
     return " ".join(found)
+
+
+def _needs_login(cls: type, method: str) -> bool:
+    """Whether it is not for what lasts by itself, or is bounded by scopes; see `OwnView.maker`."""
+    return issubclass(cls, OwnView) and (
+        method == "POST" or (method == "DELETE" and issubclass(cls, SessionListView))
+    )
 
 
 def _by_cookie(authenticator: Any) -> bool:

@@ -18,16 +18,13 @@ from rest_framework.serializers import (
     UUIDField,
 )
 
-from stockade.conf import load
 from stockade.core.errors import BadRequest, Forbidden, LoginFailed, NotVisible
-from stockade.core.principal import Kind, Principal
+from stockade.core.principal import Principal
 from stockade.drf.serializers import StrictSerializer
-from stockade.drf.views.base import CredentialView, TextField, may_touch
-from stockade.policy import Authenticated
+from stockade.drf.views.base import TextField
+from stockade.drf.views.own import OwnView, may_touch
 from stockade.schemes import opaque
-from stockade.schemes.conf import SchemeSettings
-from stockade.schemes.imports import packages as imported
-from stockade.schemes.opaque import API_KEY, TOKEN
+from stockade.schemes.opaque import API_KEY
 from stockade.schemes.opaque.bounds import MAX_NAME, MAX_NETWORKS, MAX_RATE
 
 if TYPE_CHECKING:
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
 
     from stockade.schemes.opaque import Made
 
-_LONG_LIVED = (TOKEN.kind, API_KEY.kind, *imported.NAMES)  # schemes whose credentials make no others
 _MAX_SECONDS = 10 * 366 * 86400 - 1  # what `conf.duration` takes
 
 
@@ -98,36 +94,11 @@ class RotationSerializer(MadeKeySerializer):
     )
 
 
-class KeysView(CredentialView):
-    """Base: for users only, and only where SCHEMES names "api_key"."""
+class KeysView(OwnView):
+    """Base: only where SCHEMES names "api_key"."""
 
-    policy = Authenticated()
     serializer_class: Any = KeySerializer
-
-    def caller(self, request: Request) -> Principal:
-        """The user who calls.
-
-        Raises:
-            NotVisible: the scheme is off. Forbidden: a service's keys are the operator's.
-        """
-        if API_KEY.kind not in load(SchemeSettings).schemes:
-            raise NotVisible(reason="api_key_scheme_off")
-        principal: Principal = request._request.stockade.principal  # type: ignore[attr-defined]  # noqa: SLF001
-        if principal.kind is not Kind.USER:
-            raise Forbidden(reason="not_a_user")
-        return principal
-
-    def maker(self, request: Request) -> Principal:
-        """The user who calls, where his credential may make others.
-
-        Raises:
-            Forbidden: by a key or a token, whose thief would stay so; or by a credential with scopes.
-        """
-        principal = self.caller(request)
-        credential = principal.credential
-        if principal.scopes is not None or (credential is not None and credential.scheme in _LONG_LIVED):
-            raise Forbidden("Log in to make a key: a key makes no other.", reason="key_by_key")
-        return principal
+    scheme = API_KEY.kind
 
 
 class KeyListView(KeysView):

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.response import Response
 
-    from stockade.core.principal import Principal
-
 
 class BoundedJSONParser(StrictJSONParser):
     """A JSON object, and no longer than a credential can be."""
@@ -72,18 +70,6 @@ class NameField(TextField):
         kwargs.setdefault("max_length", MAX_NAME)
         kwargs.setdefault("validators", [RegexValidator(_NOT_BLANK, "This field may not be blank.", "blank")])
         super().__init__(**kwargs)
-
-
-def may_touch(principal: Principal, own: str, id: object) -> bool:
-    """Whether a caller sees and ends one of his sessions, tokens or keys.
-
-    What is bounded by scopes is for something else: it sees where nobody is logged in, and ends nothing but itself.
-
-    Args:
-        own: the id of the one that the request came by; "" where it came by something else.
-        id: of the one that is meant.
-    """
-    return principal.scopes is None or str(id) == own
 
 
 class CredentialView(APIView):

@@ -22,31 +22,24 @@ from rest_framework.serializers import (
 
 from stockade.conf import load
 from stockade.core.errors import BadRequest, Forbidden, LoginFailed, NotVisible
-from stockade.core.principal import Kind, Principal
+from stockade.core.principal import Principal
 from stockade.drf.serializers import StrictSerializer
-from stockade.drf.views.base import CredentialView, NameField, TextField, may_touch
+from stockade.drf.views.base import NameField, TextField
 from stockade.drf.views.forms import is_json
+from stockade.drf.views.own import OPAQUE, OwnView, may_touch
 from stockade.drf.views.tokens import BodyView
 from stockade.edge import csrf
 from stockade.pipeline import registry as registries
-from stockade.policy import Authenticated
 from stockade.schemes import devices, opaque
 from stockade.schemes.conf import SchemeSettings
-from stockade.schemes.imports import packages as imported
 from stockade.schemes.opaque.bounds import MAX_NAME
 from stockade.schemes.opaque.login import obtain
-from stockade.schemes.opaque.shapes import API_KEY, TOKEN
+from stockade.schemes.opaque.shapes import TOKEN
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-_SCHEMES = (TOKEN.kind, API_KEY.kind, *imported.NAMES)  # that read the table
 _MAX_SECONDS = 10 * 366 * 86400 - 1  # what `conf.duration` takes
-
-
-def _require_scheme() -> None:
-    if TOKEN.kind not in load(SchemeSettings).schemes:
-        raise NotVisible(reason="token_scheme_off")
 
 
 class TokenAuthSerializer(StrictSerializer):
@@ -71,7 +64,8 @@ class TokenAuthView(BodyView):
         Raises:
             NotVisible: the scheme is off, so that no token would be taken.
         """
-        _require_scheme()
+        if TOKEN.kind not in load(SchemeSettings).schemes:
+            raise NotVisible(reason="token_scheme_off")
         super().initial(request, *args, **kwargs)
 
     @sensitive_variables()
@@ -131,23 +125,11 @@ class NewTokenSerializer(StrictSerializer):
     expires_at = DateTimeField(read_only=True, allow_null=True)
 
 
-class OwnTokensView(CredentialView):
-    """Base: for users only, and only where SCHEMES names "token"."""
+class OwnTokensView(OwnView):
+    """Base: only where SCHEMES names "token"."""
 
-    policy = Authenticated()
     serializer_class: Any = TokenSerializer
-
-    def caller(self, request: Request) -> Principal:
-        """The user who calls.
-
-        Raises:
-            NotVisible: the scheme is off. Forbidden: a service has no tokens.
-        """
-        _require_scheme()
-        principal: Principal = request._request.stockade.principal  # type: ignore[attr-defined]  # noqa: SLF001
-        if principal.kind is not Kind.USER:
-            raise Forbidden(reason="not_a_user")
-        return principal
+    scheme = TOKEN.kind
 
 
 class TokenListView(OwnTokensView):
@@ -172,12 +154,10 @@ class TokenListView(OwnTokensView):
         """Make one; the answer is the only place where it can be read.
 
         Raises:
-            Forbidden: by a token, which would survive its own end so; or by a credential with scopes.
+            Forbidden: see `maker`.
             BadRequest: there are too many, or a scope is none.
         """
-        principal = self.caller(request)
-        if principal.scopes is not None or _id_of(principal):
-            raise Forbidden("Log in to make a token: a token makes no other.", reason="token_by_token")
+        principal = self.maker(request)
         fields = self.read(request)
         more = {} if fields.get("expires_in") is None else {"expires": fields["expires_in"]}
         try:
@@ -218,4 +198,4 @@ class TokenDetailView(OwnTokensView):
 def _id_of(principal: Principal) -> str:
     """The id of the token that a request came by; "" where it came by something else."""
     credential = principal.credential
-    return credential.id if credential is not None and credential.scheme in _SCHEMES else ""
+    return credential.id if credential is not None and credential.scheme in OPAQUE else ""

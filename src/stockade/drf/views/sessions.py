@@ -9,9 +9,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BooleanField, CharField, DateTimeField, Serializer, UUIDField
 
 from stockade.core.errors import Forbidden, NotVisible
-from stockade.core.principal import Kind, Principal
-from stockade.drf.views.base import CredentialView, may_touch
-from stockade.policy import Authenticated
+from stockade.core.principal import Principal
+from stockade.drf.views.own import OwnView, may_touch
 from stockade.schemes.jwt import end_others, end_own, live
 
 if TYPE_CHECKING:
@@ -32,26 +31,10 @@ class SessionSerializer(Serializer[Any]):
     current = BooleanField(read_only=True, help_text="Whether this request came by it.")
 
 
-class SessionView(CredentialView):
-    """Base: for users only."""
-
-    policy = Authenticated()
-    serializer_class = SessionSerializer
-
-    def caller(self, request: Request) -> Principal:
-        """The user who calls.
-
-        Raises:
-            Forbidden: a service has no sessions.
-        """
-        principal: Principal = request._request.stockade.principal  # type: ignore[attr-defined]  # noqa: SLF001
-        if principal.kind is not Kind.USER:
-            raise Forbidden(reason="not_a_user")
-        return principal
-
-
-class SessionListView(SessionView):
+class SessionListView(OwnView):
     """The caller's live sessions, newest first, at most 100; DELETE ends all but the one that asks."""
+
+    serializer_class = SessionSerializer
 
     def get(self, request: Request) -> Response:
         """List them."""
@@ -78,8 +61,10 @@ class SessionListView(SessionView):
         return Response(status=204)
 
 
-class SessionDetailView(SessionView):
+class SessionDetailView(OwnView):
     """One session of the caller."""
+
+    serializer_class = SessionSerializer
 
     def delete(self, request: Request, id: uuid.UUID) -> Response:
         """End it; one that is another's or over does not exist for the caller."""

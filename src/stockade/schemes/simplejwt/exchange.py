@@ -20,6 +20,7 @@ from stockade.schemes.conf import JWTSettings, SchemeSettings
 from stockade.schemes.jwt import redemption, signing
 from stockade.schemes.jwt.compact import refuse
 from stockade.schemes.jwt.lineage import Pair, Row, confirm, database, next_pair, persist, with_signer
+from stockade.schemes.scopes import scope_text
 from stockade.schemes.simplejwt import standing, tokens
 from stockade.schemes.simplejwt.conf import config
 from stockade.schemes.simplejwt.tokens import Shown
@@ -176,6 +177,7 @@ def _exchange(shown: Shown, pk: Any, signer: str) -> Pair | str:
     subject = tenant.subject(pk)
     banned.refuse(subject, shown.id)
     where = client.of()
+    session.scopes = None if shown.scopes is None else scope_text(sorted(shown.scopes))
     session.claims = _further(shown)
     session.stamp = stamp.stamp(subject, found.state.password)
     session.kid = signer

@@ -50,6 +50,7 @@ class SimpleJWTScheme:
             self.name,
             shown.id,
             subject,
+            scopes=shown.scopes,
             issued=shown.issued,
             expires=shown.expires,
             claims=shown.claims,
@@ -68,6 +69,7 @@ class SimpleJWTScheme:
             credential.subject,
             int(credential.issued),
             int(credential.expires),
+            credential.scopes,
             credential.claims,
         )
         found = standing.holder(pk, shown)
@@ -76,7 +78,7 @@ class SimpleJWTScheme:
             credential.subject,
             trusted_user(get_user_model(), pk, True),
             found.roles,
-            None,
+            credential.scopes,
             credential,
             found.state.superuser,
         )

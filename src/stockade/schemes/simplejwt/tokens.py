@@ -20,6 +20,7 @@ from stockade.core.errors import ConfigurationError
 from stockade.schemes.conf import JWTSettings
 from stockade.schemes.jwt import compact
 from stockade.schemes.jwt.compact import refuse
+from stockade.schemes.scopes import scope_text
 from stockade.schemes.simplejwt.conf import Config, config, names
 
 ACCESS, REFRESH = "access", "refresh"
@@ -38,6 +39,7 @@ class Shown:
         id: its jti; safe to log.
         user: the value of the user's claim, as text.
         issued, expires: seconds since the epoch; `issued` is 0 where the token does not say.
+        scopes: what its claim `scope` bounds it by; None without one.
         claims: all of them.
     """
 
@@ -45,6 +47,7 @@ class Shown:
     user: str
     issued: int
     expires: int
+    scopes: frozenset[str] | None
     claims: dict[str, Any] = field(repr=False)
 
 
@@ -165,7 +168,25 @@ def _judge(claims: dict[str, Any], kind: str, settings: Config) -> Shown:
     if not _is_text(user):
         refuse("claim_user_id")
     issued = claims.get("iat", 0)
-    return Shown(jti, user, issued, expires, claims)
+    return Shown(jti, user, issued, expires, _scopes(claims), claims)
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str] | None:
+    """A project's own claim, which bounds the token where simplejwt's class is a foreign scheme.
+
+    What cannot be read is refused: without a bound the token would be worth more than it was made for.
+    """
+    found = claims.get("scope")
+    if found is None:
+        return None
+    listed = found.split() if isinstance(found, str) else found
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        refuse("claim_scope")
+    try:
+        scope_text(listed)
+    except ValueError:
+        refuse("claim_scope")
+    return frozenset(listed)
 
 
 def _is_text(found: object) -> TypeGuard[str]:

@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth.models import User
+from django.test import Client
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 
@@ -385,6 +386,35 @@ def test_a_token_of_before_a_changed_password_is_refused_where_it_says_so(
     move.run()
     assert browser.get(theirs.access_token)[0] == 401
     assert refused(theirs) == "password_changed"
+
+
+# -- scopes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", ["articles:read", ["articles:read"]], ids=["text", "list"])
+def test_a_token_that_a_scope_bounds_makes_nothing_without(
+    scope: Any, theirs: RefreshToken, project: Any, mode: str
+) -> None:
+    """It bounds the token where simplejwt's class is a foreign scheme: after the import it must not be worth more."""
+    project.STOCKADE = {**project.STOCKADE, "SCHEMES": ["simplejwt", "jwt", "api_key"]}
+    theirs["scope"] = scope
+    move.run()
+    before = theirs.access_token
+    for shown in (before, exchange.redeem(str(theirs)).access):
+        client = Client(headers={"authorization": f"Bearer {shown}"})
+        assert client.get("/api/sessions/").status_code == 200
+        assert client.post("/api/keys/", {"name": "all"}, "application/json").status_code == 403
+        assert client.delete("/api/sessions/").status_code == 403
+    assert Session.objects.get().scopes == "articles:read"
+
+
+@pytest.mark.parametrize("scope", [7, {"a": 1}, ["a", 7], ["a b"], 'a"b', True], ids=str)
+def test_a_token_of_a_scope_that_nobody_can_read_is_refused(
+    scope: Any, theirs: RefreshToken, browser: Browser
+) -> None:
+    move.run()
+    assert browser.get(forged(theirs.access_token, scope=scope))[0] == 401
+    assert refused(forged(theirs, scope=scope)) == "claim_scope"
 
 
 # -- forged ------------------------------------------------------------------------------------------------------------

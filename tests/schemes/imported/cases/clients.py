@@ -230,7 +230,7 @@ def test_claims_of_the_project_stay_in_its_access_tokens(alice: User, browser: B
         made = AccessToken(token, verify=False)
         assert (made["email"], made["staff"], made["user_id"]) == (alice.email, False, str(alice.pk))
         assert (made["sub"], made["auth_time"]) == (str(alice.pk), 0)
-        assert "scope" not in made
+        assert made["scope"] == "admin"  # a bound, never a right
         assert "cnf" not in made
         assert made["sid"] != "x"
 

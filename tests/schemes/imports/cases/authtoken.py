@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from rest_framework.authtoken.models import Token, TokenProxy
 import stockade
 from stockade.schemes.imports import move
 from stockade.schemes.imports.authtoken import AUTHTOKEN
+from stockade.schemes.opaque import create_key
 from tests.schemes.imports.cases.conftest import PASSWORD, user
 from tests.schemes.imports.cases.packages import PACKAGES, Package
 
@@ -108,3 +110,30 @@ def test_short_and_odd_tokens_are_neither_imported_nor_taken(alice: User) -> Non
     found = move.run(AUTHTOKEN)
     assert (found.tokens, found.shapes) == (0, 4)
     assert [status(key) for key in odd] == [401] * 4
+
+
+@pytest.mark.parametrize(
+    "foreign", ["rest_framework.authentication.TokenAuthentication", "knox.auth.TokenAuthentication"]
+)
+def test_a_stolen_token_makes_no_key_that_would_survive_it_before_the_import(
+    foreign: str, alice: User, project: Any
+) -> None:
+    """A foreign scheme's token is as good a loot as one of ours."""
+    project.STOCKADE = {**project.STOCKADE, "SCHEMES": [foreign, "token", "api_key"]}
+    shown = PACKAGES["knox" if foreign.startswith("knox") else "authtoken"].make(alice)
+    client = Client(headers={"authorization": f"Token {shown}"})
+    assert client.get("/api/keys/").json() == []
+    for path in ("/api/keys/", "/api/tokens/"):
+        assert client.post(path, {"name": "sister"}, "application/json").status_code == 403
+    own = create_key("backup", owner=alice)
+    assert client.post(f"/api/keys/{own.id}/rotate/", {}, "application/json").status_code == 403
+    assert client.delete(f"/api/keys/{own.id}/").status_code == 204
+
+
+def test_a_password_of_a_foreign_scheme_makes_keys(alice: User, project: Any) -> None:
+    basic = "rest_framework.authentication.BasicAuthentication"
+    project.STOCKADE = {**project.STOCKADE, "SCHEMES": [basic, "token", "api_key"]}
+    shown = base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
+    client = Client(headers={"authorization": f"Basic {shown}"})
+    for path in ("/api/keys/", "/api/tokens/"):
+        assert client.post(path, {"name": "backup"}, "application/json").status_code == 201
