@@ -140,8 +140,65 @@ class TestWhatTheyHold:
         with pytest.raises(ConfigurationError, match=r"E062.*regular"):
             secret("TOKEN")
 
+    @pytest.mark.parametrize("named", [False, True])
+    def test_a_folder_in_its_place_is_told_as_what_it_is(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+    ) -> None:
+        (tmp_path / "TOKEN").mkdir()
+        if named:
+            monkeypatch.setenv("TOKEN_FILE", str(tmp_path / "TOKEN"))
+        with pytest.raises(ConfigurationError, match=r"E062.*regular"):
+            secret("TOKEN")
+
+    def test_the_mark_that_windows_editors_write_is_no_part_of_it(self, tmp_path: Path) -> None:
+        put(tmp_path / "TOKEN", b"\xef\xbb\xbf" + STRONG.encode() + b"\r\n")
+        assert secret("TOKEN") == STRONG
+
+    @pytest.mark.parametrize("at", ["open", "fstat"])
+    def test_a_folder_that_kubernetes_takes_away_while_it_is_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+    ) -> None:
+        (tmp_path / "..one").mkdir()
+        put(tmp_path / "..one" / "TOKEN")
+        (tmp_path / "..data").symlink_to("..one")
+        (tmp_path / "TOKEN").symlink_to("..data/TOKEN")
+        files = Files([tmp_path])
+        assert files.find("TOKEN") == STRONG
+        (tmp_path / "TOKEN").resolve().chmod(0o440)  # so that it is read again
+        real = getattr(os, at)
+
+        def swapped(*arguments: object) -> object:
+            if (tmp_path / "..one").exists():
+                (tmp_path / "..two").mkdir()
+                put(tmp_path / "..two" / "TOKEN", f"two-{STRONG}")
+                (tmp_path / "..new").symlink_to("..two")
+                (tmp_path / "..new").rename(tmp_path / "..data")
+                for path in ((tmp_path / "..one" / "TOKEN"), (tmp_path / "..one")):
+                    path.unlink() if path.is_file() else path.rmdir()
+                if at == "open":
+                    raise FileNotFoundError(2, "No such file or directory")
+            return real(*arguments)
+
+        monkeypatch.setattr(os, at, swapped)
+        assert files.find("TOKEN") in (STRONG, f"two-{STRONG}")
+        assert files.find("TOKEN") == f"two-{STRONG}"
+
 
 class TestWhoMayTouchThem:
+    @pytest.mark.parametrize(
+        ("mode", "fine"), [(0o777, False), (0o702, False), (0o1777, True), (0o755, True)]
+    )
+    def test_a_folder_in_which_everybody_may_rename_files(
+        self, tmp_path: Path, mode: int, fine: bool
+    ) -> None:
+        put(tmp_path / "TOKEN")
+        tmp_path.chmod(mode)
+        if fine:
+            assert secret("TOKEN") == STRONG
+        else:
+            with pytest.raises(ConfigurationError, match=r"E062.*folder that everybody can write"):
+                secret("TOKEN")
+
     @pytest.mark.parametrize("mode", [0o404, 0o440 | 0o004, 0o420, 0o402, 0o666])
     def test_others_could_read_or_replace_it(self, tmp_path: Path, mode: int) -> None:
         put(tmp_path / "TOKEN", mode=mode)

@@ -10,7 +10,7 @@ import pytest
 from stockade import vault
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
-from stockade.vault import Secret, secret
+from stockade.vault import Files, Secret, secret
 from stockade.vault.rotation import InFiles, Step, TooEarly, advance
 from stockade.vault.strong import KINDS, make
 from tests.vault.test_files import put
@@ -27,7 +27,7 @@ def values() -> tuple[str, tuple[str, ...]]:
 
 def test_three_steps_and_what_every_reader_knows(tmp_path: Path) -> None:
     put(tmp_path / "APP_SECRET_KEY")
-    store = InFiles("APP_SECRET_KEY", tmp_path)
+    store = InFiles("APP_SECRET_KEY", Files([tmp_path]))
     seen = [values()]
     for expected in (Step.PUBLISHED, Step.SIGNING, Step.RETIRED):
         assert advance(store, NEW, wait=60, overlap=3600) is expected
@@ -47,13 +47,13 @@ def test_a_reader_between_any_two_files_knows_what_signs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path / "APP_SECRET_KEY")
-    store = InFiles("APP_SECRET_KEY", tmp_path)
+    store = InFiles("APP_SECRET_KEY", Files([tmp_path]))
     advance(store, NEW, wait=0)
     known: list[set[str]] = []
     real = InFiles._put
 
-    def watched(self: InFiles, name: str, text: str) -> None:
-        real(self, name, text)
+    def watched(self: InFiles, path: Path, text: str) -> None:
+        real(self, path, text)
         current, others = values()
         known.append({current, *others})
 
@@ -65,7 +65,7 @@ def test_a_reader_between_any_two_files_knows_what_signs(
 
 def test_a_step_too_early_changes_nothing(tmp_path: Path) -> None:
     put(tmp_path / "APP_SECRET_KEY")
-    store = InFiles("APP_SECRET_KEY", tmp_path)
+    store = InFiles("APP_SECRET_KEY", Files([tmp_path]))
     advance(store, NEW)
     before = values()
     with pytest.raises(TooEarly):
@@ -81,7 +81,7 @@ def test_a_step_too_early_changes_nothing(tmp_path: Path) -> None:
 
 def test_values_that_somebody_changed_meanwhile_stop_it(tmp_path: Path) -> None:
     put(tmp_path / "APP_SECRET_KEY")
-    store = InFiles("APP_SECRET_KEY", tmp_path)
+    store = InFiles("APP_SECRET_KEY", Files([tmp_path]))
     advance(store, NEW, wait=0)
     put(tmp_path / "APP_SECRET_KEY_FALLBACKS", "x" + STRONG)
     with pytest.raises(ConfigurationError, match="E067"):

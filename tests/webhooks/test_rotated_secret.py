@@ -49,7 +49,7 @@ def test_messages_signed_by_either_secret_are_taken_until_the_old_one_is_retired
     ]
     for thread in threads:
         thread.start()
-    store = InFiles("HOOK_SECRET", tmp_path)
+    store = InFiles("HOOK_SECRET", vault.Files([tmp_path]))
     for expected in (Step.PUBLISHED, Step.SIGNING):
         before = list(counts)
         assert advance(store, make(), wait=0, overlap=0) is expected

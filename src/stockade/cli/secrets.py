@@ -86,12 +86,9 @@ def generate(
         return
     if not name:
         fail("--to wants a NAME.", WRONG_USE)
-    import os
-
     path = to / name
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
-            file.write(f"{made}\n")
+        _write_new(path, f"{made}\n")
     except FileExistsError:
         fail(f"{path} is there already. To replace what it holds: stockade secrets rotate {name}.")
     except OSError as error:
@@ -99,10 +96,29 @@ def generate(
     typer.echo(f"{path}", err=not sys.stdout.isatty())
 
 
+def _write_new(path: Path, text: str) -> None:
+    """Whole or not at all: half of a secret, on a full disk, would be one."""
+    import os
+    from secrets import token_hex
+
+    new = path.with_name(f".{path.name}.{token_hex(8)}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(new)
+    finally:
+        new.unlink(missing_ok=True)
+
+
 @app.command("rotate")
 def rotate(
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
-    kind: Annotated[str, typer.Option("--kind", help="As for generate.")] = "text",
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", help="As for generate; else as the old one is.", show_default=False),
+    ] = None,
     wait: Annotated[
         str,
         typer.Option("--wait", metavar="TIME", help="From the first step to the second: until all know it."),
@@ -119,18 +135,23 @@ def rotate(
     Run it again for the next step, by hand or by a timer: a step that would refuse somebody is not done (status 1).
     The secret lies as a file, or in a document of Vault or OpenBao; for one elsewhere it says what to write there.
     """
+    import os
+
+    from stockade.cli.project import load_project
     from stockade.vault.place import Away
     from stockade.vault.providers import valid_name
     from stockade.vault.rotation import Step, TooEarly, advance, store_of
-    from stockade.vault.strong import make
+    from stockade.vault.strong import kind_of, make
 
     if not valid_name(name):
         fail("A secret's name is letters, digits and _.", WRONG_USE)
     times = age(wait), age(overlap)
     try:
-        made = make(kind)
+        made = make(kind or "text")
     except ValueError as error:
         fail(str(error), WRONG_USE)
+    if os.environ.get("DJANGO_SETTINGS_MODULE"):
+        load_project(judge=False)  # its settings may say where secrets are
     store = store_of(name)
     if store is None:
         fail(
@@ -139,6 +160,8 @@ def rotate(
             "the old one away."
         )
     try:
+        if kind is None:
+            made = make(kind_of(store.read().current))
         done = advance(store, made, wait=times[0], overlap=times[1])
     except TooEarly as early:
         said = "the new value signs" if early.step is Step.PUBLISHED else "the old value goes"

@@ -30,12 +30,12 @@ def objection(found: os.stat_result, folder: os.stat_result | None, uid: int, mo
         mounted: whether the file lies in the container runtime's own folder.
     """
     mode = stat.S_IMODE(found.st_mode)
-    if not stat.S_ISREG(found.st_mode):
-        return "is not a regular file"
     if mode & stat.S_IWOTH:
         return f"can be written by everybody (mode {mode:04o})"
     if mounted:
         return None
+    if folder is not None and folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
+        return "lies in a folder that everybody can write"
     if mode & stat.S_IWGRP:
         return f"can be written by its group (mode {mode:04o})"
     if found.st_uid not in (0, uid):
@@ -69,16 +69,44 @@ class Files:
         return f"Files({self._folders!r})"
 
     def find(self, name: str) -> Secret | None:
+        for path, what, within in self._places(name):
+            # What a test with Path.exists() would hide: a file that is there and may not be read is an error.
+            found = self._read(path, what, within=within)
+            if found:
+                return found
+        return None
+
+    def path(self, name: str) -> Path | None:
+        """The file that holds a secret; None where there is none, or it is empty."""
+        places = self._places(name)
+        return next((path for path, what, within in places if self._read(path, what, within=within)), None)
+
+    def beside(self, name: str) -> Path | None:
+        """The file in which the fallbacks of a secret are found, or would be; None where the secret is in no file."""
+        others = f"{name}_FALLBACKS"
+        told = os.environ.get(f"{others}_FILE")
+        if told:
+            return Path(told)
+        path, known = self.path(name), self.path(others)
+        if path is None or known is not None:
+            return known
+        small = path.name == name.lower() != name
+        return path.with_name(f"{path.name}{'_fallbacks' if small else '_FALLBACKS'}")
+
+    def _places(self, name: str) -> list[tuple[Path, str, Path | None]]:
+        """Where to look, in which words to speak of it, and the folder that a link there may not leave.
+
+        None for that: the file was named, and has to be there.
+        """
         told = os.environ.get(f"{name}_FILE")
         if told:
-            return self._read(Path(told), f"The file that {name}_FILE names")
-        for folder in self._where():
-            for path in (folder / name, folder / name.lower()):
-                # What a test with Path.exists() would hide: a file that is there and may not be read is an error.
-                found = self._read(path, f"The file {path}", within=folder)
-                if found:
-                    return found
-        return None
+            return [(Path(told), f"The file that {name}_FILE names", None)]
+        found = [folder / one for folder in self._where() for one in (name, name.lower())]
+        own = os.environ.get(f"{name.removesuffix('_FALLBACKS')}_FILE")
+        if own and name.endswith("_FALLBACKS"):
+            # The fallbacks of a secret whose file is named lie beside it.
+            found.insert(0, Path(f"{own}_FALLBACKS"))
+        return [(path, f"The file {path}", path.parent) for path in found]
 
     def remedy(self, name: str) -> str:
         folders = " or ".join(str(folder) for folder in self._where())
@@ -86,12 +114,7 @@ class Files:
 
     def made(self, name: str) -> float | None:
         """When the file of a secret was written, in seconds since the epoch; None where there is none."""
-        told = os.environ.get(f"{name}_FILE")
-        paths = (
-            [Path(told)]
-            if told
-            else [folder / one for folder in self._where() for one in (name, name.lower())]
-        )
+        paths = (path for path, _, _ in self._places(name))
         return next((path.stat().st_mtime for path in paths if path.is_file()), None)
 
     def _where(self) -> list[Path]:
@@ -108,30 +131,42 @@ class Files:
             )
         return [Path(folder) for folder in named if folder]
 
-    def _read(self, path: Path, what: str, *, within: Path | None = None) -> Secret | None:
-        key = str(path)
+    def _read(self, path: Path, what: str, *, within: Path | None) -> Secret | None:
         try:
-            identity = _identity(path.stat())
-            # Links within the folder are how Kubernetes changes it; one that leaves it lets whoever may write there
-            # choose any file that this process can read.
-            if within is not None and not path.resolve().is_relative_to(within.resolve()):
-                raise ConfigurationError(
-                    "stockade.E062", f"{what} is a link out of its folder.", "Put the file itself there."
-                )
-            cached = self._cache.get(key)
-            if cached is not None and cached[0] == identity:
-                return cached[1]
-            # O_NONBLOCK: a FIFO put in its place must not hang the start.
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                return self._now(path, what, within)
+            except FileNotFoundError:
+                if str(path) not in self._cache:
+                    raise
+                # It was there. Kubernetes turns a link and takes the old folder away: what was being opened is gone,
+                # and the new one is there.
+                return self._now(path, what, within)
         except OSError as error:
             if within is not None and isinstance(error, FileNotFoundError | NotADirectoryError):
                 return None
             raise ConfigurationError(
                 "stockade.E062", f"{what} cannot be read: {error.strerror}.", "Check its path and its mode."
             ) from None
-        with open(fd, "rb") as file:  # noqa: PTH123 - from a descriptor, so that what is checked is what is read
+
+    def _now(self, path: Path, what: str, within: Path | None) -> Secret | None:
+        identity = _identity(path.stat())
+        # Links within the folder are how Kubernetes changes it; one that leaves it lets whoever may write there
+        # choose any file that this process can read.
+        if within is not None and not path.resolve().is_relative_to(within.resolve()):
+            raise ConfigurationError(
+                "stockade.E062", f"{what} is a link out of its folder.", "Put the file itself there."
+            )
+        cached = self._cache.get(str(path))
+        if cached is not None and cached[0] == identity:
+            return cached[1]
+        # O_NONBLOCK: a FIFO put in its place must not hang the start.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
             identity = _judge(fd, path, what)
-            text = _text(file)
+            with open(fd, "rb", closefd=False) as file:  # what is checked is what is read
+                text = _text(file)
+        finally:
+            os.close(fd)
         if text is None:
             raise ConfigurationError(
                 "stockade.E062",
@@ -139,12 +174,18 @@ class Files:
                 "Is it the right file?",
             )
         secret = cleaned(text, what)
-        self._cache[key] = (identity, secret)
+        self._cache[str(path)] = (identity, secret)
         return secret
 
 
 def _judge(fd: int, path: Path, what: str) -> _Identity:
     found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigurationError(
+            "stockade.E062",
+            f"{what} is not a regular file.",
+            "Write the path of a file that holds the secret.",
+        )
     folder = path.resolve().parent
     why = objection(found, folder.stat(), os.geteuid(), folder.is_relative_to(MOUNTED))
     if why is not None:

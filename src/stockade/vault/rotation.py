@@ -7,10 +7,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -28,6 +32,7 @@ from stockade.vault.text import Secret
 
 WAIT = 600.0  # seconds between publish and sign: twice the lifetime of what is kept of a secrets manager
 OVERLAP = 14 * 86_400.0  # seconds between sign and retire: the life of a session of Django's
+PATIENCE = 10.0  # seconds for another rotation of the same secret, which takes milliseconds
 
 
 class Step(Enum):
@@ -53,6 +58,10 @@ class TooEarly(Exception):
 
 class Store(Protocol):
     """Where a secret, its fallbacks and what is known of its rotation are written."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody else rotates the same secret meanwhile."""
+        ...
 
     def read(self) -> State: ...
 
@@ -84,6 +93,7 @@ class State:
         step: what was done last; None where nothing is under way.
         since: seconds since the epoch.
         new: fingerprint of the value that comes.
+        old: fingerprint of the value that goes.
     """
 
     current: Secret = field(repr=False)
@@ -91,25 +101,36 @@ class State:
     step: Step | None = None
     since: float = 0.0
     new: str = ""
+    old: str = ""
 
     def note(self) -> str:
         """What is written down of the rotation; no secret."""
-        return json.dumps(
-            {"step": self.step.value if self.step else None, "since": self.since, "new": self.new}
-        )
+        step = self.step.value if self.step else None
+        return json.dumps({"step": step, "since": self.since, "new": self.new, "old": self.old})
 
 
-def noted(text: str | None) -> tuple[Step | None, float, str]:
-    """What `note` wrote; nothing where it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is written down of a rotation; see `State`."""
+
+    step: Step | None = None
+    since: float = 0.0
+    new: str = ""
+    old: str = ""
+
+
+def noted(text: str | None) -> Note:
+    """What `State.note` wrote; nothing where it cannot be read."""
     try:
         found = json.loads(text or "{}")
-        return Step(found["step"]), float(found["since"]), str(found["new"])
+        step = None if found["step"] is None else Step(found["step"])
+        return Note(step, float(found["since"]), str(found["new"]), str(found["old"]))
     except (ValueError, KeyError, TypeError):
-        return None, 0.0, ""
+        return Note()
 
 
 def advance(store: Store, new: Secret, *, wait: float = WAIT, overlap: float = OVERLAP) -> Step:
-    """Do the next step.
+    """Do the next step, or what is left of one that was ended in its midst.
 
     Args:
         store: where the secret is.
@@ -122,80 +143,127 @@ def advance(store: Store, new: Secret, *, wait: float = WAIT, overlap: float = O
 
     Raises:
         TooEarly: nothing was done.
-        ConfigurationError: E067, somebody has changed the values in the midst of it.
+        ConfigurationError: E067, somebody has changed the values in the midst of it, or rotates it at this moment.
     """
-    state = store.read()
-    now = clock.now()
-    due = state.since + (wait if state.step is Step.PUBLISHED else overlap)
-    if state.step in (Step.PUBLISHED, Step.SIGNING) and now < due:
-        raise TooEarly(due - now, state.step)
+    with store.alone():
+        state = store.read()
+        now = clock.now()
+        due = state.since + (wait if state.step is Step.PUBLISHED else overlap)
+        if state.step in (Step.PUBLISHED, Step.SIGNING):
+            if now < due:
+                raise TooEarly(due - now, state.step)
+            # In the midst of the step to sign NAME is the new value already.
+            if fingerprint(state.current) not in (state.new, state.old):
+                raise _changed("NAME holds neither the value that was there nor the one that was published.")
+        following = _following(state, new, now)
+        store.write(following)
+    assert following.step is not None  # noqa: S101 - each step is one
+    return following.step
+
+
+def _following(state: State, new: Secret, now: float) -> State:
+    values = {fingerprint(one): one for one in (state.current, *state.fallbacks)}
+    rest = tuple(one for one in state.fallbacks if fingerprint(one) not in (state.new, state.old))
+    coming, going = values.get(state.new), values.get(state.old)
     if state.step is Step.PUBLISHED:
-        coming = next((one for one in state.fallbacks if fingerprint(one) == state.new), None)
-        if coming is None:
-            raise ConfigurationError(
-                "stockade.E067",
-                "The fallbacks do not hold the value that was published.",
-                "Delete the note of the rotation (NAME.rotation, or the field NAME_ROTATION) to begin anew.",
-            )
+        if coming is None or (coming is not state.current and coming not in state.fallbacks):
+            raise _changed("The fallbacks do not hold the value that was published.")
         # The new one stays among the fallbacks: who reads NAME before this and the fallbacks after it knows both.
-        rest = tuple(one for one in state.fallbacks if one not in (coming, state.current))
-        store.write(State(coming, (state.current, coming, *rest), Step.SIGNING, now, state.new))
-        return Step.SIGNING
+        kept = (*((going,) if going is not None else ()), coming, *rest)
+        return State(coming, kept, Step.SIGNING, now, state.new, state.old)
     if state.step is Step.SIGNING:
-        rest = tuple(one for one in state.fallbacks[1:] if one != state.current)
-        store.write(State(state.current, rest, Step.RETIRED, now))
-        return Step.RETIRED
-    store.write(State(state.current, (*state.fallbacks, new), Step.PUBLISHED, now, fingerprint(new)))
-    return Step.PUBLISHED
+        return State(state.current, rest, Step.RETIRED, now)
+    # A value that was put there, and whose note was not written any more, is the one that comes.
+    started = next((one for one in state.fallbacks if fingerprint(one) == state.new), None)
+    coming = started or new
+    others = tuple(one for one in state.fallbacks if one != coming)
+    return State(
+        state.current, (*others, coming), Step.PUBLISHED, now, fingerprint(coming), fingerprint(state.current)
+    )
+
+
+def _changed(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        "stockade.E067",
+        what,
+        "Delete the note of the rotation (NAME.rotation, or the field NAME_ROTATION) to begin anew.",
+    )
 
 
 class InFiles:
-    """NAME, NAME_FALLBACKS and NAME.rotation in one folder.
+    """NAME, NAME_FALLBACKS and NAME.rotation as files, each where the application finds it.
 
     Args:
         name: of the secret.
-        folder: where it is.
+        files: that have it.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self._name, self._folder = name, folder
-        self._files = Files([folder])
+    def __init__(self, name: str, files: Files) -> None:
+        self._name, self._files = name, files
+        path, beside = files.path(name), files.beside(name)
+        if path is None or beside is None:
+            raise ConfigurationError("stockade.E060", f"The secret {name} is in no file.")
+        self._path, self._beside = path, beside
+        self._note = path.with_name(f"{path.name}.rotation")
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        fd = os.open(
+            self._path.with_name(f".{self._path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            _lock(fd)
+            yield
+        finally:
+            os.close(fd)
 
     def read(self) -> State:
-        found = self._files.find(self._name)
+        found, fallbacks = self._files.find(self._name), self._files.find(f"{self._name}_FALLBACKS")
         if found is None:
-            raise ConfigurationError("stockade.E060", f"The secret {self._name} is not in {self._folder}.")
-        fallbacks = self._files.find(f"{self._name}_FALLBACKS")
-        note = self._folder / f"{self._name}.rotation"
-        step, since, new = noted(note.read_text() if note.is_file() else None)
-        return State(found, several(fallbacks) if fallbacks else (), step, since, new)
+            raise ConfigurationError("stockade.E060", f"The secret {self._name} is in no file.")
+        note = noted(self._note.read_text() if self._note.is_file() else None)
+        others = several(fallbacks) if fallbacks else ()
+        return State(found, others, note.step, note.since, note.new, note.old)
 
     def write(self, state: State) -> None:
-        fallbacks = "\n".join(state.fallbacks)
-        current = {self._name: str(state.current)}
-        others = {f"{self._name}_FALLBACKS": fallbacks}
+        if state.step is Step.PUBLISHED:  # what is about to be put there is known again if this ends here
+            self._put(self._note, State(state.current, (), None, 0.0, state.new, state.old).note())
         # Before it signs it must be known, and what is known goes last.
-        order: tuple[Mapping[str, str], ...] = (others, current)
-        for values in order:
-            for name, text in values.items():
-                self._put(name, text)
-        self._put(f"{self._name}.rotation", state.note())
+        self._put(self._beside, "\n".join(state.fallbacks))
+        self._put(self._path, str(state.current))
+        self._put(self._note, state.note())
 
-    def _put(self, name: str, text: str) -> None:
-        """Whole at once, with the mode of the secret; a link is replaced, not followed."""
-        like = (self._folder / self._name).stat()
-        new = self._folder / f".{name}.{secrets.token_hex(8)}"
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, like.st_mode & 0o777)
+    def _put(self, path: Path, text: str) -> None:
+        """Whole at once, with the owner and mode of the secret; a link is replaced, not followed."""
+        like = self._path.stat()
+        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
         try:
             with os.fdopen(fd, "w") as file:
+                if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+                    os.fchown(fd, like.st_uid, like.st_gid)
+                # Whatever the umask is: who may read it now may read it then.
+                os.fchmod(fd, like.st_mode & 0o777)
                 file.write(text + "\n" if text else "")
                 file.flush()
-                os.fsync(file.fileno())
-            if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
-                os.chown(new, like.st_uid, like.st_gid)
-            new.replace(self._folder / name)
+                os.fsync(fd)
+            new.replace(path)
         finally:
             new.unlink(missing_ok=True)
+
+
+def _lock(fd: int) -> None:
+    """Hold a lock until the file is closed; bounded."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise ConfigurationError(
+                    "stockade.E067", "Another rotation of this secret is under way.", "Run it again later."
+                ) from None
+        time.sleep(0.02)
 
 
 class InDocument:
@@ -210,6 +278,9 @@ class InDocument:
         self._name, self._source, self._version = name, source, 0
         self._content: dict[str, Any] = {}
 
+    def alone(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()  # a write over somebody else's is refused
+
     def read(self) -> State:
         self._content, self._version, _ = self._source.whole(self._source.document(self._name))
         found = value(self._content.get(self._name))
@@ -218,8 +289,8 @@ class InDocument:
             raise ConfigurationError(
                 "stockade.E060", f"The secret {self._name} is not there, or no text.", "Write it first."
             )
-        step, since, new = noted(str(self._content.get(f"{self._name}_ROTATION") or ""))
-        return State(found, several(others) if others else (), step, since, new)
+        note = noted(str(self._content.get(f"{self._name}_ROTATION") or ""))
+        return State(found, several(others) if others else (), note.step, note.since, note.new, note.old)
 
     def write(self, state: State) -> None:
         new = {
@@ -231,24 +302,26 @@ class InDocument:
 
 
 def store_of(name: str) -> Store | None:
-    """Where a secret lies that we can write; None where it lies somewhere else."""
-    folder = _folder_of(name)
-    if folder is not None:
-        return InFiles(name, folder)
+    """Where the application reads a secret, if we can write there; None where it lies somewhere else.
+
+    Raises:
+        ConfigurationError: E067, its fallbacks are read from another place, where what is published would not be seen.
+    """
+    others = f"{name}_FALLBACKS"
     for provider in providers():
-        if provider.find(name) is None:
-            continue
-        source: object = provider.source if isinstance(provider, Kept) else None
-        return (
-            InDocument(name, source) if isinstance(source, Document) and not source.address.folder else None
-        )
+        if provider.find(name) is not None:
+            break
+        if provider.find(others) is not None:
+            raise ConfigurationError(
+                "stockade.E067",
+                f"{others} is read from {provider.name}, and {name} is not there.",
+                f"Move {others} to where {name} is.",
+            )
+    else:
+        return None
+    if isinstance(provider, Files):
+        return InFiles(name, provider)
+    source: object = provider.source if isinstance(provider, Kept) else None
+    if isinstance(source, Document) and not source.address.folder:
+        return InDocument(name, source)
     return None
-
-
-def _folder_of(name: str) -> Path | None:
-    """The folder in which a secret lies as a file."""
-    told = os.environ.get(f"{name}_FILE")
-    if told:
-        path = Path(told)
-        return path.parent if path.name == name else None
-    return next((folder for folder in Files()._where() if (folder / name).is_file()), None)  # noqa: SLF001

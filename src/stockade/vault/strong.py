@@ -34,3 +34,8 @@ def make(kind: str = "text") -> Secret:
     if kind == "password":
         return Secret("".join(secrets.choice(_LETTERS) for _ in range(_PASSWORD)))
     raise ValueError(f"{kind!r} is no kind. Write one of {', '.join(KINDS)}.")
+
+
+def kind_of(value: str) -> str:
+    """The kind of an existing secret, where another kind could not take its place; else ``text``."""
+    return "whsec" if value.startswith("whsec_") else "text"

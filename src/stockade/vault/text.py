@@ -31,10 +31,11 @@ class Secret(str):
 def tidy(text: str) -> str:
     """The secret in what a file or variable holds.
 
-    One line end is taken off the end (editors, `echo` and `kubectl` leave one). A PEM document that was folded into
+    One line end is taken off the end (editors, `echo` and `kubectl` leave one), and the mark that Windows' editors put
+    before a text. A PEM document that was folded into
     one line with literal ``\\n``, as some platforms want it, gets its lines back.
     """
-    text = text.removesuffix("\n").removesuffix("\r")
+    text = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
     if text.startswith("-----BEGIN ") and "\n" not in text:
         text = text.replace("\\r\\n", "\n").replace("\\n", "\n").removesuffix("\n")
     return text
