@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
-from stockade import conf, keyring
 from stockade.core import clock
-from stockade.events import Record
-from stockade.events.bus import Delivery, capture, release
-from stockade.gate.registry import get_gate
 from stockade.schemes.jwt import Pair, issue
+from tests.around import Log, fresh, listening
 
 STOCKADE: dict[str, Any] = {
     "STATE": "memory://",
@@ -27,13 +24,8 @@ PASSWORD = "correct horse battery staple"
 def project(settings: Any) -> Iterator[Any]:
     """The settings of this project; a test changes STOCKADE with `configure`."""
     settings.STOCKADE = STOCKADE
-    keyring.forget()
-    get_gate().reset()
-    yield settings
-    get_gate().reset()
-    clock.unshift()
-    conf.forget()
-    keyring.forget()
+    with fresh():
+        yield settings
 
 
 @pytest.fixture
@@ -52,28 +44,11 @@ def later() -> Callable[[float], None]:
     return clock.shift
 
 
-class Log:
-    """Every event from now on that was committed, or that the test's own transaction holds."""
-
-    def __init__(self) -> None:
-        self._seen: list[Delivery] = []
-
-    def see(self, delivery: Delivery, /) -> None:
-        self._seen.append(delivery)
-
-    def __call__(self, name: str = "") -> list[Record]:
-        """The events so far; of one kind if its name is given."""
-        kept = [delivery.record for delivery in self._seen if delivery.arrived or delivery.waiting]
-        return [record for record in kept if not name or record.event.name == name]
-
-
 @pytest.fixture
 def log() -> Iterator[Log]:
     """The security log of this test."""
-    found = Log()
-    capture(found)
-    yield found
-    release(found)
+    with listening() as found:
+        yield found
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from stockade.events.catalogue import Kind
 from stockade.models import Session, SessionData
 from stockade.schemes.session import SessionStore
 from stockade.schemes.session.sealing import unseal
-from tests.schemes.conftest import PASSWORD, Log
+from tests.around import Log
+from tests.schemes.conftest import PASSWORD
 from tests.schemes.session.conftest import LOGOUT, Browser, by_key, login_of
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.middleware.csrf import _get_new_csrf_string
 from django.test import Client
 
-from tests.schemes.conftest import PASSWORD, Log
+from tests.around import Log
+from tests.schemes.conftest import PASSWORD
 from tests.schemes.session.conftest import LOGIN, LOGOUT, Browser
 
 pytestmark = pytest.mark.django_db

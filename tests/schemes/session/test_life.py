@@ -25,7 +25,8 @@ from stockade.gate.registry import get_gate
 from stockade.models import Session, SessionData
 from stockade.schemes import jwt
 from stockade.schemes.session import SessionStore, hashes, prove
-from tests.schemes.conftest import PASSWORD, Log
+from tests.around import Log
+from tests.schemes.conftest import PASSWORD
 from tests.schemes.session.conftest import LOGIN, LOGOUT, STEP_UP, Browser, by_key, login_of
 
 pytestmark = pytest.mark.django_db
@@ -228,7 +229,9 @@ def test_a_session_in_use_gets_the_stamp_of_the_new_secret_key(browser: Browser,
     assert by_key(browser.key).get("/me/").status_code == 200
     after = Session.objects.get(ended_at=None)
     assert after.stamp != before
-    assert after.stamp == hashes.stamp_of(str(after.user_id), after.user.get_session_auth_hash())
+    assert after.stamp == hashes.stamp_of(
+        str(after.user_id), after.user.get_session_auth_hash(), "django.contrib.auth.backends.ModelBackend"
+    )
 
 
 def test_expiry_is_as_django_s_set_expiry_says(browser: Browser) -> None:

@@ -13,48 +13,22 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
-from stockade import conf, keyring
-from stockade.core import clock
-from stockade.events import Record
-from stockade.events.bus import Delivery, capture, release
-from stockade.gate.registry import get_gate
+from tests.around import Log, fresh, listening
 
 PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture(autouse=True)
 def project(settings: Any) -> Iterator[Any]:
-    conf.forget()
-    keyring.forget()
-    get_gate().reset()
     cache.clear()  # allauth remembers codes there
-    yield settings
-    get_gate().reset()
-    clock.unshift()
-    conf.forget()
-    keyring.forget()
-
-
-class Log:
-    """The security log of a test."""
-
-    def __init__(self) -> None:
-        self._seen: list[Delivery] = []
-
-    def see(self, delivery: Delivery, /) -> None:
-        self._seen.append(delivery)
-
-    def __call__(self, name: str) -> list[Record]:
-        """The events so far of one name."""
-        return [one.record for one in self._seen if one.record.event.name == name]
+    with fresh():
+        yield settings
 
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    found = Log()
-    capture(found)
-    yield found
-    release(found)
+    with listening() as found:
+        yield found
 
 
 class Person:

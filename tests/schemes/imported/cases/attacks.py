@@ -24,7 +24,8 @@ from stockade import end_sessions
 from stockade.core.errors import ConfigurationError
 from stockade.models import ImportedToken, Session, TokenImport
 from stockade.schemes.simplejwt import exchange, move, standing
-from tests.schemes.imported.cases.conftest import Browser, Log, refused
+from tests.around import Log
+from tests.schemes.imported.cases.conftest import Browser, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

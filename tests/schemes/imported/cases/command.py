@@ -19,8 +19,10 @@ from typer.testing import CliRunner, Result
 from stockade.cli.root import app
 from stockade.core import clock
 from stockade.models import ImportedToken, ImportedUser, TokenImport
+from stockade.schemes import moving
 from stockade.schemes.simplejwt import exchange, move, standing
-from tests.schemes.imported.cases.conftest import Browser, Log, refused
+from tests.around import Log
+from tests.schemes.imported.cases.conftest import Browser, refused
 from tests.servers import ROOT, child_environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -126,7 +128,7 @@ def test_an_import_that_was_interrupted_takes_nothing_until_it_has_gone_through(
     alice: User, monkeypatch: pytest.MonkeyPatch, browser: Browser
 ) -> None:
     tokens = [RefreshToken.for_user(alice) for _ in range(5)]
-    monkeypatch.setattr(move, "CHUNK", 2)
+    monkeypatch.setattr(moving, "CHUNK", 2)
     seen = []
 
     def stop(what: str, done: int, of: int) -> None:

@@ -11,25 +11,16 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from stockade import conf, keyring
 from stockade.core import clock
 from stockade.core.errors import InvalidCredential
-from stockade.events import Record
-from stockade.events.bus import Delivery, capture, release
-from stockade.gate.registry import get_gate
 from stockade.schemes.simplejwt import exchange, standing
+from tests.around import Log, fresh, listening
 
 
 @pytest.fixture(autouse=True)
 def project(settings: Any) -> Iterator[Any]:
-    conf.forget()
-    keyring.forget()
-    get_gate().reset()
-    yield settings
-    get_gate().reset()
-    clock.unshift()
-    conf.forget()
-    keyring.forget()
+    with fresh():
+        yield settings
 
 
 @pytest.fixture
@@ -90,23 +81,7 @@ def refused(token: object) -> str:
     return caught.value.reason
 
 
-class Log:
-    """Every event from now on."""
-
-    def __init__(self) -> None:
-        self._seen: list[Delivery] = []
-
-    def see(self, delivery: Delivery, /) -> None:
-        self._seen.append(delivery)
-
-    def __call__(self, name: str) -> list[Record]:
-        kept = [one.record for one in self._seen if one.arrived or one.waiting]
-        return [record for record in kept if record.event.name == name]
-
-
 @pytest.fixture
 def log() -> Iterator[Log]:
-    found = Log()
-    capture(found)
-    yield found
-    release(found)
+    with listening() as found:
+        yield found

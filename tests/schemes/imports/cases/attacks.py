@@ -15,7 +15,8 @@ import stockade
 from stockade.core import clock
 from stockade.models import OpaqueToken
 from stockade.schemes.imports import move
-from tests.schemes.imports.cases.conftest import Log, user
+from tests.around import Log
+from tests.schemes.imports.cases.conftest import user
 from tests.schemes.imports.cases.packages import Package
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,8 +21,10 @@ import stockade
 from stockade.cli.root import app
 from stockade.core import clock
 from stockade.models import OpaqueToken, TokenImport
+from stockade.schemes import moving
 from stockade.schemes.imports import move
-from tests.schemes.imports.cases.conftest import Log, user
+from tests.around import Log
+from tests.schemes.imports.cases.conftest import user
 from tests.schemes.imports.cases.packages import PACKAGES, Package
 from tests.servers import ROOT, child_environment
 
@@ -73,7 +75,7 @@ def test_a_second_run_takes_what_is_new_and_revives_nothing(tokens: list[str], p
 def test_an_interrupted_import_has_lost_nothing(
     tokens: list[str], package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(move, "CHUNK", 2)
+    monkeypatch.setattr(moving, "CHUNK", 2)
     seen = []
 
     def stop(what: str, done: int, of: int) -> None:
@@ -96,9 +98,10 @@ KILLED = """
 import os, signal, sys
 import django
 django.setup()
+from stockade.schemes import moving
 from stockade.schemes.imports import move
 from stockade.schemes.imports.packages import SOURCES
-move.CHUNK = 2
+moving.CHUNK = 2
 source = next(one for one in SOURCES if one.name == sys.argv[1])
 """
 IN_KEEP = """
@@ -240,6 +243,18 @@ def test_what_was_erased_is_not_in_the_file_any_more(tokens: list[str], package:
     content = Path(str(django_settings.DATABASES["default"]["NAME"])).read_bytes()
     assert package.table.encode() in content
     assert not [one for one in kept if one.encode() in content]
+
+
+def test_what_somebody_takes_back_meanwhile_is_not_erased(tokens: list[str], package: Package) -> None:
+    """Else it would be in neither table, or in ours alone, where the import is closed."""
+
+    def take_back(what: str, done: int, of: int) -> None:
+        if what == f"{package.thing}s":
+            assert move.undo(package.source) == 5
+
+    assert move.erase(package.source, progress=take_back).erased == 0
+    assert package.there() == 5
+    assert not OpaqueToken.objects.exists()
 
 
 def test_what_old_code_makes_after_the_erasure_opens_nothing(tokens: list[str], package: Package) -> None:
