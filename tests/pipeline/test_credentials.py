@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
@@ -24,13 +25,23 @@ def test_a_token_opens_every_kind_of_view(alice: User, client_of: Callable[..., 
 
 
 async def test_a_token_opens_views_under_asgi(alice: User) -> None:
-    from asgiref.sync import sync_to_async
-
     pair = await sync_to_async(stockade.issue)(alice)
     client, headers = AsyncClient(), {"authorization": f"Bearer {pair.access}"}
     assert (await client.get("/private_async/", headers=headers)).json() == {"user": str(alice.pk)}
     assert (await client.get("/private_async/", headers=headers)).status_code == 200
     assert (await client.get("/me/", headers=headers)).json()["user"] == "alice"
+
+
+async def test_an_async_view_reads_the_name_of_its_caller(alice: User) -> None:
+    """As with Django's own `auser`: a row that is there. One that is loaded at first touch is an error in a loop."""
+    pair = await sync_to_async(stockade.issue)(alice)
+    client, headers = AsyncClient(), {"authorization": f"Bearer {pair.access}"}
+    for _ in range(2):
+        assert (await client.get("/named_async/", headers=headers)).json() == {"user": "alice", "same": True}
+
+
+def test_so_it_does_under_wsgi(alice: User, client_of: Callable[..., Client]) -> None:
+    assert client_of(alice).get("/named_async/").json() == {"user": "alice", "same": True}
 
 
 def test_without_a_credential_the_answer_says_how_to_get_in(anonymous: Client) -> None:

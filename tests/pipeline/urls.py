@@ -23,6 +23,7 @@ urlpatterns = [
     path("public/", views.public),
     path("private/", views.private, name="private"),
     path("private_async/", views.private_async),
+    path("named_async/", views.named_async),
     path("private_api_view/", views.private_api_view),
     path("me/", views.Me.as_view()),
     path("renewal/", views.Renewal.as_view()),

@@ -89,6 +89,14 @@ async def private_async(request: HttpRequest) -> HttpResponse:
 
 
 @protect(policy=Authenticated())
+async def named_async(request: HttpRequest) -> HttpResponse:
+    """Reads a column of the caller's row, which no event loop may fetch at first touch."""
+    user = await request.auser()
+    again = await request.auser()
+    return JsonResponse({"user": user.get_username(), "same": user is again})
+
+
+@protect(policy=Authenticated())
 @api_view(["GET", "POST"])
 def private_api_view(request: Request) -> Response:
     reached.append("private_api_view")

@@ -5,17 +5,23 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from stockade.core.principal import Principal
 from stockade.pipeline.leaf import Leaf
 from stockade.pipeline.memory import Entry
+from stockade.schemes.deferral import load, trust_of
 from stockade.schemes.foreign import Given
 from stockade.schemes.users import renewed
 
 
 async def _answer(user: Any) -> Any:
+    """The caller as Django's own `auser` gives it: a row that is there, for no field can be loaded in an event loop."""
+    trust = trust_of(user)
+    if trust is not None and trust.unread:
+        await sync_to_async(load)(user)
     return user
 
 
