@@ -11,6 +11,7 @@ import pytest
 from stockade import vault
 from stockade.core import clock
 from stockade.vault import telling
+from stockade.vault.kept import _all
 from stockade.vault.telling import Notice
 from tests.vault.servers import Bao, bao
 
@@ -25,6 +26,8 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("STOCKADE_SECRETS_DIR", str(tmp_path))
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     yield
+    for kept in list(_all):
+        kept.source.forget()
     vault.use()
     clock.unshift()
 

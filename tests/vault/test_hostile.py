@@ -10,6 +10,7 @@ import signal
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from stockade.core import clock
 from stockade.core.errors import ConfigurationError
 from stockade.vault import secret
 from stockade.vault.address import parse
-from stockade.vault.kept import Kept
+from stockade.vault.kept import STUCK, Kept
 from stockade.vault.place import Answer, Away
 from stockade.vault.read import providers
 from stockade.vault.telling import Notice, What
@@ -71,7 +72,7 @@ def _endless(request: BaseHTTPRequestHandler) -> None:
 def _bomb(_: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
     import gzip
 
-    return 200, {"Content-Encoding": "gzip"}, gzip.compress(b" " * 64_000_000)
+    return 200, {"Content-Encoding": "gzip"}, gzip.compress(b" " * 8_000_000)
 
 
 ANSWERS = {
@@ -278,6 +279,102 @@ def _in_the_child(source: Held, pipe: multiprocessing.connection.Connection) -> 
         pipe.send((first, source.forgotten, secret("API_TOKEN") == STRONG[::-1]))
     finally:
         os._exit(0)
+
+
+class Stuck(Held):
+    """Each question of which hangs until it is let go, and says what the value was when it was asked."""
+
+    def __init__(self, folder: str = "") -> None:
+        super().__init__()
+        self.address = parse(f"vault://nowhere/secret/app{folder}", frozenset())
+        self.asked: list[threading.Event] = []
+        self.threads: list[threading.Thread] = []
+        self.free = True
+
+    def ask(self, document: str) -> Answer:
+        value, go = self.value, threading.Event()
+        self.asked.append(go)
+        self.threads.append(threading.current_thread())
+        if not self.free:
+            go.wait(60)
+        return Answer({"API_TOKEN": Secret(value)}, 0, "1")
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_an_answer_that_comes_by_a_byte_now_and_then_is_told_and_not_waited_for_ever(
+    told: list[Notice],
+) -> None:
+    source = Stuck()
+    kept = Kept(source)
+    vault.use(kept)
+    assert secret("API_TOKEN") == STRONG
+    source.free = False
+    clock.shift(400)
+    assert secret("API_TOKEN") == STRONG
+    eventually(lambda: len(source.asked) == 2)
+    clock.shift(10)
+    assert secret("API_TOKEN") == STRONG
+    assert [(one.what, one.reason) for one in told] == [(What.AWAY, "timeout")]
+    assert source.forgotten == 1  # its connection, and the lock that it holds
+    source.free, source.value = True, STRONG[::-1]
+    clock.shift(3)
+    eventually(lambda: secret("API_TOKEN") == STRONG[::-1])
+    source.asked[1].set()
+    eventually(lambda: not any(one.is_alive() for one in source.threads))
+    assert secret("API_TOKEN") == STRONG[::-1], "an answer that is hours old has replaced the current one"
+
+
+def test_a_server_that_never_hangs_up_does_not_pile_up_threads(told: list[Notice]) -> None:
+    source = Stuck()
+    vault.use(Kept(source))
+    assert secret("API_TOKEN") == STRONG
+    source.free = False
+    try:
+        for _ in range(30):
+            clock.shift(400)
+            assert secret("API_TOKEN") == STRONG
+        assert len([one for one in source.threads if one.is_alive()]) <= STUCK + 1
+    finally:
+        for go in source.asked:
+            go.set()
+        eventually(lambda: not any(one.is_alive() for one in source.threads))
+
+
+def test_an_entry_that_nobody_has_made_raises_no_alarm(told: list[Notice]) -> None:
+    class Without(Stuck):
+        def ask(self, document: str) -> Answer:
+            self.asked.append(threading.Event())
+            raise Away("absent")
+
+    source = Without("/")
+    kept = Kept(source)
+    vault.use(kept)
+    for number in range(3):
+        assert vault.fallbacks("API_TOKEN") == ()
+        eventually(lambda number=number: len(source.asked) > number)
+        kept.refresh()
+        clock.shift(400)
+    assert told == []
+
+
+def test_a_fork_that_python_was_not_told_of_shares_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uWSGI forks in C: two processes on one TLS connection would read each other's answers."""
+    source = Stuck()
+    vault.use(Kept(source))
+    assert secret("API_TOKEN") == STRONG
+    monkeypatch.setattr(os, "getpid", lambda: -7)
+    assert secret("API_TOKEN") == STRONG
+    assert source.forgotten == 0  # nothing is asked
+    clock.shift(400)
+    assert secret("API_TOKEN") == STRONG
+    eventually(lambda: len(source.asked) == 2)
+    assert source.forgotten == 1
 
 
 def test_reprs_of_what_is_kept_show_no_value() -> None:

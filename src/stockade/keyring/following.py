@@ -15,7 +15,8 @@ from stockade import vault
 from stockade.core.errors import ConfigurationError
 from stockade.events import Event, emit
 from stockade.keyring.conf import wrapping_keys
-from stockade.vault import telling
+from stockade.vault import kept, telling
+from stockade.vault.read import demanded, given
 from stockade.vault.telling import Notice, What
 
 PAUSE = 2.0  # seconds between two looks; a look is two stats of files, or into what the vault keeps
@@ -27,6 +28,10 @@ _EVENTS = {
 }
 
 _names: dict[str, str] = {}
+_own: dict[
+    str, tuple[object, ...]
+] = {}  # fallbacks of the project that are not of the vault's NAME_FALLBACKS
+_least: dict[str, int | None] = {}
 _keys: tuple[vault.Secret, ...] = ()
 _pid = 0
 _guard = threading.Lock()
@@ -61,6 +66,9 @@ def start(changed: Callable[[], None]) -> None:
     except ConfigurationError:
         return  # a finding of the start says so, and stops it
     if _names or vault.origin(key) is not None:
+        # A server that loads first and forks later makes workers that know what was current when it was started.
+        kept.catch_up()
+        _once(look)
         threading.Thread(
             target=_run, args=(threading.Event(), _pid), name="stockade-secrets", daemon=True
         ).start()
@@ -78,8 +86,8 @@ def look() -> list[str]:
     changed = []
     for setting, name in _names.items():
         wanted = {
-            setting: vault.secret(name),
-            f"{setting}_FALLBACKS": list(vault.fallbacks(name)),
+            setting: vault.secret(name, min_length=_least.get(setting)),
+            f"{setting}_FALLBACKS": [*vault.fallbacks(name), *_own.get(setting, ())],
         }
         # The fallbacks first: what the old key has signed must hold at every moment.
         for one, value in reversed(wanted.items()):
@@ -95,14 +103,19 @@ def look() -> list[str]:
 
 
 def _learn() -> None:
-    """Which settings came from which secrets."""
+    """Which settings came from which secrets, and which of their fallbacks did not."""
     from django.conf import settings
 
-    _names.clear()
+    for known in (_names, _own, _least):
+        known.clear()
     for setting in _FOLLOWED:
         name = vault.origin(getattr(settings, setting, None))
-        if name is not None:
-            _names[setting] = name
+        if name is None:
+            continue
+        theirs = {one for text in given(f"{name}_FALLBACKS") for one in vault.several(text)}
+        others = getattr(settings, f"{setting}_FALLBACKS", None) or ()
+        _names[setting], _least[setting] = name, demanded(name)
+        _own[setting] = tuple(one for one in others if one not in theirs)
 
 
 def _plain(value: object) -> object:

@@ -81,16 +81,21 @@ class Server:
                 if away.reason != "denied" or not known:
                     raise
             # The login may have ended before its time: revoked, or the server was restored.
-            self._client = None
+            self._drop()
             return self._answer(question)
 
     def forget(self) -> None:
         self._guard = threading.Lock()
-        self._client = None
+        self._drop()
+
+    def _drop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.adapter.close()
 
     def _answer(self, question: Callable[[Any], Any]) -> dict[str, Any]:
         if self._client is None or clock.ticks() >= self._again_at:
-            self._client = None
+            self._drop()
             self._client = self._logged_in()
         found = _said(question, self._client)
         if not isinstance(found, dict):
@@ -114,6 +119,14 @@ class Server:
             allow_redirects=False,
             session=session(self._ca),
         )
+        try:
+            self._log_in(client)
+        except BaseException:
+            client.adapter.close()
+            raise
+        return client
+
+    def _log_in(self, client: Any) -> None:
         if self._auth == "token":
             client.token = str(_needed("VAULT_TOKEN", "BAO_TOKEN"))
             lease = self._renewed(client)
@@ -128,7 +141,6 @@ class Server:
         # Half of its life, at most a day; 0 is a token that does not end.
         seconds = min(lease / 2, 86_400) if lease > 0 else 86_400
         self._again_at = clock.ticks() + int(seconds * 1_000_000)
-        return client
 
     def _login(self, client: Any) -> Any:
         options = self.address.options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets as _random
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from stockade.vault.telling import Notice, What
 from stockade.vault.text import Secret
 
 RETRY = 2.0  # seconds after the first failure; each further one doubles it, up to the lifetime
+STUCK = 4  # threads that wait for a server that neither answers nor hangs up, until no more are made
 GRACE = 4.0  # seconds that the first question may take longer: its library is imported before it
 _MICRO = 1_000_000
 
@@ -50,6 +52,9 @@ class _Flight:
     reason: str = "timeout"
     error: ConfigurationError | None = None
     pause_until: int = 0
+    late_at: int = 0
+    given_up: bool = False
+    thread: threading.Thread | None = None
 
 
 class Kept:
@@ -67,7 +72,9 @@ class Kept:
         self.name = source.address.scheme
         self._entries: dict[str, _Entry] = {}
         self._flights: dict[str, _Flight] = {}
+        self._stuck: list[_Flight] = []
         self._guard = threading.Lock()
+        self._pid = os.getpid()
         _all.add(self)
 
     def __repr__(self) -> str:
@@ -111,6 +118,13 @@ class Kept:
                 under_way.done.wait(timeout)
             self._fly(document).done.wait(timeout)
 
+    def overdue(self) -> list[threading.Event]:
+        """Ask for what is older than its lifetime; what is set when each answer is there."""
+        now = clock.ticks()
+        return [
+            self._fly(document).done for document, entry in list(self._entries.items()) if now >= entry.due
+        ]
+
     def _first(self, document: str) -> _Entry:
         flight = self._fly(document)
         flight.done.wait(self.source.address.timeout + GRACE)
@@ -126,18 +140,46 @@ class Kept:
         )
 
     def _fly(self, document: str) -> _Flight:
+        if self._pid != os.getpid():  # a server that forks in C, such as uWSGI, tells nobody
+            self.after_fork()
+        late = None
         with self._guard:
             flight = self._flights.get(document)
-            if flight is not None and (not flight.done.is_set() or clock.ticks() < flight.pause_until):
-                return flight
-            flight = self._flights[document] = _Flight()
-            thread = threading.Thread(
-                target=self._settle, args=(document, flight), name="stockade-vault", daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:  # at the interpreter's end none start; what is kept is kept
-                flight.done.set()
+            if flight is not None:
+                if not flight.done.is_set():
+                    if clock.ticks() < flight.late_at:
+                        return flight
+                    # It answers by a byte now and then, which no time-out of a socket ends. Its connection is dropped.
+                    flight.given_up, late = True, flight
+                    self._stuck = [one for one in self._stuck if one.thread and one.thread.is_alive()]
+                    self._stuck.append(flight)
+                    self.source.forget()
+                elif clock.ticks() < flight.pause_until:
+                    return flight
+            if late is None:
+                flight = self._started(document)
+        if late is not None:
+            self._failed(document, late, "timeout")
+            late.done.set()
+            return late
+        assert flight is not None  # noqa: S101 - one of the two
+        return flight
+
+    def _started(self, document: str) -> _Flight:
+        flight = self._flights[document] = _Flight()
+        flight.late_at = clock.ticks() + int((self.source.address.timeout + GRACE) * _MICRO)
+        flight.thread = threading.Thread(
+            target=self._settle, args=(document, flight), name="stockade-vault", daemon=True
+        )
+        self._stuck = [one for one in self._stuck if one.thread and one.thread.is_alive()]
+        if len(self._stuck) >= STUCK:
+            flight.pause_until = clock.ticks() + int(RETRY * _MICRO)
+            flight.done.set()
+            return flight
+        try:
+            flight.thread.start()
+        except RuntimeError:  # at the interpreter's end none start; what is kept is kept
+            flight.done.set()
         return flight
 
     def _settle(self, document: str, flight: _Flight) -> None:
@@ -147,17 +189,24 @@ class Kept:
             if kept is not None and answer.order < kept.order:
                 raise Away("rollback")
         except Away as away:
-            if away.reason == "absent" and self.source.address.folder and document not in self._entries:
-                self._take(document, Answer({}))  # an entry that nobody has made: the next place may have it
+            if flight.given_up:
+                return
+            kept = self._entries.get(document)
+            if away.reason == "absent" and self.source.address.folder and (kept is None or not kept.values):
+                # An entry that nobody has made: the next place may have it.
+                self._take(document, Answer({}, kept.order if kept is not None else 0.0))
             else:
                 self._failed(document, flight, away.reason)
         except ConfigurationError as error:
             flight.error = error
-            self._failed(document, flight, error.id)
+            if not flight.given_up:
+                self._failed(document, flight, error.id)
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to, and a library's message may quote
-            self._failed(document, flight, type(error).__name__)
+            if not flight.given_up:
+                self._failed(document, flight, type(error).__name__)
         else:
-            self._take(document, answer)
+            if not flight.given_up:
+                self._take(document, answer)
         finally:
             flight.done.set()
 
@@ -210,7 +259,8 @@ class Kept:
     def after_fork(self) -> None:
         """The parent's threads are not here: their questions are forgotten, and their connections dropped."""
         self._guard = threading.Lock()
-        self._flights = {}
+        self._flights, self._stuck = {}, []
+        self._pid = os.getpid()
         self.source.forget()
 
 
@@ -221,6 +271,14 @@ def refresh() -> None:
     """Ask every secrets manager now for everything that is kept of it."""
     for kept in list(_all):
         kept.refresh()
+
+
+def catch_up() -> None:
+    """Ask every secrets manager for what is older than its lifetime, and wait for the answers; all at once."""
+    begin = time.monotonic()
+    waiting = [(kept, done) for kept in list(_all) for done in kept.overdue()]
+    for kept, done in waiting:
+        done.wait(max(0.0, begin + kept.source.address.timeout - time.monotonic()))
 
 
 def _after_fork() -> None:

@@ -26,6 +26,7 @@ _BUILT_IN: dict[str, Provider] = {"environment": Environment(), "files": Files()
 _used: tuple[Provider, ...] | None = None
 _ordered: tuple[str, tuple[Provider, ...]] | None = None
 _asked: dict[str, Secret] = {}
+_first: dict[str, Secret] = {}  # what settings.py was given, whoever has asked since
 _judged: dict[str, tuple[Secret, int]] = {}  # what was found strong enough, and for how many characters
 
 
@@ -44,6 +45,7 @@ def use(*providers: Provider | str) -> None:
     made = tuple(_provider(one) if isinstance(one, str) else one for one in providers)
     _used = made or None
     _asked.clear()
+    _first.clear()
     _judged.clear()
 
 
@@ -90,10 +92,22 @@ def asked() -> dict[str, Secret]:
 
 
 def origin(value: object) -> str | None:
-    """The name under which `secret` last gave this very value; None if it did not."""
+    """The name under which `secret` gave this very value, first or last; None if it did not."""
     if not isinstance(value, str):
         return None
-    return next((name for name, given in list(_asked.items()) if given == value), None)
+    given = (*_asked.items(), *_first.items())
+    return next((name for name, one in given if one == value), None)
+
+
+def given(name: str) -> tuple[Secret, ...]:
+    """What `secret` has given under a name, first and last."""
+    return tuple(found[name] for found in (_first, _asked) if name in found)
+
+
+def demanded(name: str) -> int | None:
+    """How many characters the secret of this name had to have when it was judged last; None where it never was."""
+    judged = _judged.get(name)
+    return judged[1] if judged is not None else None
 
 
 @overload
@@ -141,7 +155,7 @@ def secret(
         if found is not None:
             break
         remedies.append(provider.remedy(name))
-    given = found is not None
+    there = found is not None
     if found is None:
         if default is _MISSING:
             raise ConfigurationError(
@@ -162,8 +176,9 @@ def secret(
         )
     if not known:
         _judged[name] = (found, length)
-    if given:
+    if there:
         _asked[name] = found
+        _first.setdefault(name, found)
     return found if cast is None else _cast(name, found, cast)
 
 
