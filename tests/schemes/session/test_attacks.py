@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
@@ -23,6 +24,7 @@ from stockade.schemes.session.sealing import unseal
 from tests.around import Log
 from tests.schemes.conftest import PASSWORD
 from tests.schemes.session.conftest import LOGOUT, Browser, by_key, login_of
+from tests.schemes.session.parts import BACKENDS
 
 pytestmark = pytest.mark.django_db
 
@@ -277,6 +279,45 @@ def test_a_session_ends_with_whatever_the_project_s_own_session_hash_is_made_of(
         alice.email = "new@example.com"
         alice.save()
         assert browser.get("/me/").status_code == 401
+
+
+class Careful(ModelBackend):
+    """Knows more of a user than whether he is active."""
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        return super().user_can_authenticate(user) and user.last_name != "locked"
+
+
+def test_whom_a_backend_of_the_project_s_own_does_not_know_any_more_is_out(alice: User, project: Any) -> None:
+    """Django asks the backend at each request, and so did the project until now."""
+    project.AUTHENTICATION_BACKENDS = [BACKENDS[0], f"{__name__}.Careful"]
+    browser = Browser()
+    assert browser.log_in().status_code == 200
+    assert browser.get("/me/").status_code == 200
+    alice.last_name = "locked"
+    alice.save()
+    assert browser.get("/me/").status_code == 401
+    assert browser.get("/admin/").status_code == 302
+
+
+def test_who_was_logged_in_by_a_backend_that_is_taken_out_is_out(browser: Browser, project: Any) -> None:
+    """A single sign-on that is given up, or one that was found to be broken."""
+    assert browser.get("/me/").status_code == 200
+    project.AUTHENTICATION_BACKENDS = [BACKENDS[0], f"{__name__}.Careful"]
+    clock.shift(31)
+    assert browser.get("/me/").status_code == 401
+    project.AUTHENTICATION_BACKENDS = BACKENDS
+    clock.shift(31)
+    assert browser.get("/me/").status_code == 200
+
+
+def test_a_session_is_over_to_the_second_also_for_a_worker_that_knows_it(browser: Browser) -> None:
+    store = SessionStore(browser.key)
+    store.set_expiry(10)
+    store.save()
+    assert browser.get("/me/").status_code == 200
+    clock.shift(11)
+    assert browser.get("/me/").status_code == 401
 
 
 def test_a_banned_session_is_kept_out_of_the_admin_too(alice: User) -> None:

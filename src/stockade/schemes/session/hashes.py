@@ -1,10 +1,10 @@
-"""A user's session hash, of which Django has a session end: by default it changes with the password."""
+"""What Django has a session end by: the user's session hash, which changes with the password, and the backend."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models, router
 
@@ -23,35 +23,53 @@ class _Password:
         self.password = password
 
 
-def stamp_of(subject: str, session_hash: str) -> str:
-    """What the session's row holds of the hash; as with a password's, see `stamp`."""
-    return stamp.stamp(subject, session_hash)
+def stamp_of(subject: str, session_hash: str, backend: str) -> str:
+    """What the session's row holds of the hash, and of the backend that has logged the user in; see `stamp`."""
+    return stamp.stamp(subject, _text(session_hash, backend))
 
 
-def holds(model: type[models.Model], user_id: Any, state: UserState, subject: str, kept: str) -> bool:
-    """Whether a session's stamp is one of the user as he is, under SECRET_KEY or a fallback.
+def holds_by(
+    model: type[models.Model], user_id: Any, state: UserState, subject: str, kept: str
+) -> str | None:
+    """The backend of a session whose stamp is one of the user as he is, under SECRET_KEY or a fallback.
+
+    None where it is of another hash, or of a backend that is not in AUTHENTICATION_BACKENDS any more: whom that has
+    logged in is logged in no longer, as Django has it.
 
     Args:
         model: the project's user model. One with a hash of its own is read whole: one more query.
         user_id, state, subject: whose session it is.
         kept: the stamp.
     """
-    if not hasattr(model, "get_session_auth_hash"):
-        return stamp.matches(kept, subject, "")
-    holder = _holder(model, user_id, state)
-    return holder is not None and any(stamp.matches(kept, subject, one) for one in _hashes(holder))
+    hashes = _hashes(model, user_id, state)
+    for backend in settings.AUTHENTICATION_BACKENDS:
+        if any(stamp.matches(kept, subject, _text(one, backend)) for one in hashes):
+            return str(backend)
+    return None
 
 
-def renewed(model: type[models.Model], user_id: Any, state: UserState, subject: str, kept: str) -> str | None:
+def renewed(
+    model: type[models.Model], user_id: Any, state: UserState, subject: str, kept: str, backend: str
+) -> str | None:
     """The stamp under the SECRET_KEY of today, for a session whose stamp holds by a fallback; None where it has it."""
-    found = ""
-    if hasattr(model, "get_session_auth_hash"):
-        holder = _holder(model, user_id, state)
-        if holder is None:
-            return None
-        found = holder.get_session_auth_hash()
-    made = stamp_of(subject, found)
+    hashes = _hashes(model, user_id, state)
+    made = stamp_of(subject, hashes[0], backend) if hashes else kept
     return None if made == kept else made
+
+
+def _text(session_hash: str, backend: str) -> str:
+    return f"{backend}\0{session_hash}"
+
+
+def _hashes(model: type[models.Model], user_id: Any, state: UserState) -> list[str]:
+    """Those of a user, that of today first; none of one who is gone."""
+    if not hasattr(model, "get_session_auth_hash"):
+        return [""]
+    holder = _holder(model, user_id, state)
+    if holder is None:
+        return []
+    fallbacks = getattr(holder, "get_session_auth_fallback_hash", None)
+    return [holder.get_session_auth_hash(), *(fallbacks() if fallbacks is not None else ())]
 
 
 def _holder(model: type[models.Model], user_id: Any, state: UserState) -> Any:
@@ -62,10 +80,3 @@ def _holder(model: type[models.Model], user_id: Any, state: UserState) -> Any:
 
 
 _OWN = ("get_session_auth_hash", "get_session_auth_fallback_hash", "_get_session_auth_hash")
-
-
-def _hashes(user: Any) -> Iterator[str]:
-    yield user.get_session_auth_hash()
-    fallbacks = getattr(user, "get_session_auth_fallback_hash", None)
-    if fallbacks is not None:
-        yield from fallbacks()

@@ -96,12 +96,14 @@ def restamp(id: uuid.UUID, kept: str, stamp: str) -> None:
     note(lambda: rows.update(stamp=stamp))
 
 
-def open_login(user_key: str, session_hash: str, former: Session | None, proof: Proof | None) -> Session:
+def open_login(
+    user_key: str, session_hash: str, backend: str, former: Session | None, proof: Proof | None
+) -> Session:
     """Write down who is logged in by a key that is new.
 
     Args:
         user_key: the primary key of the user, as Django's login writes it into the session.
-        session_hash: of the user, as Django's login writes it.
+        session_hash, backend: of the user, and of who has logged him in, as Django's login writes them.
         former: the login that goes on under the new key; its age and what was proven for it stay.
         proof: what was proven just now; None where nothing was.
     """
@@ -119,7 +121,7 @@ def open_login(user_key: str, session_hash: str, former: Session | None, proof: 
         tenant=whose,
         scheme=NAME,
         kid="",
-        stamp=hashes.stamp_of(subject, session_hash),
+        stamp=hashes.stamp_of(subject, session_hash, backend),
         created_at=began,
         auth_time=proof.at,
         amr=methods.text(proof.amr),
@@ -138,10 +140,10 @@ def open_login(user_key: str, session_hash: str, former: Session | None, proof: 
     return session
 
 
-def renew_login(login: Session, session_hash: str, proof: Proof | None) -> None:
+def renew_login(login: Session, session_hash: str, backend: str, proof: Proof | None) -> None:
     """Write down another hash of the same user, or what he has proven, for a key that nobody else has yet."""
     subject = tenant.of(login.tenant, login.user_id)
-    login.stamp = hashes.stamp_of(subject, session_hash)
+    login.stamp = hashes.stamp_of(subject, session_hash, backend)
     if proof is not None:
         login.auth_time, login.amr, login.acr = proof.at, methods.text(proof.amr), proof.acr
     Session.objects.using(database()).filter(pk=login.pk).update(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +21,7 @@ from stockade.gate.keys import session_key, subject_key
 from stockade.models import Session, SessionData
 from stockade.schemes.opaque.rows import on_snapshot_of_now
 from stockade.schemes.prepared import Prepared
-from stockade.schemes.session import hashes, keys, rows
+from stockade.schemes.session import backends, hashes, keys, rows
 from stockade.schemes.session.conf import SessionSettings
 from stockade.schemes.shape import shape_of
 from stockade.schemes.users import trusted_user
@@ -66,7 +67,8 @@ class SessionScheme:
         """Who that is now, in one query on the write database; notes the use, if the last note is old.
 
         Raises:
-            InvalidCredential: the login has ended or run out, the user is gone or inactive, or the password changed.
+            InvalidCredential: the login has ended or run out, the user is gone or inactive or unknown to the backend
+                that has logged him in, that is none of the project's any more, or the password changed.
         """
         model = get_user_model()
         shape = shape_of(model, "user__")
@@ -77,17 +79,21 @@ class SessionScheme:
         ended_at, expires_at, idle_expires_at, rotated_at, kept, whose, user_id, *columns = found[0]
         if ended_at is not None:
             raise InvalidCredential(reason="ended")
-        if min(expires_at, idle_expires_at).timestamp() <= clock.now():
+        end = min(expires_at, idle_expires_at).timestamp()
+        if end <= clock.now():
             raise InvalidCredential(reason="expired")
         if tenant.of(whose, user_id) != credential.subject:
             raise InvalidCredential(reason="wrong_subject")
         user = shape.read(columns, user_id)
         if not user.active:
             raise InvalidCredential(reason="inactive")
-        if not hashes.holds(model, user_id, user, credential.subject, kept):
+        backend = hashes.holds_by(model, user_id, user, credential.subject, kept)
+        if backend is None:
             raise InvalidCredential(reason="password_changed")
+        if not backends.knows(backend, user_id):
+            raise InvalidCredential(reason="inactive")
         if django_settings.SECRET_KEY_FALLBACKS:
-            stamp = hashes.renewed(model, user_id, user, credential.subject, kept)
+            stamp = hashes.renewed(model, user_id, user, credential.subject, kept, backend)
             if stamp is not None:
                 rows.restamp(id, kept, stamp)
         rows.used(id, rotated_at)
@@ -99,7 +105,7 @@ class SessionScheme:
             trusted_user(model, user_id, True),
             roles,
             None,
-            credential,
+            replace(credential, expires=end),  # then its row is read again, however lately it was
             user.superuser,
         )
 

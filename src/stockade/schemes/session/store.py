@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import ValidationError
@@ -31,7 +31,7 @@ from stockade.schemes.session.sealing import seal, unseal
 _ROTATED, _LOGOUT = "rotated", "logout"
 # Under which attributes a session has its key, and what is known of it; the first is Django's.
 _OF_KEY = ("_SessionBase__session_key", "_login", "_whose", "_former", "_fresh", "_proof")
-Identity = tuple[str, str]
+Identity = tuple[str, str, str]
 
 
 class SessionStore(SessionBase):
@@ -246,7 +246,7 @@ class SessionStore(SessionBase):
             return self._login if whose is not None else None
         if self._login is None:
             return rows.open_login(*whose, self._former, self._proof)
-        rows.renew_login(self._login, whose[1], self._proof)
+        rows.renew_login(self._login, *whose[1:], self._proof)
         return self._login
 
     @staticmethod
@@ -260,6 +260,8 @@ class SessionStore(SessionBase):
 
 
 def _identity(data: dict[str, Any]) -> Identity | None:
-    """Who is logged in by a session's data, and under which hash of his."""
+    """Who is logged in by a session's data, under which hash of his, and by which backend."""
     user = data.get(SESSION_KEY)
-    return None if user is None else (str(user), str(data.get(HASH_SESSION_KEY, "")))
+    if user is None:
+        return None
+    return (str(user), str(data.get(HASH_SESSION_KEY, "")), str(data.get(BACKEND_SESSION_KEY, "")))
