@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from stockade.demo.attacks import drafts, floods, forge, report, tokens
-from stockade.demo.attacks.client import Answer, Target
+from stockade.demo.attacks.client import Answer, Partner, Target
 from stockade.demo.attacks.outcome import Attack, Outcome
 from tests.demo.runs import call
 
@@ -17,6 +18,7 @@ ALWAYS = {
     "refresh_theft",
     "after_logout",
     "forged",
+    "foreign",
     "draft_by_id",
     "draft_by_list",
     "guess_addresses",
@@ -72,6 +74,14 @@ def test_every_kind_of_forgery_was_tried(measured: dict[str, Any]) -> None:
     assert numbers["admitted"] == numbers["errors"] == []
 
 
+def test_every_way_into_the_other_issuers_name_was_tried(measured: dict[str, Any]) -> None:
+    numbers = outcome(measured, "foreign", "stockade")["numbers"]
+    assert numbers["forgeries"] >= 27
+    assert numbers["admitted"] == numbers["errors"] == []
+    through = outcome(measured, "foreign", "twin")["numbers"]["admitted"]
+    assert {"a person of theirs called 'admin'", "an ID token"} <= set(through)
+
+
 # -- the judges, on servers that misbehave -----------------------------------------------------------------------------
 
 
@@ -88,7 +98,10 @@ class Puppet(Target):
 def puppet(status: int) -> Target:
     passwords = dict.fromkeys(("alice", "bob", "carol", "admin"), "x")
     kind = type("Puppet", (Puppet,), {"status": status})
-    made = kind("puppet", "http://127.0.0.1:9", passwords, 5, 100, lambda header, claims: "x")
+    partner = Partner("http://127.0.0.1:8", "c-1001", {"kid": "k"}, ec.generate_private_key(ec.SECP256R1()))
+    made = kind(
+        "puppet", "http://127.0.0.1:9", passwords, 5, 100, lambda header, claims: "x", partner=partner
+    )
     assert isinstance(made, Target)
     return made
 

@@ -8,6 +8,7 @@ import pytest
 
 from stockade.demo.attacks.client import Request, Target, bearer
 from tests.demo.runs import Run, running
+from tests.demo.test_issuer import CAROL, DAVE, PAYROLL, Issuer
 
 LIST = "/api/articles/"
 
@@ -60,6 +61,16 @@ def test_its_permissions_guard_single_drafts_and_writing(twin: Target) -> None:
     assert twin.post(LIST, {"title": "x", "body": "x"}, carol).status == 403
     made = twin.post(LIST, {"title": "x", "body": "x", "author": "bob"}, alice)
     assert (made.status, made.json()["author"]) == (201, "alice")
+
+
+def test_it_takes_tokens_of_the_other_company_for_this_api_and_no_others(run: Run, twin: Target) -> None:
+    issuer = Issuer(run.credentials["issuer_url"], run.credentials["partners"])
+    profile = twin.get("/api/profile/", issuer.of(CAROL)).json()
+    assert (profile["username"], profile["roles"]) == (CAROL, ["Viewers"])
+    assert not twin.admits(issuer.of(CAROL, resource=PAYROLL))
+    assert not twin.admits(issuer.of(DAVE))
+    token = issuer.of(CAROL)
+    assert not twin.admits(token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB"))
 
 
 def test_only_the_page_of_the_demo_may_call_it_from_a_browser(run: Run, twin: Target) -> None:

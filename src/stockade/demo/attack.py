@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import sys
 
+from joserfc.jwk import ECKey
+
 from stockade.demo import launch, options as chosen, run
+from stockade.demo.accounts import LINKED
 from stockade.demo.attacks import report
-from stockade.demo.attacks.client import Target
+from stockade.demo.attacks.client import Partner, Target
 from stockade.demo.attacks.forge import with_mac
-from stockade.demo.config import Config
+from stockade.demo.config import ISSUER_KEY, Config
 from stockade.demo.mint import Mint, minting
 from stockade.demo.options import Options
 from stockade.gate.rates import parse
@@ -50,6 +54,7 @@ def attack(options: Options, format: str) -> int:
 
 def _targets(config: Config, mint: Mint) -> tuple[Target, Target]:
     user = parse("user", config.limits["user"]).count
+    partner = _partner(config)
     ours = Target(
         "stockade",
         config.base_url,
@@ -57,6 +62,8 @@ def _targets(config: Config, mint: Mint) -> tuple[Target, Target]:
         parse("login", config.limits["login"]).count,
         user,
         mint,
+        api=config.base_url,
+        partner=partner,
     )
     secret = config.twin_secret_key.encode()
     # The twin has one limit for all that strangers do, logins included.
@@ -68,8 +75,17 @@ def _targets(config: Config, mint: Mint) -> tuple[Target, Target]:
         anon,
         user,
         lambda header, claims: with_mac({**header, "alg": "HS256"}, claims, secret),
+        api=config.base_url,
+        partner=partner,
     )
     return ours, twin
+
+
+def _partner(config: Config) -> Partner:
+    """The other company's issuer, with the key that its server signs with."""
+    key = ECKey.import_key(json.loads((config.folder / ISSUER_KEY).read_text()))
+    public = {**key.as_dict(private=False), "kid": key.thumbprint()}
+    return Partner(config.issuer_url, next(iter(LINKED)), public, key.private_key)  # type: ignore[arg-type]
 
 
 def _show(rows: list[report.Row], targets: tuple[Target, ...], config: Config, format: str) -> None:

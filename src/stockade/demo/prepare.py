@@ -41,6 +41,8 @@ def main(which: str) -> None:
     seeds.plant(config.passwords)
     if which == "project":
         seeds.link()
+    else:
+        seeds.name_as_theirs()
 
 
 def forget_earlier_runs() -> None:

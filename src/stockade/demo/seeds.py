@@ -111,6 +111,13 @@ def plant(secret: Mapping[str, str]) -> None:
     )
 
 
+def name_as_theirs() -> None:
+    """For the twin: users by the names that the other company's people have there, for it goes by that claim."""
+    for subject in LINKED:
+        user, _ = get_user_model().objects.get_or_create(username=subject)
+        user.groups.set([Group.objects.get(name="Viewers")])
+
+
 def link() -> None:
     """Say who of the other company's people is who here; not of all of them."""
     import stockade

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import secrets
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 TIMEOUT = 60.0  # seconds; a server that takes longer counts as broken
 _addresses = count(1)
@@ -75,6 +79,36 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """Another company's issuer, hostile or with a thief in its house: it signs what it likes.
+
+    Args:
+        url: its name.
+        person: one of its people who may call.
+        jwk: its public key.
+        key: the private one.
+    """
+
+    url: str
+    person: str
+    jwk: Mapping[str, Any]
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """Of an access token (RFC 9068 section 2.1)."""
+        return {"typ": "at+jwt", "alg": "ES256", "kid": self.jwk["kid"]}
+
+    def claims(self, audience: str) -> dict[str, Any]:
+        """Of an access token of that person's for an API."""
+        now = int(time.time())
+        return {
+            "iss": self.url, "sub": self.person, "aud": audience, "client_id": "portal", "iat": now, "exp": now + 300,
+            "jti": secrets.token_urlsafe(16), "scope": "articles:read",
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One of the two servers, seen from one address.
 
@@ -86,6 +120,8 @@ class Target:
         user_limit: how many requests a user may make a minute.
         mint: signs header and claims with the server's own key: what another service that shares the key could do.
         source: the loopback address to come from; "" leaves it to the system.
+        api: what other issuers call the API.
+        partner: one whose tokens it takes.
     """
 
     name: str
@@ -95,6 +131,8 @@ class Target:
     user_limit: int
     mint: Callable[[Mapping[str, Any], Mapping[str, Any]], str] = field(repr=False)
     source: str = ""
+    api: str = ""
+    partner: Partner | None = None
 
     def elsewhere(self) -> Target:
         """The same server, seen from a loopback address that nobody has used yet (all of 127/8 is this machine)."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from stockade.demo.attacks import drafts, floods, forge, tokens
+from stockade.demo.attacks import drafts, floods, foreign, forge, tokens
 from stockade.demo.attacks.client import AttackError, Target
 from stockade.demo.attacks.outcome import Attack, Outcome
 
@@ -17,10 +17,12 @@ ATTACKS: tuple[Attack, ...] = (
         "refresh_theft", "A stolen refresh token, used on after its owner came back", tokens.refresh_theft
     ),
     Attack("after_logout", "An access token, used on after logout", tokens.after_logout),
-    Attack("limit", f"A limit, met by {floods.REQUESTS} requests at once", floods.limit),
     Attack("forged", "Forged access tokens", forge.forged),
+    Attack("foreign", "Another issuer's tokens, forged or saying too much", foreign.foreign),
     Attack("draft_by_id", "Another user's draft, by id", drafts.by_id),
     Attack("draft_by_list", "Another user's drafts, by list, count and filter", drafts.by_list),
+    # After those above, because who is over a limit is refused whatever she shows.
+    Attack("limit", f"A limit, met by {floods.REQUESTS} requests at once", floods.limit),
     # Last, because what stops them holds for a while: strangers to an account that is being guessed are kept out.
     Attack("guess", f"A password, guessed {floods.GUESSES} times at once", floods.guess_at_once),
     Attack(
