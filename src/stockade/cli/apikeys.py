@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stockade.cli.output import FORMAT, WRONG_USE, Format, age, fail, listing
-from stockade.cli.project import find_user, load_project
+from stockade.cli.project import find_user, load_project, say_when
 
 app = typer.Typer(help="API keys: make, list, rotate, revoke.", no_args_is_help=True)
 _COLUMNS = (
@@ -130,7 +130,7 @@ def rotate(
     except NotRotated:
         fail(f"There is no live key {key} that was not rotated already.")
     _print(made)
-    _say_when()
+    say_when()
 
 
 @app.command("revoke")
@@ -143,7 +143,7 @@ def revoke(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     if not end_tokens(ids=[key], reason="command"):
         fail(f"There is no live key {key}.")
     typer.echo(f"Revoked {key}.")
-    _say_when()
+    say_when()
 
 
 def _id(text: str) -> uuid.UUID:
@@ -163,14 +163,3 @@ def _print(made: Any) -> None:
     typer.echo(f"Its id is {made.id}; it is good {until}.", err=True)
     if "api_key" not in conf.load(SchemeSettings).schemes:
         typer.echo('For it to be taken, add "api_key" to STOCKADE["SCHEMES"].', err=True)
-
-
-def _say_when() -> None:
-    """With ``memory://`` this process's state is not the one that serves: do not let an operator believe it is."""
-    from stockade import conf
-    from stockade.gate.registry import get_gate
-    from stockade.pipeline.conf import PipelineSettings
-
-    if get_gate().url == "memory://":
-        seconds = conf.load(PipelineSettings).principal_max_age
-        typer.echo(f'"STATE" is "memory://": the process that serves notices within {seconds:g} s.', err=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stockade.cli.output import FORMAT, WRONG_USE, Format, age, fail, listing
-from stockade.cli.project import find_user, load_project
+from stockade.cli.project import find_user, load_project, say_when
 
 app = typer.Typer(help="Bans and allowed addresses: list, add, remove, prune.", no_args_is_help=True)
 _COLUMNS = ("id", "verb", "kind", "value", "user", "reason", "created_at", "created_by", "expires_at")
@@ -77,7 +77,7 @@ def add(
         fail(str(error), WRONG_USE)
     for entry in written:
         typer.echo(f"{'Allowed' if allow else 'Banned'} {entry.value}: entry {entry.pk}.")
-    _say_when()
+    say_when()
 
 
 @app.command("remove")
@@ -113,7 +113,7 @@ def remove(
         found.append(pk)
     count = bans.remove(found)
     typer.echo(f"Removed {count} entr{'ies' if count != 1 else 'y'}.")
-    _say_when()
+    say_when()
 
 
 @app.command("prune")
@@ -171,11 +171,3 @@ def _names(keys: list[str]) -> dict[str, str]:
             (tenant.subject(pk), str(name)) for pk, name in rows.values_list("pk", model.USERNAME_FIELD)
         )
     return found
-
-
-def _say_when() -> None:
-    """With ``memory://`` this process's state is not the one that serves: do not let an operator believe it is."""
-    from stockade.gate.registry import get_gate
-
-    if get_gate().url == "memory://":
-        typer.echo('"STATE" is "memory://": the process that serves notices within 30 s.', err=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from stockade.cli.output import WRONG_USE, count, fail
-from stockade.cli.project import load_project
+from stockade.cli.progress import bars
+from stockade.cli.project import load_project, say_when
 
 if TYPE_CHECKING:
     from stockade.schemes.imports.move import Counts
@@ -26,14 +26,12 @@ _SHAPES = {
 }
 
 
-def take(name: str, dry: bool, undo: bool, erase: bool, progress: Any, say_when: Callable[[], None]) -> None:
+def take(name: str, dry: bool, undo: bool, erase: bool) -> None:
     """One of the commands.
 
     Args:
         name: of the package.
         dry, undo, erase: its options.
-        progress: shows how far it is.
-        say_when: says when serving processes notice.
     """
     if dry + undo + erase > 1:
         fail("--dry-run, --undo and --erase: one of them.", WRONG_USE)
@@ -46,7 +44,7 @@ def take(name: str, dry: bool, undo: bool, erase: bool, progress: Any, say_when:
         _undo(source)
         say_when()
         return
-    with progress() as tell:
+    with bars() as tell:
         found = move.erase(source, progress=tell) if erase else move.run(source, dry=dry, progress=tell)
     _tell(source, found, dry, erase)
     _advise(source, found)

@@ -10,7 +10,7 @@ import typer
 from stockade.cli import imported
 from stockade.cli.output import WRONG_USE, count, fail
 from stockade.cli.progress import bars
-from stockade.cli.project import load_project
+from stockade.cli.project import load_project, say_when
 
 if TYPE_CHECKING:
     from stockade.schemes.simplejwt.move import Counts
@@ -54,7 +54,7 @@ def simplejwt(
     _tell(found, dry_run)
     _advise(found)
     if not dry_run:
-        _say_when()
+        say_when()
 
 
 _DRY = Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")]
@@ -74,7 +74,7 @@ def authtoken(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = False)
     Run it while the old processes still serve, then serve with "authtoken" in SCHEMES, then run it once more. It may
     be interrupted and run again.
     """
-    imported.take("authtoken", dry_run, undo, erase, bars, _say_when)
+    imported.take("authtoken", dry_run, undo, erase)
 
 
 @app.command("knox")
@@ -84,7 +84,7 @@ def knox(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = False) -> N
     Run it while the old processes still serve, then serve with "knox" in SCHEMES, then run it once more. It may be
     interrupted and run again.
     """
-    imported.take("knox", dry_run, undo, erase, bars, _say_when)
+    imported.take("knox", dry_run, undo, erase)
 
 
 @app.command("drf-api-key")
@@ -94,7 +94,7 @@ def drf_api_key(dry_run: _DRY = False, undo: _UNDO = False, erase: _ERASE = Fals
     Run it while the old processes still serve, then serve with "drf-api-key" in SCHEMES, then run it once more. It may
     be interrupted and run again.
     """
-    imported.take("drf-api-key", dry_run, undo, erase, bars, _say_when)
+    imported.take("drf-api-key", dry_run, undo, erase)
 
 
 def _undo() -> None:
@@ -109,18 +109,7 @@ def _undo() -> None:
         f"{'is' if found.tokens == 1 else 'are'} not taken any more, nor is any access token."
     )
     typer.echo(f"{found.used} {were} exchanged or revoked and {stay} so; sessions go on.")
-    _say_when()
-
-
-def _say_when() -> None:
-    """With ``memory://`` this process's state is not the one that serves: do not let an operator believe it is."""
-    from stockade import conf
-    from stockade.gate.registry import get_gate
-    from stockade.pipeline.conf import PipelineSettings
-
-    if get_gate().url == "memory://":
-        seconds = conf.load(PipelineSettings).principal_max_age
-        typer.echo(f'"STATE" is "memory://": the process that serves notices within {seconds:g} s.', err=True)
+    say_when()
 
 
 def _tell(found: Counts, dry: bool) -> None:

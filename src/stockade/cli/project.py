@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import typer
+
 from stockade.cli.output import WRONG_USE, fail
 
 
@@ -62,3 +64,14 @@ def find_user(name: str) -> Any:
     if found is None:
         fail(f"There is no user {name!r}.")
     return found
+
+
+def say_when() -> None:
+    """With ``memory://`` this process's state is not the one that serves: do not let an operator believe it is."""
+    from stockade import conf
+    from stockade.gate.registry import get_gate
+    from stockade.pipeline.conf import PipelineSettings
+
+    if get_gate().url == "memory://":
+        seconds = conf.load(PipelineSettings).principal_max_age
+        typer.echo(f'"STATE" is "memory://": the process that serves notices within {seconds:g} s.', err=True)

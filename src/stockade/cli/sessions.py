@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stockade.cli.output import FORMAT, WRONG_USE, Format, age, fail, listing
-from stockade.cli.project import find_user, load_project
+from stockade.cli.project import find_user, load_project, say_when
 
 app = typer.Typer(help="Sessions: list them, end them, prune old ones.", no_args_is_help=True)
 _COLUMNS = (
@@ -78,7 +78,7 @@ def end(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     if not end_sessions(ids=[session], reason="command"):
         fail(f"There is no live session {session}.")
     typer.echo(f"Ended {session}.")
-    _say_when()
+    say_when()
 
 
 @app.command("end-all")
@@ -89,18 +89,7 @@ def end_all(user: Annotated[str, typer.Option("--user", help="Username or primar
 
     count = end_sessions(user=find_user(user), reason="command")
     typer.echo(f"Ended {count} session{'s' if count != 1 else ''} of {user}.")
-    _say_when()
-
-
-def _say_when() -> None:
-    """With ``memory://`` this process's state is not the one that serves: do not let an operator believe it is."""
-    from stockade import conf
-    from stockade.gate.registry import get_gate
-    from stockade.pipeline.conf import PipelineSettings
-
-    if get_gate().url == "memory://":
-        seconds = conf.load(PipelineSettings).principal_max_age
-        typer.echo(f'"STATE" is "memory://": the process that serves notices within {seconds:g} s.', err=True)
+    say_when()
 
 
 @app.command("prune")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stockade.cli.output import FORMAT, WRONG_USE, Format, age, fail, listing
-from stockade.cli.project import find_user, load_project
+from stockade.cli.project import find_user, load_project, say_when
 
 app = typer.Typer(help="Opaque tokens: make, list, revoke, prune.", no_args_is_help=True)
 _COLUMNS = (
@@ -108,7 +108,7 @@ def revoke(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     if not end_tokens(ids=[token], reason="command"):
         fail(f"There is no live token {token}.")
     typer.echo(f"Revoked {token}.")
-    _say_when()
+    say_when()
 
 
 @app.command("revoke-all")
@@ -119,7 +119,7 @@ def revoke_all(user: Annotated[str, typer.Option("--user", help="Username or pri
 
     count = end_tokens(user=find_user(user), reason="command")
     typer.echo(f"Revoked {count} token{'s' if count != 1 else ''} of {user}.")
-    _say_when()
+    say_when()
 
 
 @app.command("prune")
@@ -140,14 +140,3 @@ def _say_if_not_taken() -> None:
 
     if "token" not in conf.load(SchemeSettings).schemes:
         typer.echo('For it to be taken, add "token" to STOCKADE["SCHEMES"].', err=True)
-
-
-def _say_when() -> None:
-    """With ``memory://`` this process's state is not the one that serves: do not let an operator believe it is."""
-    from stockade import conf
-    from stockade.gate.registry import get_gate
-    from stockade.pipeline.conf import PipelineSettings
-
-    if get_gate().url == "memory://":
-        seconds = conf.load(PipelineSettings).principal_max_age
-        typer.echo(f'"STATE" is "memory://": the process that serves notices within {seconds:g} s.', err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +12,11 @@ from django.db.models import F
 from stockade import truth
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
-from stockade.events import Event, emit
-from stockade.gate.protocol import WORLD
 from stockade.models import TokenImport
 from stockade.schemes.imports.keeping import keep
 from stockade.schemes.imports.source import Held, Source
+from stockade.schemes.moving import Progress, silent, steps
 from stockade.schemes.opaque.rows import database
-
-CHUNK = 500  # rows in one transaction: SQLite takes 999 parameters
-
-Progress = Callable[[str, int, int], None]
 
 
 class Erased(Exception):
@@ -68,7 +63,7 @@ def run(source: Source, *, dry: bool = False, progress: Progress | None = None) 
         Unavailable: the state is away.
     """
     _require_app(source)
-    tell = progress or _silent
+    tell = progress or silent
     if not dry:
         _open(source)
     found = Counts()
@@ -88,21 +83,18 @@ def undo(source: Source) -> int | None:
         Unavailable: the state is away.
     """
     _require_app(source)
-    alias = database()
-    with truth.changing([WORLD], using=alias):
-        # First of all: a credential that is being taken over at this moment holds this row.
-        if not source.imports().update(judged_by=F("judged_by")):
-            return None
-        if source.ours().filter(linked=False).exists():
-            raise Erased(
-                f"Imported {source.thing}s were erased from the table of {source.app}: they are good here alone. "
-                f'Keep "{source.name}" in SCHEMES as long as clients use them, or revoke them.'
-            )
-        if source.imports().filter(undone_at=None).update(undone_at=clock.now_datetime()):
-            emit(Event.AUTHZ_CHANGE, reason="import_undone", details={"source": source.name}, using=alias)
-        rows = source.ours()
-        count: int = rows.filter(ended_at=None).count()
-        rows._raw_delete(alias)  # noqa: SLF001 - no signals: the world's epoch has everybody read again
+    return source.imports().undo(lambda _: _take_back(source))
+
+
+def _take_back(source: Source) -> int:
+    if source.ours().filter(linked=False).exists():
+        raise Erased(
+            f"Imported {source.thing}s were erased from the table of {source.app}: they are good here alone. "
+            f'Keep "{source.name}" in SCHEMES as long as clients use them, or revoke them.'
+        )
+    rows = source.ours()
+    count: int = rows.filter(ended_at=None).count()
+    rows._raw_delete(database())  # noqa: SLF001 - no signals: the world's epoch has everybody read again
     return count
 
 
@@ -114,7 +106,7 @@ def erase(source: Source, *, progress: Progress | None = None) -> Counts:
 
     Raises: as `run`.
     """
-    tell = progress or _silent
+    tell = progress or silent
     found = run(source, progress=progress)
     _wipe(source)
     for some in _theirs(source, tell, "erased"):
@@ -122,14 +114,9 @@ def erase(source: Source, *, progress: Progress | None = None) -> Counts:
     found.gone += _bury(source, False, tell)
     with transaction.atomic(using=database()):
         if source.hold_open():
-            source.imports().update(access_until=clock.now_datetime())
-            details: dict[str, str | int] = {"source": source.name, "count": found.erased}
-            emit(Event.AUTHZ_CHANGE, reason="import_erased", details=details, using=database())
+            source.imports().rows().update(access_until=clock.now_datetime())
+            source.imports().tell("import_erased", {"count": found.erased})
     return found
-
-
-def _silent(what: str, done: int, of: int) -> None:
-    """Nobody watches."""
 
 
 def _require_app(source: Source) -> None:
@@ -142,30 +129,17 @@ def _require_app(source: Source) -> None:
 
 
 def _open(source: Source) -> None:
-    alias = database()
-    with truth.changing([WORLD], using=alias):
-        found, new = TokenImport.objects.using(alias).get_or_create(
-            pk=source.key(),
-            defaults={"judged_by": TokenImport.Judge.TABLES, "opened_at": clock.now_datetime()},
-        )
-        if new or found.undone_at is not None or found.access_until is not None:
-            source.imports().update(undone_at=None, access_until=None, opened_at=clock.now_datetime())
-            details: dict[str, str | int] = {"source": source.name, "count": source.theirs().count()}
-            emit(Event.AUTHZ_CHANGE, reason="import_opened", details=details, using=alias)
+    def decide(found: TokenImport | None) -> dict[str, Any]:
+        if found is not None and found.undone_at is None and found.access_until is None:
+            return {}
+        return {"judged_by": TokenImport.Judge.TABLES, "access_until": None}
+
+    source.imports().open(decide, lambda: {"count": source.theirs().count()})
 
 
 def _theirs(source: Source, tell: Progress, what: str) -> Iterator[list[Held]]:
-    """The package's rows in steps, each a query of its own: no cursor is held open, none is lost when others write."""
-    total, done, after = source.theirs().count(), 0, ""
-    while True:
-        rows = source.theirs().filter(pk__gt=after).order_by("pk")
-        some = source.read(rows[:CHUNK])
-        if not some:
-            return
-        after = some[-1].key
-        yield some
-        done += len(some)
-        tell(what, done, max(total, done))
+    for some in steps(source.theirs().values_list(*source.columns), tell, what):
+        yield [source.held(row) for row in some]
 
 
 def _count(source: Source, some: list[Held], found: Counts, dry: bool) -> None:
@@ -187,20 +161,14 @@ def _count(source: Source, some: list[Held], found: Counts, dry: bool) -> None:
 
 def _bury(source: Source, dry: bool, tell: Progress) -> int:
     """End imported credentials that the package's table has no more: without its app nothing would say so."""
-    rows = source.ours().filter(linked=True, ended_at=None).order_by("pk")
-    total, done, count, after = rows.count(), 0, 0, None
-    while True:
-        some = list((rows if after is None else rows.filter(pk__gt=after))[:CHUNK])
-        if not some:
-            return count
-        after = some[-1].pk
+    count = 0
+    for some in steps(source.ours().filter(linked=True, ended_at=None), tell, "imported"):
         beside = source.beside(some) or {}
         gone = [row.pk for row in some if row.pk not in beside or not beside[row.pk].live]
         count += len(gone)
         if gone and not dry:
             truth.end_tokens(ids=gone, reason=source.reason)
-        done += len(some)
-        tell("imported", done, max(total, done))
+    return count
 
 
 def _erase(source: Source, some: list[Held]) -> int:
@@ -208,6 +176,8 @@ def _erase(source: Source, some: list[Held]) -> int:
     theirs = source.theirs().filter(pk__in=[held.key for held in some if held.value])
     alias = theirs.db
     with transaction.atomic(using=alias), transaction.atomic(using=database()):
+        if not source.hold_open():  # somebody else has taken it back, or has erased the rest
+            return 0
         # The lock first, also where a database takes none for reading.
         theirs.update(**{source.created: F(source.created)})
         there = [held for held in source.read(theirs) if not held.over]

@@ -13,7 +13,8 @@ from django.db import router, transaction
 from django.db.models import F
 
 from stockade.core import clock, tenant
-from stockade.models import OpaqueToken, TokenImport
+from stockade.models import OpaqueToken
+from stockade.schemes.moving import Import
 from stockade.schemes.opaque.keys import digest_keys, key_named
 from stockade.schemes.opaque.rows import database
 from stockade.schemes.opaque.shapes import Shape
@@ -230,18 +231,15 @@ class Source(ABC):
 
     # -- the import --------------------------------------------------------------------------------------------
 
-    def imports(self) -> Any:
-        """The import's row, if there is one."""
-        return TokenImport.objects.using(database()).filter(pk=self.key())
-
-    def key(self) -> str:
-        """The name under which the import is kept: each tenant has one, as it has a table of the package."""
+    def imports(self) -> Import:
+        """The import: each tenant has one, as it has a table of the package."""
         whose = tenant.now()
-        return f"{self.name}:{hashlib.sha256(whose.encode()).hexdigest()[:20]}" if whose else self.name
+        key = f"{self.name}:{hashlib.sha256(whose.encode()).hexdigest()[:20]}" if whose else self.name
+        return Import(self.name, key, database())
 
     def hold_open(self) -> bool:
         """Whether the package's table counts now; in a transaction it stays so until that ends."""
-        still = self.imports().filter(undone_at=None, access_until=None)
+        still = self.imports().rows().filter(undone_at=None, access_until=None)
         return bool(still.update(judged_by=F("judged_by")))
 
 

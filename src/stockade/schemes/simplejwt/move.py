@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
 
-from stockade import truth
 from stockade.core import clock, tenant
 from stockade.core.errors import ConfigurationError
-from stockade.events import Event, emit
-from stockade.gate.protocol import WORLD
 from stockade.models import ImportedToken, ImportedUser, TokenImport
 from stockade.schemes import stamp
+from stockade.schemes.moving import Import, Progress, silent, steps
 from stockade.schemes.shape import shape_of
 from stockade.schemes.simplejwt.conf import APP, config
 from stockade.schemes.simplejwt.standing import SOURCE, database, has_tables, tables
 from stockade.schemes.simplejwt.tokens import digest
 
 Judge = TokenImport.Judge
-CHUNK = 500  # rows in one transaction: SQLite takes 999 parameters
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
@@ -90,7 +85,7 @@ def run(*, dry: bool = False, unlisted: bool = False, progress: Progress | None 
     now = clock.now_datetime()
     judge = (Judge.BLACKLIST if unlisted else Judge.TABLES) if has_tables() else Judge.SIGNATURES
     found = Counts(judged_by=judge.value)
-    known = TokenImport.objects.using(database()).filter(pk=SOURCE).first()
+    known = _import().rows().first()
     if known is not None and known.judged_by != Judge.SIGNATURES and judge == Judge.SIGNATURES:
         # By their signatures alone, tokens that the blacklist has taken back would be good again.
         raise ConfigurationError(
@@ -100,7 +95,7 @@ def run(*, dry: bool = False, unlisted: bool = False, progress: Progress | None 
         )
     found.access_until = now + datetime.timedelta(seconds=settings.access_lifetime)
     found.refresh_until = now + datetime.timedelta(seconds=settings.refresh_lifetime)
-    tell = progress or _silent
+    tell = progress or silent
     for states in _users(tell):
         _keep_users(states, found, dry)
     if judge != Judge.SIGNATURES:
@@ -121,29 +116,24 @@ def undo() -> Undone | None:
     Raises:
         Unavailable: the state is away.
     """
-    alias = database()
-    mine = TokenImport.objects.using(alias).filter(pk=SOURCE)
-    with truth.changing([WORLD], using=alias):
-        known = mine.first()
-        if known is None:
-            return None
-        now = clock.now_datetime()
-        unused = ImportedToken.objects.using(alias).filter(used_at=None)
-        left = unused.filter(expires_at__gt=now).count() if known.undone_at is None else 0
-        unused.delete()
-        used = ImportedToken.objects.using(alias).count()
-        if known.undone_at is None:
-            emit(Event.AUTHZ_CHANGE, reason="import_undone", details={"source": SOURCE}, using=alias)
-        mine.filter(undone_at=None).update(undone_at=now)
-        if all(until is None or until <= now for until in (known.refresh_until, known.access_until)):
-            ImportedToken.objects.using(alias).all().delete()
-            ImportedUser.objects.using(alias).all().delete()
-            mine.delete()
+    return _import().undo(_take_back)
+
+
+def _take_back(found: TokenImport) -> Undone:
+    now, kept = clock.now_datetime(), ImportedToken.objects.using(database())
+    unused = kept.filter(used_at=None)
+    left = unused.filter(expires_at__gt=now).count() if found.undone_at is None else 0
+    unused.delete()
+    used = kept.count()
+    if all(until is None or until <= now for until in (found.refresh_until, found.access_until)):
+        kept.all().delete()
+        ImportedUser.objects.using(database()).all().delete()
+        found.delete()
     return Undone(left, used)
 
 
-def _silent(what: str, done: int, of: int) -> None:
-    """Nobody watches."""
+def _import() -> Import:
+    return Import(SOURCE, SOURCE, database())
 
 
 # -- users -----------------------------------------------------------------------------------------------------------
@@ -153,14 +143,10 @@ def _users(tell: Progress) -> Iterator[list[tuple[Any, bool, str]]]:
     """Every user: primary key, whether active, the password hash."""
     model = get_user_model()
     shape = shape_of(model)
-    users = model._default_manager.using(router.db_for_write(model)).order_by("pk")  # noqa: SLF001
-    total = users.count()
-    done = 0
-    for rows in _chunks(users.values_list("pk", *shape.columns), "pk"):
+    users = model._default_manager.using(router.db_for_write(model))  # noqa: SLF001
+    for rows in steps(users.values_list("pk", *shape.columns), tell, "users"):
         states = [(row[0], shape.read(row[1:], row[0])) for row in rows]
         yield [(pk, state.active, state.password) for pk, state in states]
-        done += len(rows)
-        tell("users", done, total)
 
 
 def _keep_users(states: list[tuple[Any, bool, str]], found: Counts, dry: bool) -> None:
@@ -186,13 +172,9 @@ def _keep_users(states: list[tuple[Any, bool, str]], found: Counts, dry: bool) -
 def _outstanding(tell: Progress) -> Iterator[list[tuple[Any, ...]]]:
     """Every row of simplejwt's: key, id of the token, user, end, and the key of its row in the blacklist."""
     model, _ = tables()
-    rows = model.objects.using(router.db_for_write(model)).order_by("pk")
-    total, done = rows.count(), 0
+    rows = model.objects.using(router.db_for_write(model))
     wanted = rows.values_list("pk", "jti", "user_id", "expires_at", "blacklistedtoken__pk")
-    for some in _chunks(wanted, "pk"):
-        yield some
-        done += len(some)
-        tell("refresh tokens", done, total)
+    yield from steps(wanted, tell, "refresh tokens")
 
 
 def _keep_tokens(
@@ -247,40 +229,14 @@ def _active(users: set[Any]) -> set[Any]:
 
 def _open(found: Counts, now: datetime.datetime) -> None:
     """From here on it is open; a bound that an earlier run has set further away stays."""
-    alias = database()
-    with truth.changing([WORLD], using=alias):
-        known = TokenImport.objects.using(alias).filter(pk=SOURCE).first()
-        counts: dict[str, str | int] = {
-            "source": SOURCE,
-            "judged_by": found.judged_by,
-            "users": found.users,
-            "count": found.tokens,
-        }
-        emit(Event.AUTHZ_CHANGE, reason="import_opened", details=counts, using=alias)
-        running = known is not None and known.undone_at is None
+
+    def decide(known: TokenImport | None) -> dict[str, Any]:
         access, refresh = found.access_until or now, found.refresh_until or now
-        if known is not None and running:
+        if known is not None and known.undone_at is None:
             access = max(access, known.access_until or access)
             refresh = max(refresh, known.refresh_until or refresh)
-        TokenImport.objects.using(alias).update_or_create(
-            pk=SOURCE,
-            defaults={
-                "judged_by": found.judged_by,
-                "opened_at": now,
-                "access_until": access,
-                "refresh_until": refresh,
-                "undone_at": None,
-            },
-        )
-    found.access_until, found.refresh_until = access, refresh
+        found.access_until, found.refresh_until = access, refresh
+        return {"judged_by": found.judged_by, "access_until": access, "refresh_until": refresh}
 
-
-def _chunks(rows: Any, key: str) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows in steps, each a query of its own: no cursor is held open, and none is lost when others write."""
-    after: Any = None
-    while True:
-        some = list((rows if after is None else rows.filter(**{f"{key}__gt": after}))[:CHUNK])
-        if not some:
-            return
-        after = some[-1][0]
-        yield some
+    told: dict[str, str | int] = {"judged_by": found.judged_by, "users": found.users, "count": found.tokens}
+    _import().open(decide, lambda: told)

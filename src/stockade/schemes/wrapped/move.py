@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,13 +22,12 @@ from stockade.gate import keys
 from stockade.keyring.wrapping import configured_wrapper
 from stockade.models import ImportedUser, OpaqueToken, Session, WrappedPassword
 from stockade.schemes.jwt.sessions import restamp
+from stockade.schemes.moving import Progress, silent, steps
 from stockade.schemes.passwords import Wrapped
 from stockade.schemes.wrapped import inner
 
 CHUNK = 100  # users whose hashes are read, and made, at once: about two seconds of one core
 _PURPOSE = "wrapped"
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ def run(*, dry: bool = False, jobs: int = 1, progress: Progress | None = None) -
         Unavailable: the state is away; what was done until then is whole.
     """
     hasher = _hasher()
-    tell, found = progress or _silent, Counts()
+    tell, found = progress or silent, Counts()
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
         for rows in _chunks(tell):
             found.users += len(rows)
@@ -108,7 +107,7 @@ def undo(*, progress: Progress | None = None) -> Undone | None:
         ConfigurationError: E243, the copies were sealed by a key that is not configured any more.
         Unavailable: the state is away; what was done until then is whole.
     """
-    hasher, tell, found = Wrapped(), progress or _silent, Undone()
+    hasher, tell, found = Wrapped(), progress or silent, Undone()
     total, done = _kept().count(), 0
     if not total:
         return None
@@ -131,7 +130,7 @@ def undo(*, progress: Progress | None = None) -> Undone | None:
 
 def erase(*, progress: Progress | None = None) -> int:
     """Delete the sealed copies of old hashes: the last step, with no way back; returns how many there were."""
-    tell, total, done = progress or _silent, _kept().count(), 0
+    tell, total, done = progress or silent, _kept().count(), 0
     alias = _kept().db
     if connections[alias].vendor == "sqlite":
         with connections[alias].cursor() as cursor:  # have it overwrite what it would else leave in the file
@@ -155,7 +154,7 @@ def hashes(progress: Progress | None = None) -> Counter[str]:
     from stockade.schemes.wrapped.standing import described
 
     found: Counter[str] = Counter()
-    for rows in _chunks(progress or _silent):
+    for rows in _chunks(progress or silent):
         found.update(described(encoded) for _, encoded in rows)
     return found
 
@@ -244,19 +243,9 @@ def _kept() -> Any:
 
 
 def _chunks(tell: Progress) -> Iterator[list[tuple[Any, str]]]:
-    """All users and their hashes in steps, each a query of its own: no cursor is held open while hashes are made."""
-    total, done, after = _users().count(), 0, None
-    while True:
-        rows = _users().all() if after is None else _users().filter(pk__gt=after)
-        some = [
-            (pk, encoded or "") for pk, encoded in rows.order_by("pk").values_list("pk", "password")[:CHUNK]
-        ]
-        if not some:
-            return
-        after = some[-1][0]
-        yield some
-        done += len(some)
-        tell("users", done, max(total, done))
+    """All users and their hashes."""
+    for some in steps(_users().values_list("pk", "password"), tell, "users", CHUNK):
+        yield [(pk, encoded or "") for pk, encoded in some]
 
 
 def _is_unknown(encoded: str) -> bool:
@@ -284,7 +273,3 @@ def _hasher() -> Wrapped:
 
 def _tell(reason: str, count: int) -> None:
     emit(Event.AUTHZ_CHANGE, reason=reason, details={"count": count}, using=_kept().db)
-
-
-def _silent(what: str, done: int, of: int) -> None:
-    """Nobody watches."""

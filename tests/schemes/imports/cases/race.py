@@ -12,6 +12,7 @@ from django.db import connections
 from django.test import override_settings
 
 from stockade.models import OpaqueToken
+from stockade.schemes import moving
 from stockade.schemes.imports import move
 from tests.schemes.imports.cases.conftest import user
 from tests.schemes.imports.cases.packages import PACKAGES, Package
@@ -39,7 +40,7 @@ def mover(index: int, name: str, tokens: list[str], port: int, state: str) -> li
     """Two processes import, a third makes new tokens for old ones as the old view does, a fourth shows the old ones."""
     found: list[Any] = []
     package = PACKAGES[name]
-    move.CHUNK = 7
+    moving.CHUNK = 7
     party = Party(port)
     try:
         with override_settings(**project(state)):
@@ -77,7 +78,7 @@ def eraser(index: int, name: str, tokens: list[str], port: int, state: str) -> l
     """One process erases, another deletes every other token as old code does, without Stockade or with it."""
     deleted = []
     package = PACKAGES[name]
-    move.CHUNK = 7
+    moving.CHUNK = 7
     party = Party(port)
     try:
         with override_settings(**project(state)):
