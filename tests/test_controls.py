@@ -21,9 +21,11 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.servers import ROOT
+from tests.waiting import PATIENCE
 
 LIST = ROOT / "tests" / "controls.toml"
 TABLES = "tests/ground/control_subject.py::test_that_needs_tables"
+NOTHING = "tests/ground/control_subject.py"
 SECONDS = 120
 # What the run of this suite has set for itself, and a run inside it must find unset.
 OWN = re.compile(r"^(STOCKADE_TEST_|PYTEST_|COVERAGE_|COV_)")
@@ -31,6 +33,15 @@ OWN = re.compile(r"^(STOCKADE_TEST_|PYTEST_|COVERAGE_|COV_)")
 
 class ControlError(AssertionError):
     """An entry is stale, or its control can be removed without anybody noticing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file of a copy of the source, and what it said before and says now."""
+
+    file: Path
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ class Control:
     replacement: str = ""
 
     @contextlib.contextmanager
-    def removed(self, root: Path) -> Iterator[None]:
+    def removed(self, root: Path) -> Iterator[Change]:
         """The file below `root` is without the control until the block ends.
 
         Raises:
@@ -61,7 +72,7 @@ class Control:
             compile(changed, str(path), "exec")  # a syntax error would fail every test
         try:
             self._write(path, changed)
-            yield
+            yield Change(path, source, changed)
         finally:
             self._write(path, source)
 
@@ -98,8 +109,15 @@ def run_without(control: Control, folder: Path, nursery: Nursery) -> None:
     """
     test, settings = itself(control.test)
     tables = None if control.file.startswith("src/stockade/models/") else nursery.prepare(settings)
-    with control.removed(nursery.root):
-        status, output, counts = nursery.run(test, settings, folder, tables)
+    nursery.grow(settings)
+    with control.removed(nursery.root) as change:
+        status, output, counts = nursery.run(test, settings, folder, tables, change)
+        if not counts.get("failures") or counts.get("errors"):
+            # Nothing is held against a control until a process that has imported the changed source says so too: what
+            # happens once, while modules are imported or Django is set up, is over when functions are amended.
+            again = folder / "again"
+            again.mkdir()
+            status, output, counts = nursery.run(test, settings, again, tables)
     if counts.get("errors"):
         raise ControlError(f"{control.id}: the test broke instead of failing:\n{output}")
     if counts.get("failures"):
@@ -150,7 +168,7 @@ class Nursery:
         return made
 
     def run(
-        self, test: str, settings: str, folder: Path, tables: Path | None
+        self, test: str, settings: str, folder: Path, tables: Path | None, change: Change | None = None
     ) -> tuple[int, str, dict[str, int]]:
         """Run one test against the copy; exit status, output, and the counts of its report.
 
@@ -159,8 +177,34 @@ class Nursery:
             settings: the module of Django's settings.
             folder: where it may write.
             tables: see `prepare`; None for tables by the models of the copy.
+            change: what makes the copy another one, for a run in a process that has imported it as it was; None for a
+                run in a process that imports it as it is now.
         """
-        source, report, output = self.root / "src", folder / "report.xml", folder / "output"
+        report, output = folder / "report.xml", folder / "output"
+        job = self._job("cold" if change is None else "amended", test, settings, folder, tables)
+        if change is not None:
+            job |= {"amend": str(change.file), "before": change.before, "after": change.after}
+        status = self._send(job)
+        text = output.read_text(errors="replace") if output.exists() else ""
+        if status is None:
+            return -1, f"no end after {SECONDS} s\n{text}", {}
+        counts: Counter[str] = Counter()
+        if report.exists():
+            for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+                counts.update({key: int(suite.get(key, 0)) for key in ("errors", "failures", "skipped")})
+        return status, text, counts
+
+    def grow(self, settings: str) -> None:
+        """Have a process import the copy as it is, under these settings, for the amended runs; once."""
+        folder = self.root / f"grown-{settings}"
+        if not folder.exists():
+            folder.mkdir()
+            self._send(self._job("grow", NOTHING, settings, folder, None))
+
+    def _job(
+        self, kind: str, test: str, settings: str, folder: Path, tables: Path | None
+    ) -> dict[str, object]:
+        source = self.root / "src"
         environment = {name: value for name, value in os.environ.items() if not OWN.match(name)}
         # PYTHONPATH is for what the test starts. It comes before the folder that the editable installation adds, and
         # tests/conftest.py makes sure that the source is the one meant.
@@ -176,46 +220,33 @@ class Nursery:
             environment["STOCKADE_TEST_TABLES"] = str(tables)
         # Plain assertions and tables without migrations: nobody reads how a test failed here, and 125 modules need no
         # rewriting in each run.
-        arguments = [
-            "-x",
-            "-q",
-            f"--ds={settings}",
-            "--assert=plain",
-            "--nomigrations",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            # They collect all garbage, several times; what a test leaves behind is not the question here.
-            "-p",
-            "no:unraisableexception",
-            "-p",
-            "no:threadexception",
-        ]
-        arguments += [f"--junitxml={report}", test]
-        job = {
+        options = ["-x", "-q", f"--ds={settings}", "--assert=plain", "--nomigrations"]
+        # The last two collect all garbage, several times; what a test leaves behind is not the question here.
+        for plugin in ("cacheprovider", "xdist", "unraisableexception", "threadexception"):
+            options += ["-p", f"no:{plugin}"]
+        return {
+            "kind": kind,
             "source": str(source),
+            "settings": settings,
             "environment": environment,
-            "output": str(output),
-            "arguments": arguments,
+            "folder": str(folder),
+            "output": str(folder / "output"),
+            "report": str(folder / "report.xml"),
+            "options": options,
+            "test": test,
             "seconds": SECONDS,
         }
+
+    def _send(self, job: dict[str, object]) -> int | None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        status = json.loads(self._process.stdout.readline())
-        text = output.read_text(errors="replace") if output.exists() else ""
-        if status is None:
-            return -1, f"no end after {SECONDS} s\n{text}", {}
-        counts: Counter[str] = Counter()
-        if report.exists():
-            for suite in ElementTree.parse(report).getroot().iter("testsuite"):
-                counts.update({key: int(suite.get(key, 0)) for key in ("errors", "failures", "skipped")})
-        return status, text, counts
+        status: int | None = json.loads(self._process.stdout.readline())
+        return status
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
