@@ -29,7 +29,7 @@ def run(
             command += ["coverage", "run", "-m"]
         command += ["pytest", "-q", f"--junitxml={report}", *selection, *paths]
         if workers != "0":
-            command += ["-n", workers, "--dist", "worksteal"]
+            command += ["-n", workers, "--dist", "loadfile"]
         print(f"\n== {name}", flush=True)
         environment = {**os.environ, "STOCKADE_TEST_DATABASE": database}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the suite starts hundreds of interpreters

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asgiref.sync import async_to_sync
 
-from tests import postgres, servers
+from tests import postgres, scheduling, servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -52,6 +52,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+    if hasattr(config, "workerinput"):
+        by_id = {item.nodeid: item for item in items}
+        items[:] = [by_id[node] for nodes in scheduling.units(list(by_id)).values() for node in nodes]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """In place of xdist's own, where a run says `--dist loadfile`."""
+    return scheduling.Whole(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -1,0 +1,68 @@
+"""Which worker of a run takes what, and when: what shares something costly stays together, and the longest comes first.
+
+For pytest-xdist's `--dist loadfile`, in place of its own. A worker that runs out of work takes the next unit.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from xdist.scheduler import LoadScopeScheduling
+
+# Rooms whose tests look at one thing that takes seconds to start, once in each worker that has any of them.
+TOGETHER = ("tests/demo/", "tests/proxy/", "tests/npm/")
+# A case under settings of its own runs with all others of its file, whoever asks first (tests/drf/foreign/inner.py).
+INNER = re.compile(r"\[(\w+)::\w+\]$")
+CONTROLS = "tests/test_controls.py::"
+AT_ONCE = 25  # controls of one unit
+EACH = 0.05  # s for a test of which nothing is known
+# s, roughly and on one processor, as `--durations=0` says: only the order hangs on it.
+LONG = {
+    "tests/demo/": 200,
+    "tests/proxy/": 120,
+}
+
+
+def units(nodes: list[str]) -> dict[str, list[str]]:
+    """The tests that one worker takes at a time, the longest of these units first."""
+    found: dict[str, list[str]] = {}
+    controls = 0
+    for node in nodes:
+        name = unit(node)
+        if name == CONTROLS:
+            name, controls = f"{name}{controls // AT_ONCE}", controls + 1
+        found.setdefault(name, []).append(node)
+    return dict(sorted(found.items(), key=lambda item: -seconds(*item)))
+
+
+def unit(node: str) -> str:
+    """Which tests this one stays with."""
+    if node.startswith(CONTROLS):
+        return CONTROLS
+    for room in TOGETHER:
+        if node.startswith(room):
+            return room
+    file = node.partition("::")[0]
+    inner = INNER.search(node)
+    return f"{file}[{inner[1]}" if inner else file
+
+
+def seconds(name: str, nodes: list[str]) -> float:
+    """How long a unit takes, roughly."""
+    return LONG.get(name, (0.2 if name.startswith(CONTROLS) else EACH) * len(nodes))
+
+
+class Whole(LoadScopeScheduling):
+    """Hands out whole `units`, in the order of the collection, which every worker has put in theirs."""
+
+    def __init__(self, config: Any, log: Any = None) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # it would put the unit with the most tests first
+        self._unit_of: dict[str, str] = {}
+
+    def _split_scope(self, nodeid: str) -> str:
+        if not self._unit_of:
+            (collection, *_) = self.registered_collections.values()
+            self._unit_of = {node: name for name, nodes in units(collection).items() for node in nodes}
+        return self._unit_of[nodeid]
