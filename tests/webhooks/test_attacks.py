@@ -372,6 +372,28 @@ def test_guessing_is_slowed_by_address_and_right_messages_are_not(
     assert log()[-1][0] == "LIMIT_EXCEEDED"
 
 
+@every
+def test_what_others_have_a_vendor_send_from_its_own_addresses_loses_none_of_its_messages(
+    preset: str, send: Send, configure: Callable[..., None], taken: list[Any]
+) -> None:
+    """Whoever has an account with it can have it sign for him and send here. Few of them send again after 429."""
+    configure(LIMITS={"failed_auth": "2/min"})
+    for _ in range(3):
+        wrong = send(message(preset, secret=OTHER[preset]))
+    assert wrong.status_code == 429
+    assert send(message(preset)).status_code == 204
+    assert send(message(preset, secret=OTHER[preset])).status_code == 429
+    assert len(taken) == 1
+
+
+def test_whoever_is_banned_is_not_heard(send: Send, taken: list[Any]) -> None:
+    import stockade
+
+    stockade.ban(address="127.0.0.1", reason="test")
+    assert send(message("github")).status_code == 403
+    assert not taken
+
+
 def test_a_vendor_that_tries_again_too_late_is_not_slowed(send: Send, configure: Callable[..., None]) -> None:
     configure(LIMITS={"failed_auth": "2/min"})
     for _ in range(4):

@@ -11,7 +11,7 @@ import pytest
 
 from stockade.core import clock
 from stockade.gate.registry import get_gate
-from stockade.webhooks import once
+from stockade.webhooks import once, shown
 from stockade.webhooks.conf import source_named
 from stockade.webhooks.verifying import Check
 from tests.webhooks import urls
@@ -97,6 +97,64 @@ def test_a_replay_with_one_of_two_signatures(
     assert len(taken) == 1
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_replay_with_one_of_two_signatures_where_there_is_no_id(
+    at: int, send: Send, configure: Callable[..., None], taken: list[Any]
+) -> None:
+    """Known by what is signed, and each secret makes another digest of that."""
+    from stockade.webhooks import Preset
+    from tests.webhooks.configured import WEBHOOKS
+    from tests.webhooks.senders import mac
+
+    own = Preset("acme", header="Acme", signs="", freshness="", before=("{time}", "."), form="pairs")
+    secrets = ["first-secret-of-the-two", "second-secret-of-two-x"]
+    configure(WEBHOOKS={**WEBHOOKS, "acme": {"PRESET": own, "SECRETS": secrets}})
+    now = int(time.time())
+    signed = f"{now}.".encode() + b'{"a": 1}'
+    both = [f"v1={mac(secret.encode(), signed).hex()}" for secret in secrets]
+    answers = [
+        send(Sent("acme", b'{"a": 1}', {"Acme": ",".join([f"t={now}", *signatures])}))
+        for signatures in (both, [both[at]], [both[1 - at]])
+    ]
+    assert codes(answers) == [(204, ""), (409, "replayed"), (409, "replayed")]
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize("preset", UNTIMED)
+def test_a_redelivery_that_is_signed_by_the_next_secret_is_not_done_twice(
+    preset: str, send: Send, source: Callable[..., None], taken: list[Any]
+) -> None:
+    """While the secret changes over: published, signing, and what was sent in between when the old one is gone."""
+    old, new = SECRETS[preset], "the-next-secret-that-is-agreed-on"
+    first, second = message(preset, "m1"), message(preset, "m2")
+    secrets = [old]
+    source(preset, SECRETS=lambda: list(secrets))
+    assert send(first).status_code == 204
+    secrets[:] = old, new
+    assert send(message(preset, "m1", secret=new)).status_code == 200
+    assert send(second).status_code == 204
+    secrets[:] = new, old
+    assert send(message(preset, "m1", secret=new)).status_code == 200
+    secrets[:] = [new]
+    assert send(message(preset, "m2", secret=new)).status_code == 200
+    assert len(taken) == 2
+
+
+@pytest.mark.parametrize("outcome", [500, 204])
+def test_while_two_secrets_are_in_force_a_failure_is_forgotten_and_a_success_kept(
+    outcome: int, send: Send, source: Callable[..., None], taken: list[Any]
+) -> None:
+    source("github", SECRETS=["the-next-secret-that-is-agreed-on", SECRETS["github"]])
+    urls.outcome[0] = outcome
+    assert send(message("github")).status_code == outcome
+    urls.outcome[0] = 204
+    assert send(message("github")).status_code == (204 if outcome == 500 else 200)
+    turn = begun(message("github", "m2"))
+    assert send(message("github", "m2")).json()["code"] == "in_progress"
+    turn.close(True)
+    assert send(message("github", "m2")).json()["code"] == "already_done"
+
+
 @pytest.mark.parametrize("preset", sorted(SECRETS))
 @pytest.mark.parametrize("status", [500, 503, 400, 429])
 def test_what_the_view_has_refused_may_be_sent_again(
@@ -122,9 +180,7 @@ def test_what_has_made_the_view_fail_may_be_sent_again(send: Send, taken: list[A
 def begun(sent: Sent) -> Any:
     """The turn of a worker that has begun with a message, and the message."""
     source = source_named(sent.preset)
-    check = Check(source, sent.headers)
-    check.update(sent.body)
-    found = check.finish(sent.body)
+    found = Check(source, shown.of_mapping(source.preset, sent.headers)).finish(sent.body)
     return once.begin(source, found)
 
 

@@ -147,6 +147,20 @@ def of_session(session: str) -> None:
     reserve([(SESSION_REFRESH, session)], guess=False)
 
 
+def failed(address: str) -> None:
+    """Take a place of `failed_auth` for what was verified already and did not hold; it is not given back.
+
+    For what is cheap to verify, and must not be refused because of others who use the same address.
+
+    Args:
+        address: the client's; IPv6 counts by its /64.
+
+    Raises:
+        TooMany: it has shown too many that did not hold. Unavailable: the state is away.
+    """
+    reserve([(FAILED_AUTH, address_key(address))], guess=False)
+
+
 @contextmanager
 def failed_auth(address: str) -> Iterator[None]:
     """Verify a credential in this block: its address pays a place of `failed_auth` only if it does not hold.

@@ -76,13 +76,12 @@ class Source:
 def sources(value: Any) -> dict[str, Source]:
     """The sources by name."""
     found = {name: _source(name, given) for name, given in mapping(value).items()}
-    owners: dict[tuple[str, ...], str] = {}
+    owners: dict[tuple[bytes, bool], str] = {}
     for source in found.values():
-        for secret in source.secrets():
+        for key in sorted(source.keys().identities()):
             # What one of them signs the other would be taken to have signed. Two of Twilio's numbers do not matter:
             # there the URL is signed too.
-            kind = (secret, "url") if source.preset.by_url else (secret,)
-            other = owners.setdefault(kind, source.name)
+            other = owners.setdefault((key, source.preset.by_url), source.name)
             if other != source.name:
                 raise ValueError(f"{other!r} and {source.name!r} have the same secret. Give each its own.")
     return found
@@ -135,10 +134,13 @@ def _secrets(preset: Preset, given: Any) -> Given:
     listed = (found,) if isinstance(found, str) else tuple(found)
     if not all(isinstance(secret, str) for secret in listed):
         raise ValueError(f"SECRETS is no list of strings. {_HOW}")
-    keys.read(preset, listed)
-    if not preset.coded:
-        for secret in listed:
-            why = weakness(secret, SHORTEST)
+    read = keys.read(preset, listed)
+    for secret in listed:
+        # What is coded looks like chance, whatever it codes.
+        texts = [raw.decode("latin-1") for raw in read.shared] if preset.coded else []
+        coded = secret.removeprefix(keys.SECRET) if preset.coded else secret
+        for text in (coded, *texts):
+            why = weakness(text, SHORTEST)
             if why is not None:
                 raise ValueError(f"A secret {why}. {GENERATE}")
     return cast(Given, given) if callable(given) else tuple(map(Secret, listed))
@@ -182,7 +184,7 @@ class WebhookSettings(Section):
 def signature_headers() -> tuple[str, ...]:
     """The headers in which the sources of WEBHOOKS sign, each once, as META names them."""
     known = load(WebhookSettings).sources.values()
-    return tuple(dict.fromkeys([source.preset.header_meta for source in known]))
+    return tuple(dict.fromkeys([source.preset.metas[0] for source in known]))
 
 
 def source_named(name: str) -> Source:

@@ -8,7 +8,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 SEED: Final = 32  # bytes
-SIGNATURE: Final = 64
+_P: Final = 2**255 - 19
+_Y8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826  # of a point of order 8
+# The y of all points whose order divides 8. Under one of them as a key there are signatures for every message that
+# nobody needs a key to make, and OpenSSL verifies them (RFC 8032 section 5.1.7 has no check of the key).
+_SMALL: Final = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 
 
 class PublicKey:
@@ -18,11 +22,14 @@ class PublicKey:
         ValueError: the bytes are none.
     """
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "raw")
 
     def __init__(self, raw: bytes) -> None:
         if len(raw) != SEED:
             raise ValueError(f"A whpk_ key holds {SEED} bytes.")
+        if (int.from_bytes(raw, "little") & (2**255 - 1)) % _P in _SMALL:
+            raise ValueError("A whpk_ key is of small order: everybody could sign.")
+        self.raw = raw
         self._key = Ed25519PublicKey.from_public_bytes(raw)
 
     def holds(self, signature: bytes, signed: bytes | bytearray) -> bool:

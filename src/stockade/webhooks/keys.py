@@ -30,6 +30,10 @@ class Keys:
     ) -> None:
         self.shared, self.public, self.private = shared, public, private
 
+    def identities(self) -> frozenset[bytes]:
+        """What makes two secrets one, however each is written: the bytes of each key, and which kind it is of."""
+        return frozenset([b"s" + key for key in self.shared] + [b"p" + key.raw for key in self.public])
+
     def __repr__(self) -> str:
         return f"Keys({len(self.shared)} shared, {len(self.public)} public)"
 

@@ -21,6 +21,7 @@ from stockade.webhooks.message import Message
 
 HANDLING: Final = 300  # seconds that a view may work on a message before another worker may begin with it
 BEGINNINGS: Final = EXACT  # of a message that nobody has finished: the most of which each is kept by itself
+CHARGES: Final = 3  # of each content: busy, done, tried
 WAIT: Final = 10  # seconds after which to send again what is being worked on
 _SECOND: Final = 1_000_000
 
@@ -59,10 +60,12 @@ class Turn:
             if not done:
                 gate.refund(self._charges, self._at)
                 return
-            limit, key, _ = self._charges[1]
-            for cost in range(limit.count - 1, 0, -1):  # what is left of its places, after earlier beginnings
-                if gate.ask((), (Charge(limit, key, cost),)).refused < 0:
-                    return
+            for limit, key, _ in self._charges[1::CHARGES]:
+                for cost in range(
+                    limit.count - 1, 0, -1
+                ):  # what is left of its places, after earlier beginnings
+                    if gate.ask((), (Charge(limit, key, cost),)).refused < 0:
+                        break
 
 
 def begin(source: Source, message: Message) -> Turn:
@@ -78,25 +81,27 @@ def begin(source: Source, message: Message) -> Turn:
     # is older is refused by its time, and to remember it for longer would be room lost.
     taken = 0.0 if message.time is None else 2 * source.tolerance + 1
     busy, done, tried = _limits(max(source.remember, taken), taken or source.remember)
-    what = join(source.name, message.content)
-    which = join(source.name, message.content, message.attempt)
-    charges = (
-        Charge(busy, limit_key(busy, what)),
-        Charge(done, limit_key(done, what)),
-        Charge(tried, limit_key(tried, which)),
-    )
+    charges: list[Charge] = []
+    for content in message.contents:
+        what = join(source.name, content)
+        which = join(source.name, content, message.attempt)
+        charges += (
+            Charge(busy, limit_key(busy, what)),
+            Charge(done, limit_key(done, what)),
+            Charge(tried, limit_key(tried, which)),
+        )
     gate = get_gate()
-    verdict = gate.ask((), charges)
+    verdict = gate.ask((), tuple(charges))
     if verdict.refused < 0:
-        return Turn(gate, charges, verdict.at)
+        return Turn(gate, tuple(charges), verdict.at)
     raise _refusal(message, verdict)
 
 
 def _refusal(message: Message, verdict: Verdict) -> Refusal:
-    _, places, tries = verdict.remaining
-    if places:
+    left = verdict.remaining
+    if all(left[1::CHARGES]):
         return InProgress(message.source, message.label, {"Retry-After": str(WAIT)})
-    same = tries < BEGINNINGS
+    same = min(left[2::CHARGES]) < BEGINNINGS
     # Where a time is signed its source gives every try another one. Where none is, it sends the same again.
     kind = Replayed if same == (message.time is not None) else AlreadyDone
     return kind(message.source, message.label)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hashlib
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 MIB: Final = 1024 * 1024
@@ -32,6 +33,16 @@ class Preset:
         by_url: the URL and the form's parameters are signed in place of the body (Twilio).
         coded: secrets are ``whsec_`` and base64, keys ``whsk_`` and ``whpk_`` (Standard Webhooks).
         max_body: bytes of a body unless the source says otherwise.
+
+    Attributes:
+        names: of the headers that are read, in small letters: with the signature, the id, the time; "" for none.
+        metas: the same as META names them.
+        after_id: the text between the id and what is signed next; "" for none.
+        timed: whether the signature covers a time.
+        length: characters of a signature of HMAC.
+
+    Raises:
+        ValueError: it cannot be meant; the message says what to write.
     """
 
     name: str
@@ -52,6 +63,11 @@ class Preset:
     by_url: bool = False
     coded: bool = False
     max_body: int = MIB
+    names: tuple[str, str, str] = field(init=False, repr=False, compare=False)
+    metas: tuple[str, str, str] = field(init=False, repr=False, compare=False)
+    after_id: str = field(init=False, repr=False, compare=False)
+    timed: bool = field(init=False, repr=False, compare=False)
+    length: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         allowed = {
@@ -70,21 +86,27 @@ class Preset:
             raise ValueError(
                 "id_signed: then {id} stands in `before`, or id_member names where it is in the body."
             )
-
-    @property
-    def timed(self) -> bool:
-        """Whether the signature covers a time."""
-        return "{time}" in self.before
-
-    @property
-    def header_meta(self) -> str:
-        """The header with the signature, as META names it."""
-        return meta_name(self.header)
-
-
-def meta_name(header: str) -> str:
-    """How META names a header."""
-    return "HTTP_" + header.upper().replace("-", "_")
+        if not self.header:
+            raise ValueError("Say by `header` where the signature stands.")
+        if self.time_header and "{time}" not in self.before:
+            raise ValueError(
+                "time_header: then {time} stands in `before`. A time that is not signed says nothing."
+            )
+        following = self.before[self.before.index("{id}") + 1 :][:1] if "{id}" in self.before else ()
+        if "{id}" in self.before and (not following or following[0] in ("", "{id}", "{time}")):
+            raise ValueError(
+                "What is signed has an {id}: write a text behind it, so that it is known where it ends."
+            )
+        names = (self.header.lower(), self.id_header.lower(), self.time_header.lower())
+        size = hashlib.new(self.digest).digest_size
+        fill = object.__setattr__  # the dataclass is frozen for everyone else
+        fill(self, "names", names)
+        fill(
+            self, "metas", tuple(["HTTP_" + name.upper().replace("-", "_") if name else "" for name in names])
+        )
+        fill(self, "after_id", following[0] if following else "")
+        fill(self, "timed", "{time}" in self.before)
+        fill(self, "length", 2 * size if self.encoding == "hex" else -(-size // 3) * 4)
 
 
 _WINDOW = "Refused when its time is not within the tolerance. The same message at the same time is a replay."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final
@@ -14,10 +14,9 @@ from stockade.core.context import current
 from stockade.core.errors import BadRequest, BodyTooLong, InvalidSignature
 from stockade.policy.proven import HEARS
 from stockade.schemes import attempts
-from stockade.webhooks import by_url, once
+from stockade.webhooks import by_url, once, shown
 from stockade.webhooks.conf import Source, source_named
 from stockade.webhooks.message import Message
-from stockade.webhooks.presets import meta_name
 from stockade.webhooks.verifying import Check
 
 PIECE: Final = 65536  # bytes
@@ -26,22 +25,27 @@ PIECE: Final = 65536  # bytes
 def take(request: HttpRequest, source: Source) -> Message:
     """The message in a request. The body can be read from the request afterwards as ever.
 
-    What does not hold is counted as a wrong credential is (`failed_auth`).
+    What does not hold is counted as a wrong credential is (`failed_auth`), but afterwards: what holds is always taken.
+    Anybody can have a vendor send to us from its own addresses what does not hold, and the vendor's real messages, of
+    which few are sent again, must not be refused for that.
 
     Raises:
         InvalidSignature: it is not signed by the source, or at another time.
         BodyTooLong: for the source. BadRequest: the body has ended too soon.
-        Banned, TooMany, Unavailable: see `attempts.failed_auth`.
+        TooMany, Unavailable: see `attempts.failed`.
     """
-    context = current.get()
-    address = context.address if context is not None else request.META.get("REMOTE_ADDR", "")
-    with attempts.failed_auth(address):
+    try:
         return read(request, source)
+    except InvalidSignature as error:
+        if error.reason not in attempts.HONEST:
+            context = current.get()
+            attempts.failed(context.address if context is not None else request.META.get("REMOTE_ADDR", ""))
+        raise
 
 
 def read(request: HttpRequest, source: Source) -> Message:
     """`take`, without counting what does not hold."""
-    check = Check(source, _headers(request, source), _target(request, source))
+    check = Check(source, shown.of_meta(source.preset, request.META), _target(request, source))
     return check.finish(_body(request, source, check))
 
 
@@ -82,16 +86,6 @@ def receive(request: HttpRequest, source: str) -> Iterator[Message]:
         turn.close(True)
 
 
-def _headers(request: HttpRequest, source: Source) -> Mapping[str, str]:
-    preset = source.preset
-    found = {}
-    for name in (preset.header, preset.id_header, preset.time_header):
-        value = request.META.get(meta_name(name)) if name else None
-        if value is not None:
-            found[name] = str(value)
-    return found
-
-
 def _target(request: HttpRequest, source: Source) -> by_url.Target | None:
     if not source.preset.by_url:
         return None
@@ -105,7 +99,6 @@ def _body(request: HttpRequest, source: Source, check: Check) -> bytes:
         body: bytes = request.body
         if len(body) > most:
             raise BodyTooLong(most)
-        check.update(body)
         return body
     said = str(request.META.get("CONTENT_LENGTH") or "")
     length = int(said) if said.isascii() and said.isdecimal() and len(said) < 20 else 0
@@ -114,34 +107,29 @@ def _body(request: HttpRequest, source: Source, check: Check) -> bytes:
     if state.get("_read_started"):
         # A middleware has read a form: what it was made of is gone.
         raise InvalidSignature(source.name, "body_was_read")
-    body = _digested(request, check, most)
+    body = _digested(request, check, length, most)
     if len(body) < length:
         raise BadRequest("The body is shorter than its Content-Length.", code="incomplete_body")
     _give_back(state, body)
     return body
 
 
-def _digested(request: HttpRequest, check: Check, most: int) -> bytes:
-    buffer: BytesIO | None = None
-    first = b""
-    seen = 0
+def _digested(request: HttpRequest, check: Check, length: int, most: int) -> bytes:
     try:
-        while piece := request.read(min(PIECE, most + 1 - seen)):
+        first = request.read(min(PIECE, most + 1))
+        if len(first) == length or not first:
+            return first  # as nearly every message: it is digested in one go
+        buffer = BytesIO()
+        piece, seen = first, 0
+        while piece:
             seen += len(piece)
             if seen > most:  # it came in chunks, without a length
                 raise BodyTooLong(most)
             check.update(piece)
-            if not first:
-                first = piece  # nearly every message is no longer
-                continue
-            if buffer is None:
-                buffer = BytesIO()
-                buffer.write(first)
             buffer.write(piece)
+            piece = request.read(min(PIECE, most + 1 - seen))
     except (UnreadablePostError, RawPostDataException):
         raise BadRequest("The body could not be read.", code="incomplete_body") from None
-    if buffer is None:
-        return first
     return buffer.getvalue()  # CPython's BytesIO hands its own buffer over: no second copy
 
 

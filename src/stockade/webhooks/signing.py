@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets as _random
@@ -10,7 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from stockade.core import clock
-from stockade.webhooks import by_url
+from stockade.webhooks import by_url, shown
 from stockade.webhooks.keys import Keys
 from stockade.webhooks.presets import Preset
 from stockade.webhooks.verifying import source_of
@@ -48,16 +47,18 @@ def sign(
     preset, keys = found.preset, found.keys()
     if id is None:
         id = "msg_" + _random.token_urlsafe(18)
-    if "{id}" in preset.before and (
-        "." in id or not id.isascii() or not id.isprintable() or " " in id or not id
-    ):
-        raise ValueError("The id of a message has printable ASCII characters, no space and no dot.")
+    if "{id}" in preset.before and not shown.is_id(preset, id):
+        raise ValueError(
+            f"The id of a message has 1 to 256 printable ASCII characters, no space and no {preset.after_id!r}."
+        )
+    if not id.isprintable():
+        raise ValueError("The id of a message has printable characters only: it stands in a header.")
     now = int(clock.now()) if time is None else time
     if preset.by_url:
         if not url:
             raise ValueError("This preset signs the URL: give it.")
         text = by_url.signed_texts(by_url.Target(url, content_type), body, preset.name)[0]
-        signature = _text(preset, hmac.digest(_first(keys), text, preset.digest))
+        signature = shown.written(preset, hmac.digest(_first(keys), text, preset.digest))
         return {preset.header: signature, preset.id_header: id}
     parts = {"{id}": id, "{time}": str(now)}
     before = "".join([parts.get(part, part) for part in preset.before]).encode()
@@ -94,7 +95,7 @@ def _header(preset: Preset, keys: Keys, before: bytes, body: bytes, now: int) ->
     def mac(key: bytes) -> str:
         made = hmac.new(key, before, preset.digest)
         made.update(body)
-        return _text(preset, made.digest())
+        return shown.written(preset, made.digest())
 
     if preset.form == "plain":
         return preset.prefix + mac(_first(keys))
@@ -102,7 +103,7 @@ def _header(preset: Preset, keys: Keys, before: bytes, body: bytes, now: int) ->
     found = [f"{preset.version}{between}{mac(key)}" for key in keys.shared]
     if preset.public_version:
         found += [
-            f"{preset.public_version}{between}{_text(preset, key.sign(before + body))}"
+            f"{preset.public_version}{between}{shown.written(preset, key.sign(before + body))}"
             for key in keys.private
         ]
     if not found:
@@ -110,7 +111,3 @@ def _header(preset: Preset, keys: Keys, before: bytes, body: bytes, now: int) ->
     if preset.form == "pairs":
         found.insert(0, f"t={now}")
     return separator.join(found)
-
-
-def _text(preset: Preset, raw: bytes) -> str:
-    return raw.hex() if preset.encoding == "hex" else base64.b64encode(raw).decode()

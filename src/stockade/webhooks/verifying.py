@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import orjson
 
@@ -17,82 +17,111 @@ from stockade.webhooks.message import Message
 from stockade.webhooks.presets import PRESETS, Preset
 
 TOLERANCE: Final = 300.0  # seconds, where no source says otherwise
+FEW: Final = 5  # signatures of Ed25519: each costs as much as half a request
+ONE_GO: Final = (
+    65536  # bytes of a body that is put behind what is signed before it: shorter than the way around that
+)
 
 
 class Check:
-    """One message on its way in. Its time is judged before anything of its body is read.
+    """One message on its way in. Its headers and its time are judged before anything of its body is read.
 
     Args:
         source: whom it claims to be from.
-        headers: of the message, by name.
+        headers: of the message.
         target: the URL and the type of the body, for presets that sign those.
 
     Raises:
         InvalidSignature: a header is missing or malformed, or the time is not within the tolerance.
     """
 
-    __slots__ = ("_before", "_keys", "_macs", "_shown", "_target", "_time", "source", "update")
+    __slots__ = ("_before", "_macs", "_shown", "_target", "_time", "source")
 
-    def __init__(
-        self, source: Source, headers: Mapping[str, str], target: by_url.Target | None = None
-    ) -> None:
+    def __init__(self, source: Source, headers: shown.Headers, target: by_url.Target | None = None) -> None:
         self.source, self._target = source, target
         preset = source.preset
         self._shown = seen = shown.read(preset, headers, source.name)
         self._time = _judged(source, seen.time) if preset.timed else None
-        self._keys = source.keys()
-        parts = {"{id}": seen.id, "{time}": seen.time}
-        self._before = "".join([parts.get(part, part) for part in preset.before]).encode()
-        # The kind of a key says which signatures it verifies, not the message: a public key is no secret of an HMAC.
-        wanted = self._keys.shared if seen.given and not preset.by_url else ()
-        self._macs = [hmac.new(key, self._before, preset.digest) for key in wanted]
-        self.update: Callable[[Any], None] = self._macs[0].update if len(self._macs) == 1 else self._update
+        self._before = "".join(
+            [seen.id if part == "{id}" else seen.time if part == "{time}" else part for part in preset.before]
+        ).encode()
+        self._macs: list[hmac.HMAC] | None = None
 
-    def _update(self, piece: bytes | memoryview) -> None:
-        """Take the next piece of the body."""
+    def update(self, piece: bytes | memoryview) -> None:
+        """Take the next piece of a body that comes in several; of one that comes whole `finish` is enough."""
+        if self._macs is None:
+            source = self.source
+            keys = () if source.preset.by_url else source.keys().shared
+            self._macs = [hmac.new(key, self._before, source.preset.digest) for key in keys]
         for mac in self._macs:
             mac.update(piece)
 
     def finish(self, body: bytes) -> Message:
-        """The message, after all of its body was given to `update`.
+        """The message, after all of its body was given to `update`, or nothing of it.
 
         Raises:
             InvalidSignature: no key of the source has signed it.
         """
         source, seen = self.source, self._shown
-        if source.preset.by_url:
-            content = self._by_url(body)
+        preset, keys = source.preset, source.keys()
+        if preset.by_url:
+            digests, held = self._by_url(body, keys.shared)
         else:
-            content = _matched([mac.digest() for mac in self._macs], seen.given) or self._by_public_key(body)
-        if content is None:
-            raise InvalidSignature(source.name, "signature")
-        return _message(source, seen, self._time, body, content)
+            digests = self._digests(body, keys.shared)
+            held = _matched([shown.written(preset, digest) for digest in digests], seen.given)
+            if not held and seen.public and keys.public:
+                digests, held = self._by_public_key(body, digests)
+        if not held:
+            formed = all(shown.is_written(preset, text) for text in (*seen.given, *seen.public))
+            raise InvalidSignature(source.name, "signature" if formed else "signature_format")
+        id = _member(body, preset.id_member) if preset.id_member else seen.id
+        by_id = id and (preset.id_signed or source.once == "id")
+        return Message(source.name, preset.name, id, self._time, body, () if by_id else tuple(digests))
 
-    def _by_public_key(self, body: bytes) -> bytes | None:
-        if not (self._shown.public and self._keys.public):
-            return None
+    def _digests(self, body: bytes, keys: tuple[bytes, ...]) -> list[bytes]:
+        """By every shared key, whatever the message shows: it is known again by each.
+
+        The kind of a key says which signatures it verifies, not the message: a public key is no secret of an HMAC.
+        """
+        if self._macs is None and len(body) > ONE_GO:
+            self.update(body)
+        if self._macs is not None:
+            return [mac.digest() for mac in self._macs]
+        signed, digest = self._before + body, self.source.preset.digest
+        return [hmac.digest(key, signed, digest) for key in keys]
+
+    def _by_public_key(self, body: bytes, digests: list[bytes]) -> tuple[list[bytes], bool]:
+        seen, name = self._shown, self.source.name
+        if len(seen.public) > FEW:
+            raise InvalidSignature(name, "too_many_signatures")
+        given = [shown.decoded(text) for text in seen.public]
         signed = self._before + body  # Ed25519 reads its message twice: it must have the whole of it
-        held = any(key.holds(one, signed) for key in self._keys.public for one in self._shown.public)
-        return hashlib.sha256(signed).digest() if held else None
+        public = self.source.keys().public
+        held = any(key.holds(one, signed) for key in public for one in given if one is not None)
+        return digests or [hashlib.sha256(signed).digest()], held
 
-    def _by_url(self, body: bytes) -> bytes | None:
+    def _by_url(self, body: bytes, keys: tuple[bytes, ...]) -> tuple[list[bytes], bool]:
+        preset, name = self.source.preset, self.source.name
         if self._target is None:
-            raise InvalidSignature(self.source.name, "no_url")
-        digest = self.source.preset.digest
-        texts = by_url.signed_texts(self._target, body, self.source.name)
-        return _matched(
-            [hmac.digest(key, text, digest) for key in self._keys.shared for text in texts], self._shown.given
-        )
+            raise InvalidSignature(name, "no_url")
+        texts = by_url.signed_texts(self._target, body, name)
+        digests = [[hmac.digest(key, text, preset.digest) for key in keys] for text in texts]
+        expected = [shown.written(preset, digest) for some in digests for digest in some]
+        return digests[0], _matched(
+            expected, self._shown.given
+        )  # whichever URL was signed, it is one message
 
 
-def _matched(expected: Iterable[bytes], given: tuple[bytes, ...]) -> bytes | None:
-    """The digest that one of the signatures is. All are compared, in constant time, whichever it is."""
-    found = None
-    for digest in expected:
+def _matched(expected: Iterable[str], given: tuple[str, ...]) -> bool:
+    """Whether one of the signatures is one of those that would be right, letter for letter.
+
+    All are compared, in constant time, whichever it is.
+    """
+    held = False
+    for right in expected:
         for one in given:
-            if hmac.compare_digest(digest, one):
-                found = digest
-    return found
+            held |= hmac.compare_digest(right.encode(), one.encode("ascii", "replace"))
+    return held
 
 
 def _judged(source: Source, time: str) -> int:
@@ -108,23 +137,6 @@ def _judged(source: Source, time: str) -> int:
     if away < -source.tolerance:
         raise InvalidSignature(source.name, "in_the_future")
     return seconds
-
-
-def _message(source: Source, seen: shown.Shown, time: int | None, body: bytes, content: bytes) -> Message:
-    preset = source.preset
-    id = _member(body, preset.id_member) if preset.id_member else seen.id
-    # Not the signature itself: the shared state need not hold what would open the door if it were forgotten there.
-    by_content = "c:" + hashlib.sha256(content).hexdigest()
-    by_id = id and (preset.id_signed or source.once == "id")
-    return Message(
-        source.name,
-        preset.name,
-        id,
-        time,
-        body,
-        f"i:{id}" if by_id else by_content,
-        f"i:{id}" if time is None else f"t:{time}",
-    )
 
 
 def _member(body: bytes, path: str) -> str:
@@ -164,8 +176,7 @@ def verify(
     """
     found = source_of(source, secrets, tolerance)
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    check = Check(found, headers, by_url.Target(url, kind) if url else None)
-    check.update(body)
+    check = Check(found, shown.of_mapping(found.preset, headers), by_url.Target(url, kind) if url else None)
     return check.finish(body)
 
 
