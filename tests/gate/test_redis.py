@@ -29,7 +29,8 @@ from tests.deploy.stack import run_nginx
 from tests.gate.between import Between, between
 from tests.gate.conftest import SERVERS, wait_for
 from tests.gate.oracle import SECOND
-from tests.state_servers import Server, free_port, redis_server
+from tests.servers import free_port
+from tests.state_servers import Server, redis_server
 from tests.waiting import PATIENCE, until
 
 MANY = Limit("many", 100, 60 * SECOND)

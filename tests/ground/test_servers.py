@@ -29,6 +29,16 @@ def wait_for_ever(index: int) -> None:
     threading.Event().wait()
 
 
+def ports(index: int) -> list[int]:
+    return [free_port() for _ in range(20)]
+
+
+def test_a_port_is_given_once() -> None:
+    """Also to another process, and before anybody listens there."""
+    given = [port for some in run_processes(2, ports) for port in some] + ports(0)
+    assert len(set(given)) == len(given)
+
+
 def test_results_come_in_the_order_of_the_processes() -> None:
     assert run_processes(2, index_and_argument, "x") == [(0, "x"), (1, "x")]
 
