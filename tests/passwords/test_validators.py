@@ -119,6 +119,25 @@ def test_without_its_list_no_password_is_taken(ready: Any, tmp_path: Path, damag
         validate_password("zwei Kühe tanzen Tango")
 
 
+def test_another_list_that_is_written_over_the_open_one_is_taken_once_it_is_whole(
+    ready: Any, tmp_path: Path
+) -> None:
+    path, other, source = tmp_path / "list", tmp_path / "other", tmp_path / "in"
+    for target, word in ((path, "Kühe tanzen im Regen"), (other, "Kühe tanzen im Schnee")):
+        source.write_text(f"{word}\n" * 3 + "\n".join(f"password {number}" for number in range(len(word))))
+        build([source], target)
+    ready(breached=path)
+    assert codes("Kühe tanzen im Regen") == {"password_breached"}
+    whole = other.read_bytes()
+    path.write_bytes(whole[:-1])
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="E241"):
+            validate_password("zwei Kühe tanzen Tango")
+    path.write_bytes(whole)
+    assert codes("Kühe tanzen im Schnee") == {"password_breached"}
+    assert codes("Kühe tanzen im Regen") == set()
+
+
 @pytest.mark.parametrize(
     ("password", "refused"),
     [

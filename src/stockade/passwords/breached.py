@@ -31,17 +31,38 @@ def opened(path: str) -> BreachList:
                 try:
                     found = _opened[path] = BreachList(path)
                 except (OSError, BrokenList) as error:
-                    why = (
-                        f"{path} cannot be read: {error.strerror}."
-                        if isinstance(error, OSError)
-                        else str(error)
-                    )
-                    raise ConfigurationError(
-                        "stockade.E241",
-                        f"The list of breached passwords: {why}",
-                        f"Make it anew: `stockade passwords build FILE... --to {path}`; or leave `path` out.",
-                    ) from None
+                    raise _unusable(path, error) from None
     return found
+
+
+@sensitive_variables()
+def is_listed(password: str, path: str) -> bool:
+    """Whether a password is in the list of that file.
+
+    Raises:
+        ConfigurationError: as `opened`.
+    """
+    found = opened(path)
+    try:
+        return password in found
+    except (OSError, BrokenList):
+        # Another was written over it, instead of beside it. If that is whole by now, it is the list.
+        with _lock:
+            if _opened.get(path) is found:
+                del _opened[path]
+    try:
+        return password in opened(path)
+    except (OSError, BrokenList) as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: str, error: OSError | BrokenList) -> ConfigurationError:
+    why = f"{path} cannot be read: {error.strerror}." if isinstance(error, OSError) else str(error)
+    return ConfigurationError(
+        "stockade.E241",
+        f"The list of breached passwords: {why}",
+        f"Make it anew: `stockade passwords build FILE... --to {path}`; or leave `path` out.",
+    )
 
 
 class BreachedPassword:
@@ -63,7 +84,7 @@ class BreachedPassword:
             ValidationError: ``password_breached``.
             ConfigurationError: the file cannot be read; then no password is taken.
         """
-        if is_common(password) or (self.path is not None and password in opened(self.path)):
+        if is_common(password) or (self.path is not None and is_listed(password, self.path)):
             raise ValidationError(
                 "This password is known from breaches of other services. Choose another one.",
                 code="password_breached",

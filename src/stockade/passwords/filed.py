@@ -1,4 +1,4 @@
-"""The file of breached passwords: truncated digests in order, found by one step and a short search in mapped memory.
+"""The file of breached passwords: truncated digests in order, found by two short reads.
 
 Version 1, numbers big-endian except where said::
 
@@ -22,10 +22,10 @@ with a probability of at most 32 / 2**24, one in 524,288. One that is in it is a
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import stat
 import struct
+import weakref
 from pathlib import Path
 
 MAGIC = b"stkpwned"
@@ -56,7 +56,10 @@ def body_size(bits: int, count: int) -> int:
 
 
 class BreachList:
-    """An open list. It is read as it was when it was opened, whatever is put in its place.
+    """An open list. It is read as it was when it was opened, whatever file is put in its place.
+
+    It is read, and not mapped into memory: where somebody cuts a mapped file short, as `cp` does before it writes
+    another over it, the next look at it kills the process.
 
     Args:
         path: of a file that `stockade passwords build` has made.
@@ -66,43 +69,63 @@ class BreachList:
         at_least: how often each of them was seen at least; 0 where nobody counted.
 
     Raises:
-        BrokenList: it is none, or was damaged: its digest is not right.
+        BrokenList: it is none, or was damaged: its digest is not right. Also later, by `in`: it was written to.
         OSError: it cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        with self.path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise BrokenList(f"{self.path} is no file.")
-            head = file.read(HEAD.size)
-            if len(head) < HEAD.size or not head.startswith(MAGIC):
-                raise BrokenList(f"{self.path} is no list of `stockade passwords build`.")
-            _, version, bits, _, self.at_least, self.count, digest = HEAD.unpack(head)
-            if version != VERSION:
-                raise BrokenList(f"{self.path} is of version {version}; this is for version {VERSION}.")
-            if bits > MOST_BITS or status.st_size != HEAD.size + body_size(bits, self.count):
-                raise BrokenList(f"{self.path} is not whole.")
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._handle)
+        status = os.fstat(self._handle)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(21, "Is a directory", str(self.path))
+        if not stat.S_ISREG(status.st_mode):
+            raise BrokenList(f"{self.path} is no file.")
+        head = os.pread(self._handle, HEAD.size, 0)
+        if len(head) < HEAD.size or not head.startswith(MAGIC):
+            raise BrokenList(f"{self.path} is no list of `stockade passwords build`.")
+        _, version, bits, _, self.at_least, self.count, digest = HEAD.unpack(head)
+        if version != VERSION:
+            raise BrokenList(f"{self.path} is of version {version}; this is for version {VERSION}.")
+        if bits > MOST_BITS or status.st_size != HEAD.size + body_size(bits, self.count):
+            raise BrokenList(f"{self.path} is not whole.")
         self._shift, self._remainders = 64 - bits, HEAD.size + _OFFSET.size * ((1 << bits) + 1)
-        if digest_of(self._map) != digest:
+        self._written = _written(status)
+        if digest_of(self._handle) != digest:
             raise BrokenList(f"{self.path} was damaged: its digest is not right.")
 
     def __contains__(self, password: str) -> bool:
         key = key_of(password)
         at = HEAD.size + _OFFSET.size * (key >> self._shift)
-        first, end = (_OFFSET.unpack_from(self._map, at + step)[0] for step in (0, _OFFSET.size))
+        bounds = self._read(2 * _OFFSET.size, at)
+        first, end = (_OFFSET.unpack_from(bounds, step)[0] for step in (0, _OFFSET.size))
         wanted = (key >> (self._shift - 8 * REMAINDER) & (1 << 8 * REMAINDER) - 1).to_bytes(REMAINDER, "big")
-        low, high = self._remainders + REMAINDER * first, self._remainders + REMAINDER * end
-        bucket = self._map[low:high]
+        bucket = self._read(REMAINDER * (end - first), self._remainders + REMAINDER * first)
+        # After reading: who writes meanwhile is noticed.
+        if _written(os.fstat(self._handle)) != self._written:
+            raise BrokenList(self._changed())
         return any(bucket[one : one + REMAINDER] == wanted for one in range(0, len(bucket), REMAINDER))
 
+    def _read(self, size: int, at: int) -> bytes:
+        found = os.pread(self._handle, size, at) if size > 0 else b""
+        if len(found) != size:
+            raise BrokenList(self._changed())
+        return found
 
-def digest_of(whole: mmap.mmap) -> bytes:
-    """SHA-256 of a file but for the digest in its header."""
-    found = hashlib.sha256(whole[:DIGESTED])
-    with memoryview(whole) as view:
-        for at in range(HEAD.size, len(whole), _CHUNK):
-            found.update(view[at : at + _CHUNK])
+    def _changed(self) -> str:
+        return f"{self.path} was written to since it was opened."
+
+
+def _written(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
+
+
+def digest_of(handle: int) -> bytes:
+    """SHA-256 of an open file but for the digest in its header."""
+    found = hashlib.sha256(os.pread(handle, DIGESTED, 0))
+    at = HEAD.size
+    while some := os.pread(handle, _CHUNK, at):
+        found.update(some)
+        at += len(some)
     return found.digest()

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import heapq
 import io
-import mmap
 import os
 import re
 import sys
@@ -224,8 +223,7 @@ def _seal(file: IO[bytes], head: tuple[Any, ...]) -> None:
     file.seek(0)
     file.write(HEAD.pack(*head, bytes(32)))
     file.flush()
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        digest = digest_of(whole)
+    digest = digest_of(file.fileno())
     file.seek(DIGESTED)
     file.write(digest)
 
