@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from stockade.demo.attacks import drafts, floods, forge, report, tokens
 from stockade.demo.attacks.client import Answer, Partner, Target
@@ -98,7 +97,7 @@ class Puppet(Target):
 def puppet(status: int) -> Target:
     passwords = dict.fromkeys(("alice", "bob", "carol", "admin"), "x")
     kind = type("Puppet", (Puppet,), {"status": status})
-    partner = Partner("http://127.0.0.1:8", "c-1001", {"kid": "k"}, ec.generate_private_key(ec.SECP256R1()))
+    partner = Partner("http://127.0.0.1:8", "c-1001", {"kid": "k"}, lambda header, claims: "x")
     made = kind(
         "puppet", "http://127.0.0.1:9", passwords, 5, 100, lambda header, claims: "x", partner=partner
     )

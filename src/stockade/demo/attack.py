@@ -7,14 +7,13 @@ import dataclasses
 import json
 import sys
 
-from joserfc.jwk import ECKey
-
 from stockade.demo import launch, options as chosen, run
 from stockade.demo.accounts import LINKED
 from stockade.demo.attacks import report
 from stockade.demo.attacks.client import Partner, Target
-from stockade.demo.attacks.forge import with_mac
+from stockade.demo.attacks.forge import signing, with_mac
 from stockade.demo.config import ISSUER_KEY, Config
+from stockade.demo.issuer.signing import Signer
 from stockade.demo.mint import Mint, minting
 from stockade.demo.options import Options
 from stockade.gate.rates import parse
@@ -83,9 +82,9 @@ def _targets(config: Config, mint: Mint) -> tuple[Target, Target]:
 
 def _partner(config: Config) -> Partner:
     """The other company's issuer, with the key that its server signs with."""
-    key = ECKey.import_key(json.loads((config.folder / ISSUER_KEY).read_text()))
-    public = {**key.as_dict(private=False), "kid": key.thumbprint()}
-    return Partner(config.issuer_url, next(iter(LINKED)), public, key.private_key)  # type: ignore[arg-type]
+    text = (config.folder / ISSUER_KEY).read_text()
+    public = Signer(config.issuer_url, text).public()
+    return Partner(config.issuer_url, next(iter(LINKED)), public, signing(json.loads(text)))
 
 
 def _show(rows: list[report.Row], targets: tuple[Target, ...], config: Config, format: str) -> None:

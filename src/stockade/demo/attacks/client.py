@@ -14,8 +14,6 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 TIMEOUT = 60.0  # seconds; a server that takes longer counts as broken
 _addresses = count(1)
 
@@ -86,13 +84,13 @@ class Partner:
         url: its name.
         person: one of its people who may call.
         jwk: its public key.
-        key: the private one.
+        sign: signs a header and claims, written already, with its own.
     """
 
     url: str
     person: str
     jwk: Mapping[str, Any]
-    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    sign: Callable[[Mapping[str, Any], bytes], str] = field(repr=False)
 
     @property
     def header(self) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Issuer:
             return Answer(405, {"error": "method_not_allowed"}, (("Allow", allowed),))
         if path == TOKEN:
             return self._token(environ)
-        return Answer(200, self._signer.public() if path == KEYS else self._about())
+        return Answer(200, {"keys": [self._signer.public()]} if path == KEYS else self._about())
 
     def _about(self) -> dict[str, object]:
         """OpenID Connect Discovery 1.0 section 3, as far as there is something to say."""

@@ -33,9 +33,8 @@ class Signer:
         self._kid = self._key.thumbprint()
 
     def public(self) -> dict[str, object]:
-        """The JWKS (RFC 7517 section 5)."""
-        key = self._key.as_dict(private=False)
-        return {"keys": [{**key, "kid": self._kid, "use": "sig", "alg": ALGORITHM}]}
+        """The key as it stands in the JWKS (RFC 7517 section 4)."""
+        return {**self._key.as_dict(private=False), "kid": self._kid, "use": "sig", "alg": ALGORITHM}
 
     def token(self, subject: str, client: str, audience: str) -> str:
         """An access token with the claims that RFC 9068 section 2.2 requires, and a scope.
