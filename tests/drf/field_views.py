@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.views import SpectacularAPIView
@@ -25,6 +27,7 @@ from stockade.drf.parsers import StrictJSONParser
 from stockade.drf.renderers import SafeJSONRenderer
 from stockade.drf.serializers import StrictModelSerializer
 from stockade.policy import Authenticated, Owner, Public, Role, Scope
+from stockade.web import protect
 from tests.policy_app.models import Doc, Note
 
 PAYROLL = Role("hr") | (Scope("payroll") & Role("Machines"))
@@ -153,6 +156,12 @@ class Dump(APIView):
         return Response({"notes": Note.objects.values()})
 
 
+@protect(policy=Public())
+def quoting(request: HttpRequest) -> HttpResponse:
+    """Has Django look at what was sent; a message of Django's quotes it, half a surrogate pair included."""
+    raise ValidationError("%(value)s is none.", params={"value": "<script>alert(1)</script>\ud800"})
+
+
 class Window(BoundedLimitOffsetPagination):
     default_limit = 10
     max_limit = 20
@@ -181,6 +190,7 @@ urlpatterns = [
     path("echo/", Echo.as_view()),
     path("broken/", Broken.as_view()),
     path("dump/", Dump.as_view()),
+    path("quoting/", quoting),
     path("sliced/", Sliced.as_view()),
     path("schema/", Schema.as_view()),
 ]

@@ -184,6 +184,18 @@ def test_what_a_view_has_put_together_is_its_own_business(client: Client) -> Non
     assert client.post("/put_together/", {"title": "x"}, content_type=JSON).status_code == 200
 
 
+class Stamped(StrictSerializer):
+    by = serializers.HiddenField(default="the server")
+    text = serializers.CharField()
+
+
+def test_what_a_hidden_field_holds_is_the_servers_and_refused_of_a_client() -> None:
+    serializer = Stamped(data={"text": "x", "by": "me"})
+    assert not serializer.is_valid()
+    assert serializer.errors == {"by": ["This field is set by the server."]}
+    assert Stamped(data={"text": "x"}).is_valid()
+
+
 def test_many_at_once_are_looked_at_one_by_one() -> None:
     serializer = Everything(data=[RIGHT, {"whole": "1"}], many=True)
     assert not serializer.is_valid()
@@ -241,6 +253,15 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read(
     answer = client.post("/stock/", body, content_type=content_type)
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_long")
     assert "400 bytes" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("length", ["+3000", " 3000", "3_000", "0" * 30 + "3000"])
+def test_a_length_that_django_reads_is_bounded_however_it_is_written(
+    client: Client, configure: Callable[..., None], length: str
+) -> None:
+    bounded(configure)
+    answer = client.generic("POST", "/stock/", b"{}", content_type=JSON, CONTENT_LENGTH=length)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_long")
 
 
 def test_a_view_has_its_own_bound(client: Client) -> None:
@@ -335,6 +356,16 @@ def test_under_asgi_a_body_without_a_length_is_bounded_too(configure: Callable[.
 
 
 @pytest.mark.django_db(transaction=True)
+def test_under_asgi_a_body_that_no_header_tells_of_is_no_empty_one(configure: Callable[..., None]) -> None:
+    """As over HTTP/2, where its end is the end of the stream."""
+    bounded(configure)
+    untold = {"host": "testserver", "content-type": JSON}
+    assert call("/echo/", [b'{"a":', b" 1}"], untold) == (200, b'{"a":1}')
+    status, body = call("/echo/", [b'{"a": "' + b" " * 1500, b" " * 1500, b'"}'], untold)
+    assert (status, json.loads(body)["code"]) == (413, "body_too_long")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_under_asgi_no_more_is_kept_than_is_taken(
     configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,6 +402,13 @@ def test_html_in_json_is_no_html(anonymous: Client) -> None:
     answer = anonymous.post("/echo/", body, content_type=JSON)
     assert answer.json() == body
     assert not any(sign in answer.content.decode() for sign in "<>&\u2028\u2029")
+
+
+def test_an_error_that_quotes_what_was_sent_is_no_html_and_no_failure(anonymous: Client) -> None:
+    answer = anonymous.get("/quoting/")
+    assert (answer.status_code, answer["content-type"]) == (400, "application/problem+json")
+    assert answer.json()["errors"] == {"non_field_errors": ["<script>alert(1)</script>\ud800 is none."]}
+    assert b"<" not in answer.content
 
 
 def test_rows_that_no_serializer_has_chosen_fields_of_do_not_leave(

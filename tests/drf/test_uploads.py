@@ -87,6 +87,37 @@ def test_a_polyglot_is_refused_whatever_hangs_on_it(kind: str, tail: bytes) -> N
     assert "content decides" in take(tail + WHOLE[kind], name)
 
 
+def _within(before: bytes, block: Any, after: bytes) -> bytes:
+    """A picture with an archive in one of its blocks, whose comment is the rest of the picture."""
+    file = archive()[:-2] + struct.pack("<H", len(after))
+    return before + block(file) + after
+
+
+INSIDE = {
+    "png": _within(PNG[:-12], lambda file: chunk(b"zIPd", file), PNG[-12:]),
+    "jpeg": _within(
+        JPEG[:20], lambda file: b"\xff\xfe" + struct.pack(">H", len(file) + 2) + file, JPEG[20:]
+    ),
+    "gif": _within(GIF[:19], lambda file: b"\x21\xfe" + bytes([len(file)]) + file + b"\0", GIF[19:]),
+    "webp": b"RIFF" + struct.pack("<I", 12 + len(archive())) + b"WEBPVP8 \0\0\0\0" + archive(),
+    "pdf": b"%PDF-1.7\n" + archive()[:-2] + struct.pack("<H", 6) + b"\n%%EOF",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", INSIDE)
+def test_an_archive_within_a_picture_is_refused_though_the_picture_is_whole(kind: str) -> None:
+    content = INSIDE[kind]
+    assert zipfile.ZipFile(io.BytesIO(content)).namelist() == ["payload.class"]  # to who opens it as one
+    assert KINDS[kind].whole(content)
+    assert "content decides" in take(content, f"x.{KINDS[kind].extensions[0]}")
+
+
+def test_four_bytes_that_chance_wrote_are_no_archive() -> None:
+    for block in (b"PK\x05\x06" + b"\0" * 20, b"PK\x05\x06" + b"\xff" * 20, b"PK\x05\x06PK\x05\x06"):
+        picture = PNG[:-12] + chunk(b"teXt", block) + PNG[-12:]
+        assert take(picture, "x.png").content_type == "image/png"
+
+
 @pytest.mark.parametrize(
     "content",
     [

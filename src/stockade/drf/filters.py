@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.generics import GenericAPIView
+from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 from stockade.drf import visible
@@ -72,14 +73,15 @@ def _has_serializer(view: Any) -> bool:
 
 def _is_hidden(term: str, hidden: frozenset[str]) -> bool:
     bare = term.lstrip("-^=@$")
-    return any(bare == name or bare.startswith(f"{name}__") for name in hidden)
+    return any(bare in (name, f"{name}_id") or bare.startswith(f"{name}__") for name in hidden)
 
 
-def close_hidden(view: Any) -> None:
+def close_hidden(view: Any, queryset: QuerySet[Any]) -> None:
     """Have a list neither ordered nor searched nor filtered by what its caller may not see: the answer would tell it.
 
     Args:
         view: an instance, which lives for one request.
+        queryset: of the view.
 
     Raises:
         ValidationError: a parameter filters by such a field; as if there were none of that name.
@@ -87,16 +89,13 @@ def close_hidden(view: Any) -> None:
     hidden = hidden_of(view)
     if not hidden:
         return
-    for name in ("search_fields", "ordering_fields"):
-        listed = getattr(view, name, None)
-        if isinstance(listed, list | tuple):
-            setattr(view, name, [term for term in listed if not _is_hidden(_term(term), hidden)])
-        elif name == "ordering_fields" and listed == "__all__":
-            setattr(view, name, [])
+    if isinstance(listed := getattr(view, "search_fields", None), Iterable) and not isinstance(listed, str):
+        view.search_fields = _seen(listed, hidden)
+    _close_order(view, queryset, hidden)
     query = view.request.query_params
-    filters = _filters(view)
+    filters = _filters(view, queryset) if query else {}
     for name in query:
-        known = filters.get(str(name))
+        known = _filter_of(str(name), filters)
         source = getattr(known, "field_name", None) or str(name)
         ordered = getattr(
             known, "param_map", None
@@ -112,11 +111,52 @@ def close_hidden(view: Any) -> None:
             raise ValidationError({str(name): ["This parameter is not known here."]})
 
 
+def _close_order(view: Any, queryset: QuerySet[Any], hidden: frozenset[str]) -> None:
+    """What the view lists goes before what its filter lists, and before what DRF finds in the serializer."""
+    backends = getattr(view, "filter_backends", None) or ()
+    orders = next(
+        (one for one in backends if isinstance(one, type) and issubclass(one, OrderingFilter)), None
+    )
+    listed = getattr(view, "ordering_fields", getattr(orders, "ordering_fields", None))
+    if listed == "__all__":
+        view.ordering_fields = []
+    elif listed is not None:
+        view.ordering_fields = _seen(listed, hidden)
+    elif orders is not None:
+        found = orders().get_default_valid_fields(queryset, view, {"request": view.request})
+        view.ordering_fields = _seen(found, hidden)
+    # A cursor holds the value that the next page begins with, and filters by the one that a client writes into it.
+    paginator = getattr(view, "paginator", None)
+    if isinstance(paginator, CursorPagination):
+        paginator.get_ordering = _seen_order(paginator.get_ordering, hidden)  # type: ignore[method-assign]
+
+
+def _seen_order(stock: Callable[..., Any], hidden: frozenset[str]) -> Callable[..., tuple[str, ...]]:
+    def get_ordering(request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
+        return tuple(_seen(stock(request, queryset, view), hidden)) or ("pk",)
+
+    return get_ordering
+
+
+def _seen(listed: Iterable[Any], hidden: frozenset[str]) -> list[Any]:
+    return [term for term in listed if not _is_hidden(_term(term), hidden)]
+
+
 def _term(listed: Any) -> str:
     return str(listed[0] if isinstance(listed, list | tuple) else listed)
 
 
-def _filters(view: Any) -> Mapping[str, Any]:
-    """The filters of a FilterSet of django-filter's, by parameter."""
-    found: Mapping[str, Any] = getattr(getattr(view, "filterset_class", None), "base_filters", {})
+def _filters(view: Any, queryset: QuerySet[Any]) -> Mapping[str, Any]:
+    """The filters of the FilterSets of django-filter's, by parameter."""
+    found: dict[str, Any] = {}
+    for backend in getattr(view, "filter_backends", None) or ():
+        ask = getattr(backend, "get_filterset_class", None)
+        if ask is not None:
+            found.update(getattr(backend().get_filterset_class(view, queryset), "base_filters", {}))
     return found
+
+
+def _filter_of(name: str, filters: Mapping[str, Any]) -> Any:
+    """Which filter reads a parameter: a range has two, ``wage_min`` and ``wage_max``."""
+    stems = [name[:at] for at, sign in enumerate(name) if sign == "_"]
+    return next((filters[one] for one in (name, *reversed(stems)) if one in filters), None)

@@ -64,7 +64,7 @@ class PolicyMixin(Base):
         exchange = exchange_of(self.request)
         if exchange is not None and not exchange.legacy:
             queryset = exchange.visible(queryset, leaf_of(self.request, exchange))
-        close_hidden(self)
+        close_hidden(self, queryset)
         return super().filter_queryset(queryset)
 
     def check_object_permissions(self, request: Request, obj: Any) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework.exceptions import ValidationError
+from django.core.exceptions import ValidationError as FieldError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination, LimitOffsetPagination, PageNumberPagination
 from rest_framework.request import Request
 
@@ -132,4 +133,27 @@ class BoundedLimitOffsetPagination(LimitOffsetPagination):
 
 
 class BoundedCursorPagination(_Sized, CursorPagination):
-    """``?cursor=&page_size=``; `max_page_size` items at most."""
+    """``?cursor=&page_size=``; `max_page_size` items at most, and 404 for a cursor that none of our pages has."""
+
+    _queryset: Any
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """The page."""
+        self._queryset = queryset
+        return super().paginate_queryset(queryset, request, view)
+
+    def decode_cursor(self, request: Request) -> Any:
+        """What a cursor says. A client may write one, and in it a position that is no value of the column.
+
+        Raises:
+            NotFound: so it is; DRF would fail at it.
+        """
+        found: Any = super().decode_cursor(request)
+        if found is not None and found.position is not None:
+            if "\0" in found.position:  # PostgreSQL takes none in text
+                raise NotFound(self.invalid_cursor_message)
+            try:
+                self._queryset.filter(**{f"{self.ordering[0].lstrip('-')}__lt": found.position})
+            except (TypeError, ValueError, FieldError):
+                raise NotFound(self.invalid_cursor_message) from None
+        return found

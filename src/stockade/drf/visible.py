@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from stockade.core.context import current
@@ -165,15 +166,35 @@ def admits(rule: Policy | None, caller: Principal | Everything, obj: Any = None)
         return False
 
 
-def hidden_sources(cls: type[Any], caller: Principal | Everything) -> frozenset[str]:
-    """The sources of fields that the caller may not see of every object: to order or filter by them would tell them."""
-    said = declared(cls)
-    if not said.visible or isinstance(caller, Everything):
+def hidden_sources(cls: Any, caller: Principal | Everything) -> frozenset[str]:
+    """The sources of fields that the caller may not see of every object: to order or filter by them would tell them.
+
+    Those of serializers that are nested count as well, as ``author__salary``.
+    """
+    if isinstance(caller, Everything):
         return frozenset()
-    names = {name for name, rule in said.visible.items() if admits(rule, caller) is not True}
+    return frozenset(source for source, rule in _ruled(cls) if admits(rule, caller) is not True)
+
+
+_DEEPEST = 10  # serializers within each other
+
+
+@lru_cache(maxsize=1024)
+def _ruled(cls: Any, depth: int = 0) -> tuple[tuple[str, Policy], ...]:
+    """The sources of a serializer's fields that have a rule about who sees them, and the rule."""
     given: Mapping[str, Any] = getattr(cls, "_declared_fields", {})
-    found = set()
-    for name in names:
-        source = getattr(given.get(name), "source", None) or name
-        found.add(str(source).replace(".", "__"))
-    return frozenset(found)
+    more: Mapping[str, Any] = getattr(getattr(cls, "Meta", None), "extra_kwargs", {})
+    found: list[tuple[str, Policy]] = []
+    for name, rule in declared(cls).visible.items():
+        source = getattr(given.get(name), "source", None) or more.get(name, {}).get("source") or name
+        found.append((_as_lookup(source), rule))
+    for name, field in given.items():
+        nested: Any = type(getattr(field, "child", field))
+        if depth < _DEEPEST and hasattr(nested, "_declared_fields"):
+            way = "" if field.source == "*" else f"{_as_lookup(field.source or name)}__"
+            found += [(way + source, rule) for source, rule in _ruled(nested, depth + 1)]
+    return tuple(found)
+
+
+def _as_lookup(source: object) -> str:
+    return str(source).replace(".", "__")

@@ -19,9 +19,14 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 def length_of(request: HttpRequest) -> int:
-    """What Content-Length says, in bytes; 0 where it says nothing that Django reads."""
-    said = request.META.get("CONTENT_LENGTH")
-    return int(said) if said and str(said).isdecimal() and len(str(said)) < 20 else 0
+    """What Content-Length says, in bytes, as Django and DRF read it; 0 where it says nothing that they read.
+
+    Not more strictly: to them ``+9`` and ``1_0`` are numbers, and lax servers hand those over.
+    """
+    try:
+        return max(int(request.META.get("CONTENT_LENGTH") or 0), 0)
+    except ValueError:
+        return 0
 
 
 def require_whole(request: HttpRequest) -> None:
@@ -38,16 +43,18 @@ def objection(request: HttpRequest) -> Refusal | None:
     """Why the body of a request is not taken; None where it is.
 
     Under WSGI Django reads as much as Content-Length says, and so nothing of a chunked body: to a view it would look
-    like an empty one. Under ASGI it has been read whole, but DRF too goes by Content-Length: it is told.
+    like an empty one. Under ASGI it has been read whole, but DRF too goes by Content-Length: it is told. Over HTTP/2 no
+    header need say that there is a body (RFC 9113 section 8.1.1).
     """
     meta = request.META
     said = meta.get("CONTENT_LENGTH")
     most = conf.load(InputSettings).max_upload
     if isinstance(request, ASGIRequest):
         body: Any = request.__dict__.get("_stream")
-        if not said and "HTTP_TRANSFER_ENCODING" in meta and hasattr(body, "tell"):
+        if not said and hasattr(body, "tell"):
             at = body.tell()
-            meta["CONTENT_LENGTH"] = str(body.seek(0, 2))
+            if length := body.seek(0, 2):
+                meta["CONTENT_LENGTH"] = str(length)
             body.seek(at)
     elif not said and "HTTP_TRANSFER_ENCODING" in meta:
         return LengthRequired()

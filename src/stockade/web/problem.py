@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import orjson
 from django.http import HttpResponse
 
@@ -13,6 +15,7 @@ from stockade.core.errors import (
     StepUpRequired,
     Undecided,
 )
+from stockade.core.escape import html_safe
 from stockade.pipeline.registry import Registry
 from stockade.schemes.jwt import profile
 from stockade.web import page
@@ -24,15 +27,23 @@ def respond(registry: Registry, refusal: Refusal) -> HttpResponse:
     """The response that tells a client of `refusal`; a person is shown a page."""
     told = body(registry, refusal)
     if registry.settings.errors == "drf":
-        response = HttpResponse(orjson.dumps(told), status=refusal.status, content_type="application/json")
+        response = HttpResponse(_json(told), status=refusal.status, content_type="application/json")
     elif page.is_wanted():
         response = HttpResponse(page.render(told), status=refusal.status, content_type=page.HTML)
         response.headers["Vary"] = "Accept"
     else:
-        response = HttpResponse(orjson.dumps(told), status=refusal.status, content_type=PROBLEM)
+        response = HttpResponse(_json(told), status=refusal.status, content_type=PROBLEM)
     for name, value in headers(registry, refusal).items():
         response.headers[name] = value
     return response
+
+
+def _json(told: dict[str, object]) -> bytes:
+    """A message of Django's may quote what was sent: no tag leaves in it."""
+    try:
+        return html_safe(orjson.dumps(told, default=str))
+    except TypeError:  # half a surrogate pair, which has no UTF-8, but an escape
+        return html_safe(json.dumps(told, default=str).encode())
 
 
 def body(registry: Registry, refusal: Refusal) -> dict[str, object]:

@@ -40,7 +40,7 @@ def objections(serializer: Any, data: Any) -> dict[str, Any]:
     wrong: dict[str, Any] = {}
     for name in data:
         field = fields.get(name)
-        if field is None or field.read_only:
+        if field is None or field.read_only or isinstance(field, serializers.HiddenField):
             if strict and not (form and _is_of_a_form(str(name), fields)):
                 wrong[str(name)[:_LONGEST_NAME]] = [UNKNOWN if field is None else READ_ONLY]
         elif form:
