@@ -24,6 +24,7 @@ from stockade.schemes.session import hashes, keys
 from stockade.schemes.session.conf import SessionSettings
 
 NAME = "session"
+STEP = 500  # rows that are deleted at once
 
 
 @dataclass(frozen=True, slots=True)
