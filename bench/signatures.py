@@ -81,7 +81,7 @@ def _ways(size: int) -> dict[str, Callable[[], object]]:
     import standardwebhooks
     from django.core.handlers.wsgi import WSGIRequest
 
-    from stockade.webhooks import receiving, signing, verifying
+    from stockade.webhooks import receiving, shown, signing, verifying
 
     key = secrets.token_bytes(32)
     secret = "whsec_" + base64.b64encode(key).decode()
@@ -100,9 +100,7 @@ def _ways(size: int) -> dict[str, Callable[[], object]]:
         assert hmac.compare_digest(mac.digest(), given)
 
     def ours() -> None:
-        check = verifying.Check(source, headers)
-        check.update(body)
-        check.finish(body)
+        verifying.Check(source, shown.of_mapping(source.preset, headers)).finish(body)
 
     def django_body() -> None:
         request = WSGIRequest({**meta, "wsgi.input": BytesIO(body)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -21,14 +22,26 @@ class Keys:
     """The keys of one source, in the order in which they are tried. Their type says which signatures they verify.
 
     A public key is never the key of an HMAC: whoever knows it could sign.
+
+    Args:
+        digest: of the HMAC.
+        shared, public, private: the keys of each kind.
+
+    Attributes:
+        macs: an HMAC of each shared key that has read nothing; to copy it costs a quarter less than to begin anew.
     """
 
-    __slots__ = ("private", "public", "shared")
+    __slots__ = ("macs", "private", "public", "shared")
 
     def __init__(
-        self, shared: tuple[bytes, ...], public: tuple[PublicKey, ...], private: tuple[PrivateKey, ...]
+        self,
+        digest: str,
+        shared: tuple[bytes, ...],
+        public: tuple[PublicKey, ...],
+        private: tuple[PrivateKey, ...],
     ) -> None:
         self.shared, self.public, self.private = shared, public, private
+        self.macs = tuple([hmac.new(key, digestmod=digest) for key in shared])
 
     def identities(self) -> frozenset[bytes]:
         """What makes two secrets one, however each is written: the bytes of each key, and which kind it is of."""
@@ -71,7 +84,7 @@ def read(preset: Preset, secrets: str | Iterable[str]) -> Keys:
                 public.append(PublicKey(raw))
         else:
             shared.append(_symmetric(secret))
-    return Keys(tuple(shared), tuple(public), tuple(private))
+    return Keys(preset.digest, tuple(shared), tuple(public), tuple(private))
 
 
 def _symmetric(secret: str) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from stockade.core.errors import InvalidSignature
 from stockade.webhooks.presets import Preset
@@ -19,56 +19,44 @@ _HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 _PAIR = re.compile(r"([A-Za-z0-9]{1,10})=([^,=\s]+=*)", re.ASCII)
 
 
-class Headers(NamedTuple):
-    """The headers of one message that its preset names, as they came; "" for one that did not."""
-
-    signature: str
-    id: str = ""
-    time: str = ""
-
-
-class Shown(NamedTuple):
-    """What they say.
-
-    Args:
-        id, time: as they stand there; "" where there is none.
-        given: the signatures that are to be taken for the HMAC, as they are written.
-        public: those of Ed25519.
-    """
-
-    id: str
-    time: str
-    given: tuple[str, ...]
-    public: tuple[str, ...] = ()
+Headers = tuple[
+    str, str, str
+]  # that a preset names, as they came: signature, id and time; "" for one that did not
 
 
 def of_meta(preset: Preset, meta: Mapping[str, object]) -> Headers:
     """The headers in Django's META."""
-    one, two, three = preset.metas
-    return Headers(
-        str(meta.get(one, "")),
-        str(meta.get(two, "")) if two else "",
-        str(meta.get(three, "")) if three else "",
+    signature, id, time = preset.metas
+    return (
+        str(meta.get(signature, "")),
+        str(meta.get(id, "")) if id else "",
+        str(meta.get(time, "")) if time else "",
     )
 
 
 def of_mapping(preset: Preset, headers: Mapping[str, str]) -> Headers:
     """The headers by their names in any case; of several with one name what servers make of them: joined by a comma."""
+    names = preset.names
     found: dict[str, str] = {}
     for key, value in headers.items():
         name = key.lower()
-        if name in preset.names:
-            found[name] = f"{found[name]},{value}" if name in found else str(value)
-    return Headers(*[found.get(name, "") for name in preset.names])
+        if name in names:
+            found[name] = f"{found[name]},{value}" if name in found else value
+    signature, id, time = names
+    return found.get(signature, ""), found.get(id, ""), found.get(time, "")
 
 
-def read(preset: Preset, headers: Headers, source: str) -> Shown:
+def read(preset: Preset, headers: Headers, source: str) -> tuple[str, str, Sequence[str], Sequence[str]]:
     """What the headers of a message say.
 
     Args:
         preset: how its source signs.
         headers: of the message.
         source: for the log.
+
+    Returns:
+        Its id and its time, "" where there is none; the signatures that are to be taken for the HMAC, and those of
+        Ed25519, as they are written.
 
     Raises:
         InvalidSignature: one that must be there is missing, or cannot be read in exactly one way.
@@ -78,34 +66,36 @@ def read(preset: Preset, headers: Headers, source: str) -> Shown:
         raise InvalidSignature(source, "no_signature", f"There is no {preset.header} header.")
     if len(header) > LONGEST:
         raise InvalidSignature(source, "signature_format")
-    public: list[str] = []
-    if preset.form == "plain":
-        if not header.startswith(preset.prefix):
-            raise InvalidSignature(source, "unknown_version")
-        given = [header[len(preset.prefix) :]]
+    versions: Sequence[tuple[str, str, str]]
+    if preset.form == "list":
+        versions = [one.partition(",") for one in header.split(" ")]
+    elif preset.form == "pairs":
+        versions, time = _pairs(header, source)
+    elif header.startswith(preset.prefix):
+        versions = ((preset.version, "", header[len(preset.prefix) :]),)
     else:
-        if preset.form == "list":
-            versions = [(name, text) for name, _, text in [one.partition(",") for one in header.split(" ")]]
-        else:
-            versions, time = _pairs(header, source)
-        if len(versions) > MANY:
-            raise InvalidSignature(source, "too_many_signatures")
-        given = [text for version, text in versions if version == preset.version]
-        if preset.public_version:
-            public = [text for version, text in versions if version == preset.public_version]
-        if not given and not public:
-            raise InvalidSignature(source, "unknown_version")
-    if given:
-        # Before the body is read: what has not the length of a signature is none.
-        given = [text for text in given if len(text) == preset.length]
-        if not given and not public:
-            raise InvalidSignature(source, "signature_format")
+        raise InvalidSignature(source, "unknown_version")
+    if len(versions) > MANY:
+        raise InvalidSignature(source, "too_many_signatures")
+    given: list[str] = []
+    public: list[str] = []
+    reason = "unknown_version"
+    for version, _, text in versions:
+        if version == preset.version:
+            if len(text) == preset.length:
+                given.append(text)
+            else:  # it is no signature, and that is said before the body is read
+                reason = "signature_format"
+        elif version and version == preset.public_version:
+            public.append(text)
+    if not given and not public:
+        raise InvalidSignature(source, reason)
     if "{id}" in preset.before:
         if not is_id(preset, id):
             raise InvalidSignature(source, "id_format" if id else "no_id")
     else:
         id = id[:256]
-    return Shown(id, time, tuple(given), tuple(public))
+    return id, time, given, public
 
 
 def is_id(preset: Preset, id: str) -> bool:
@@ -150,8 +140,8 @@ def decoded(text: str) -> bytes | None:
     return raw if raw and base64.b64encode(raw).decode() == text else None
 
 
-def _pairs(header: str, source: str) -> tuple[list[tuple[str, str]], str]:
-    found: list[tuple[str, str]] = []
+def _pairs(header: str, source: str) -> tuple[list[tuple[str, str, str]], str]:
+    found: list[tuple[str, str, str]] = []
     times: list[str] = []
     for part in header.split(","):
         match = _PAIR.fullmatch(part)
@@ -161,7 +151,7 @@ def _pairs(header: str, source: str) -> tuple[list[tuple[str, str]], str]:
         if name == "t":
             times.append(value)
         else:
-            found.append((name, value))
+            found.append((name, "=", value))
     if len(times) != 1:  # two headers joined: which time was signed?
         raise InvalidSignature(source, "no_time" if not times else "signature_format")
     return found, times[0]

@@ -18,9 +18,6 @@ from stockade.webhooks.presets import PRESETS, Preset
 
 TOLERANCE: Final = 300.0  # seconds, where no source says otherwise
 FEW: Final = 5  # signatures of Ed25519: each costs as much as half a request
-ONE_GO: Final = (
-    65536  # bytes of a body that is put behind what is signed before it: shorter than the way around that
-)
 
 
 class Check:
@@ -35,24 +32,26 @@ class Check:
         InvalidSignature: a header is missing or malformed, or the time is not within the tolerance.
     """
 
-    __slots__ = ("_before", "_macs", "_shown", "_target", "_time", "source")
+    __slots__ = ("_before", "_given", "_id", "_macs", "_public", "_target", "_time", "source")
 
     def __init__(self, source: Source, headers: shown.Headers, target: by_url.Target | None = None) -> None:
         self.source, self._target = source, target
         preset = source.preset
-        self._shown = seen = shown.read(preset, headers, source.name)
-        self._time = _judged(source, seen.time) if preset.timed else None
-        self._before = "".join(
-            [seen.id if part == "{id}" else seen.time if part == "{time}" else part for part in preset.before]
-        ).encode()
+        id, time, self._given, self._public = shown.read(preset, headers, source.name)
+        self._id = id
+        self._time = _judged(source, time) if preset.timed else None
+        parts = [id if part == "{id}" else time if part == "{time}" else part for part in preset.before]
+        self._before = "".join(parts).encode()
         self._macs: list[hmac.HMAC] | None = None
 
     def update(self, piece: bytes | memoryview) -> None:
         """Take the next piece of a body that comes in several; of one that comes whole `finish` is enough."""
         if self._macs is None:
             source = self.source
-            keys = () if source.preset.by_url else source.keys().shared
-            self._macs = [hmac.new(key, self._before, source.preset.digest) for key in keys]
+            # The kind of a key says which signatures it verifies, not the message: a public key is no secret of HMAC.
+            self._macs = [mac.copy() for mac in (() if source.preset.by_url else source.keys().macs)]
+            for mac in self._macs:
+                mac.update(self._before)
         for mac in self._macs:
             mac.update(piece)
 
@@ -62,39 +61,30 @@ class Check:
         Raises:
             InvalidSignature: no key of the source has signed it.
         """
-        source, seen = self.source, self._shown
+        source, given, public = self.source, self._given, self._public
         preset, keys = source.preset, source.keys()
         if preset.by_url:
             digests, held = self._by_url(body, keys.shared)
         else:
-            digests = self._digests(body, keys.shared)
-            held = _matched([shown.written(preset, digest) for digest in digests], seen.given)
-            if not held and seen.public and keys.public:
+            if self._macs is None:
+                self.update(body)
+            # By every shared key, whatever the message shows: it is known again by each.
+            digests = [mac.digest() for mac in self._macs or ()]
+            held = _matched([shown.written(preset, digest) for digest in digests], given)
+            if not held and public and keys.public:
                 digests, held = self._by_public_key(body, digests)
         if not held:
-            formed = all(shown.is_written(preset, text) for text in (*seen.given, *seen.public))
+            formed = all(shown.is_written(preset, text) for text in (*given, *public))
             raise InvalidSignature(source.name, "signature" if formed else "signature_format")
-        id = _member(body, preset.id_member) if preset.id_member else seen.id
+        id = _member(body, preset.id_member) if preset.id_member else self._id
         by_id = id and (preset.id_signed or source.once == "id")
         return Message(source.name, preset.name, id, self._time, body, () if by_id else tuple(digests))
 
-    def _digests(self, body: bytes, keys: tuple[bytes, ...]) -> list[bytes]:
-        """By every shared key, whatever the message shows: it is known again by each.
-
-        The kind of a key says which signatures it verifies, not the message: a public key is no secret of an HMAC.
-        """
-        if self._macs is None and len(body) > ONE_GO:
-            self.update(body)
-        if self._macs is not None:
-            return [mac.digest() for mac in self._macs]
-        signed, digest = self._before + body, self.source.preset.digest
-        return [hmac.digest(key, signed, digest) for key in keys]
-
     def _by_public_key(self, body: bytes, digests: list[bytes]) -> tuple[list[bytes], bool]:
-        seen, name = self._shown, self.source.name
-        if len(seen.public) > FEW:
+        name = self.source.name
+        if len(self._public) > FEW:
             raise InvalidSignature(name, "too_many_signatures")
-        given = [shown.decoded(text) for text in seen.public]
+        given = [shown.decoded(text) for text in self._public]
         signed = self._before + body  # Ed25519 reads its message twice: it must have the whole of it
         public = self.source.keys().public
         held = any(key.holds(one, signed) for key in public for one in given if one is not None)
@@ -107,12 +97,10 @@ class Check:
         texts = by_url.signed_texts(self._target, body, name)
         digests = [[hmac.digest(key, text, preset.digest) for key in keys] for text in texts]
         expected = [shown.written(preset, digest) for some in digests for digest in some]
-        return digests[0], _matched(
-            expected, self._shown.given
-        )  # whichever URL was signed, it is one message
+        return digests[0], _matched(expected, self._given)  # whichever URL was signed, it is one message
 
 
-def _matched(expected: Iterable[str], given: tuple[str, ...]) -> bool:
+def _matched(expected: Iterable[str], given: Iterable[str]) -> bool:
     """Whether one of the signatures is one of those that would be right, letter for letter.
 
     All are compared, in constant time, whichever it is.
