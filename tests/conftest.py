@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asgiref.sync import async_to_sync
 
-from tests import postgres, scheduling, servers
+from tests import postgres, repeating, scheduling, servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -44,9 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL: every test that can reach the run's database. On SQLite: all but those about PostgreSQL."""
+    """On PostgreSQL: what it could fail (`tests/repeating.py`). On SQLite: all but the tests about PostgreSQL."""
     if os.environ.get("STOCKADE_TEST_DATABASE") == "postgres":
-        left_out = {item for item in items if not reaches_database(item)}
+        left_out = {item for item in items if not repeating.on_postgresql(item)}
     else:
         left_out = {item for item in items if item.get_closest_marker("postgres")}
     if left_out:
@@ -68,22 +68,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not gc.get_freeze_count():  # the nursery of `test_controls.py` has done so before it forked
         gc.collect()
         gc.freeze()
-
-
-# pytest-django lets nobody else connect, and nobody else has a database that was migrated for a process to share.
-_OPENERS = {"db", "transactional_db", "django_db_setup", "live_server", "database_server"}
-
-
-def reaches_database(item: pytest.Item) -> bool:
-    """Whether a test can reach the run's database: for any other it is the same test on every database."""
-    from django.test import TransactionTestCase
-
-    if item.get_closest_marker("django_db") or item.get_closest_marker("postgres"):
-        return True
-    cls: Any = getattr(item, "cls", None)
-    if cls is not None and issubclass(cls, TransactionTestCase):
-        return True
-    return not _OPENERS.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
