@@ -55,7 +55,7 @@ def at_once(work: Callable[[int], Any]) -> list[Any]:
     found: list[Any] = [None] * THREADS
 
     def run(index: int) -> None:
-        barrier.wait(20)
+        barrier.wait(30)
         try:
             found[index] = work(index)
         except BaseException as error:  # noqa: BLE001 - looked at by the test

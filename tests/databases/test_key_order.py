@@ -82,7 +82,7 @@ def test_a_refresh_that_waits_for_the_revocation_takes_another_key(
 
     before(monkeypatch, retirement, "end_sessions", locked_now)
     revoking.start()
-    assert locked.wait(20)
+    assert locked.wait(30)
     second = redeem(first.refresh)
     revoking.join(30)
     assert second.refresh.split(".")[3] != stolen

@@ -17,7 +17,7 @@ class Caller:
     """One client of a server."""
 
     def __init__(self, base_url: str, user: str) -> None:
-        self._http = httpx2.Client(base_url=base_url, timeout=30)
+        self._http = httpx2.Client(base_url=base_url, timeout=60)
         self._user = user
         self.answers: list[Answer] = []
 

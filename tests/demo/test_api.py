@@ -259,7 +259,7 @@ def test_a_host_that_is_not_ours_is_refused(demo: Run, target: Target) -> None:
     import http.client
 
     host, _, port = demo.base_url.removeprefix("http://").rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
     connection.request("GET", "/", headers={"Host": "attacker.example"})
     assert connection.getresponse().status == 400
     connection.close()

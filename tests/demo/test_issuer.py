@@ -44,7 +44,7 @@ class Issuer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.url + path, body, named, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 status, found, text = answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
             with error:

@@ -63,7 +63,7 @@ def kept(page: Page) -> str:
 
 def open_session(demo: Run, user: str) -> bytes:
     """Log in by a session from elsewhere; its cookie."""
-    connection = http.client.HTTPConnection(demo.base_url.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(demo.base_url.removeprefix("http://"), timeout=60)
     body = json.dumps({"username": user, "password": demo.password(user)})
     connection.request("POST", "/api/session/login/", body, {"Content-Type": "application/json"})
     answer = connection.getresponse()

@@ -43,7 +43,7 @@ class Client:
     def ask(
         self, method: str, path: str, body: object = None, **headers: str
     ) -> tuple[int, Any, dict[str, str]]:
-        connection = http.client.HTTPConnection(str(self._at.hostname), self._at.port, timeout=30)
+        connection = http.client.HTTPConnection(str(self._at.hostname), self._at.port, timeout=60)
         try:
             text = json.dumps(body) if body is not None else None
             sent = {"Content-Type": "application/json"} if text else {}

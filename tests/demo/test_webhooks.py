@@ -20,7 +20,7 @@ def post(run: Run, preset: str, body: bytes, headers: dict[str, str]) -> int:
         f"{run.base_url}/api/webhooks/inbound/{preset}/", data=body, headers={**headers, "Content-Type": kind}
     )
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:

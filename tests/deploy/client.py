@@ -52,7 +52,7 @@ def send(
         tls: None for plain HTTP.
     """
     with ExitStack() as open_:
-        connection = open_.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+        connection = open_.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         if tls is not None:
             connection = open_.enter_context(tls.wrap_socket(connection, server_hostname=name))
         length = (f"Content-Length: {len(body)}",) if body or method in ("POST", "PUT", "PATCH") else ()

@@ -128,7 +128,7 @@ def postgresql(folder: Path, pki: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(30)
 
 
 def other_user() -> dict[str, Any]:

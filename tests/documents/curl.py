@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         headers[name] = value.strip()
     url = urlsplit(options.url)
     method = options.request or ("HEAD" if options.head else "POST" if body else "GET")
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=30)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=60)
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     try:
         connection.request(method, target, body.encode() or None, headers)

@@ -108,7 +108,7 @@ def test_the_little_curl_says_what_it_sends_and_gets(tmp_path: Path) -> None:
         out = tmp_path / "out"
         url = f"http://127.0.0.1:{server.server_port}/p?q=1"
         assert curl.main(["-s", "-X", "PUT", "-H", "X-A: b", "-d", "x=1", "-i", "-o", str(out), url]) == 0
-        thread.join(10)
+        thread.join(30)
     text = out.read_text()
     assert text.startswith("HTTP/1.1 201 Created")
     assert text.endswith("/p?q=1|b|x=1")

@@ -63,7 +63,7 @@ def busy_and_said(stage: Stage, chance: random.Random) -> None:
     script.start()
     time.sleep(0.1 + chance.uniform(*DOWN))
     redis.run("SCRIPT", "KILL")
-    script.join(10)
+    script.join(30)
     redis.run("CONFIG", "SET", "busy-reply-threshold", "5000")
 
 

@@ -83,7 +83,7 @@ def test_a_real_server_answers_from_the_test_database(interface: str, target: st
 
     get_user_model().objects.create_user("alice")
     with granian(target, interface=interface) as server:
-        assert httpx2.get(f"{server.base_url}/users", timeout=10).json() == {"users": ["alice"]}
+        assert httpx2.get(f"{server.base_url}/users", timeout=60).json() == {"users": ["alice"]}
         pid = server.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

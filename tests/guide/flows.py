@@ -133,7 +133,7 @@ def attack_parallel_guessing() -> bool:
 
     def guess(n: int) -> None:
         one = Client(SERVER_NAME="localhost", raise_request_exception=False)
-        barrier.wait(10)
+        barrier.wait(30)
         body = {"username": "hugo", "password": f"guess {n}"}
         answer = one.post("/api/token/", body, "application/json", secure=True)
         statuses.append(answer.status_code)

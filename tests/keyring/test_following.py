@@ -132,5 +132,5 @@ def test_a_thread_ends_in_a_child_of_its_process(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(following, "PAUSE", 0.001)
     thread = threading.Thread(target=following._run, args=(threading.Event(), os.getpid() + 1), daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()

@@ -171,7 +171,7 @@ def test_a_killed_process_loses_nothing_that_was_written(folder: Path, actors: l
     actors.append(start("written", folder / "report", "1000"))
     assert line(actors[0]) == "written"
     actors[0].send_signal(signal.SIGKILL)
-    actors[0].wait(10)
+    actors[0].wait(30)
     assert total(counts_in(folder).read()) == 1_000
 
 
@@ -182,7 +182,7 @@ def test_a_kill_in_the_middle_of_writing_leaves_what_was_written(folder: Path, a
         for _ in range(50 + 37 * at):
             last = int(line(actors[-1]))
         actors[-1].send_signal(signal.SIGKILL)
-        actors[-1].wait(10)
+        actors[-1].wait(30)
         rest = actors[-1].stdout
         assert rest is not None
         written += max([last, *map(int, rest.read().split())])
@@ -202,7 +202,7 @@ def test_what_was_counted_last_is_written_though_no_request_follows(
 
 def test_a_fork_counts_nothing_twice_and_loses_nothing(folder: Path, actors: list[Actor]) -> None:
     actors.append(start("fork", folder / "report"))
-    assert actors[0].wait(20) == 0
+    assert actors[0].wait(30) == 0
     assert [(row.view, row.count) for row in counts_in(folder).read()] == [("child", 10), ("parent", 20)]
 
 

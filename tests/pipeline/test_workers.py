@@ -71,7 +71,7 @@ def alice(transactional_db: None) -> User:
 
 def status(server: servers.Server, path: str, token: str = "", method: str = "GET") -> int:
     """One request on a connection of its own, so that any worker may get it."""
-    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=60)
     try:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         connection.request(method, path, headers=headers)
@@ -225,7 +225,7 @@ def test_a_limit_holds_over_all_workers(server: servers.Server) -> None:
 def raw(server: servers.Server, request: bytes) -> bytes:
     """The status line that the server answers to these very bytes; b"" if it hangs up."""
     host, _, port = urlsplit(server.base_url).netloc.partition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         try:
             connection.sendall(request)
             return connection.makefile("rb").readline()

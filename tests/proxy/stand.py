@@ -234,7 +234,7 @@ def granian_at(path: Path, env: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(30)
 
 
 def _listens(path: Path) -> bool:

@@ -85,7 +85,7 @@ def log_in(server: servers.Server, name: str) -> httpx2.Response:
 
 
 def refresh(server: servers.Server, cookies: str, **others: str) -> httpx2.Response:
-    return httpx2.post(server.base_url + REFRESH, headers=headers(server, cookies, **others), timeout=30)
+    return httpx2.post(server.base_url + REFRESH, headers=headers(server, cookies, **others), timeout=60)
 
 
 def kept(answer: httpx2.Response) -> dict[str, str]:
@@ -118,7 +118,7 @@ def test_the_headers_on_the_wire(server: servers.Server) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     cookies = shown(kept(answer))
     assert refresh(server, cookies).status_code == 200
-    out = httpx2.post(server.base_url + REVOKE, headers=headers(server, cookies), timeout=30)
+    out = httpx2.post(server.base_url + REVOKE, headers=headers(server, cookies), timeout=60)
     assert (out.status_code, kept(out)) == (204, {NAME: "", BINDING: ""})
     dead = refresh(server, cookies)
     assert (dead.status_code, kept(dead)) == (401, {NAME: "", BINDING: ""})
@@ -148,7 +148,7 @@ def test_logging_out_while_tabs_refresh_leaves_nothing_that_works(server: server
         cookies = shown(kept(obtained))
         with ThreadPoolExecutor(6) as tabs:
             refreshed = [tabs.submit(refresh, server, cookies) for _ in range(5)]
-            out = httpx2.post(server.base_url + REVOKE, headers=headers(server, cookies), timeout=30)
+            out = httpx2.post(server.base_url + REVOKE, headers=headers(server, cookies), timeout=60)
             answers = [future.result() for future in refreshed]
         assert out.status_code == 204
         assert {answer.status_code for answer in answers} <= {200, 401}
@@ -156,7 +156,7 @@ def test_logging_out_while_tabs_refresh_leaves_nothing_that_works(server: server
         for token in tokens:
             bearer = {"Authorization": f"Bearer {token}"}
             assert (
-                httpx2.get(f"{server.base_url}/api/sessions/", headers=bearer, timeout=30).status_code == 401
+                httpx2.get(f"{server.base_url}/api/sessions/", headers=bearer, timeout=60).status_code == 401
             )
         for answer in answers:
             if answer.status_code == 200:
@@ -188,7 +188,7 @@ def test_two_origins_are_none_of_ours(server: servers.Server) -> None:
     cookies = shown(kept(log_in(server, "alice")))
     twice = [*headers(server, cookies).items(), ("Origin", "https://evil.example")]
     for order in (twice, twice[::-1]):
-        assert httpx2.post(server.base_url + REFRESH, headers=order, timeout=30).status_code == 403
+        assert httpx2.post(server.base_url + REFRESH, headers=order, timeout=60).status_code == 403
 
 
 PLANT = """([name, value, binding, other]) => {

@@ -57,7 +57,7 @@ def elsewhere(function: Any, *args: Any) -> Any:
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(20)
+    thread.join(30)
     return found[0]
 
 
@@ -311,7 +311,7 @@ class TestReconcilerAgainstWriters:
                 with transaction.atomic():
                     truth.invalidate(7)
                     ready.set()
-                    go.wait(20)
+                    go.wait(30)
             except BaseException as error:  # noqa: BLE001
                 problems.append(error)
             finally:
@@ -319,11 +319,11 @@ class TestReconcilerAgainstWriters:
 
         thread = threading.Thread(target=writer)
         thread.start()
-        assert ready.wait(20)
+        assert ready.wait(30)
         assert truth.reconcile(older=-1, wait=0.05) == 0
         assert subject(gate, 7) == DIRTY
         go.set()
-        thread.join(20)
+        thread.join(30)
         assert not problems
         assert subject(gate, 7) == value_of("7") > 0
 
@@ -338,17 +338,17 @@ class TestReconcilerAgainstWriters:
                 with transaction.atomic():
                     truth.end_sessions(alice)
                     ready.set()
-                    go.wait(20)
+                    go.wait(30)
             finally:
                 connection.close()
 
         thread = threading.Thread(target=writer)
         thread.start()
-        assert ready.wait(20)
+        assert ready.wait(30)
         assert truth.reconcile(older=-1, wait=0.05) == 0
         assert session(gate, row) == DIRTY
         go.set()
-        thread.join(20)
+        thread.join(30)
         assert session(gate, row) == 1
 
     def test_one_locked_row_does_not_keep_the_others_waiting(self, gate: Gate, database_vendor: str) -> None:
@@ -363,19 +363,19 @@ class TestReconcilerAgainstWriters:
                 with transaction.atomic():
                     truth.invalidate(25)
                     ready.set()
-                    go.wait(20)
+                    go.wait(30)
             finally:
                 connection.close()
 
         thread = threading.Thread(target=writer)
         thread.start()
-        assert ready.wait(20)
+        assert ready.wait(30)
         resolved = truth.reconcile(older=-1, wait=0.05)
         # SQLite has one lock for the whole database: nothing can be resolved while somebody writes.
         assert resolved == (9 if database_vendor == "postgresql" else 0)
         assert subject(gate, 25) == DIRTY
         go.set()
-        thread.join(20)
+        thread.join(30)
         truth.reconcile(older=-1)
         assert DIRTY not in [subject(gate, name) for name in range(20, 30)]
 

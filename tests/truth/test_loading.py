@@ -147,7 +147,7 @@ class TestWhoLoads:
         def load(*args: Any) -> None:
             loads.append(1)
             inside.set()
-            go.wait(20)
+            go.wait(30)
             real(*args)
 
         monkeypatch.setattr(empty, "load", load)
@@ -160,13 +160,13 @@ class TestWhoLoads:
 
         thread = threading.Thread(target=work)
         thread.start()
-        assert inside.wait(20)
+        assert inside.wait(30)
         for _ in range(3):
             with pytest.raises(Unavailable) as caught:
                 truth.ensure_loaded(empty, b"")
             assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "1")
         go.set()
-        thread.join(20)
+        thread.join(30)
         assert truth.ensure_loaded(empty, b"") == marker(empty)
         assert loads == [1]
 

@@ -33,7 +33,7 @@ class Bao:
         return f"127.0.0.1:{self.port}"
 
     def call(self, method: str, path: str, body: object = None, token: str = ROOT_TOKEN) -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(
                 method,
@@ -127,4 +127,4 @@ def answering(
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(30)

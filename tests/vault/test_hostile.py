@@ -232,7 +232,7 @@ class Held:
 
     def ask(self, document: str) -> Answer:
         self.inside.set()
-        if not self.held.wait(20):
+        if not self.held.wait(30):
             raise Away("timeout")
         return Answer({"API_TOKEN": Secret(self.value)}, 1, "1")
 
@@ -252,14 +252,14 @@ def test_a_fork_in_the_midst_of_a_refresh_leaves_the_child_able_to_read_and_refr
     source.inside.clear()
     clock.shift(400)
     assert secret("API_TOKEN") == STRONG
-    assert source.inside.wait(10)
+    assert source.inside.wait(30)
     with kept._guard:  # the worst moment: another thread holds the lock
         ours, theirs = multiprocessing.Pipe()
         pid = os.fork()
         if pid == 0:
             _in_the_child(source, theirs)
     try:
-        assert ours.poll(20), "the child hangs"
+        assert ours.poll(30), "the child hangs"
         assert ours.recv() == (True, 1, True)
     finally:
         source.held.set()

@@ -433,6 +433,6 @@ class TestAway:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(30)
         assert found == [STRONG] * 16
         assert len(asked) == 1

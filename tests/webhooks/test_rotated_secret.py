@@ -57,7 +57,7 @@ def test_messages_signed_by_either_secret_are_taken_until_the_old_one_is_retired
             threads[0].join(0.01)  # until each has sent fifty more
     stop.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(30)
     assert refused == []
     assert advance(store, make(), wait=0, overlap=0) is Step.RETIRED
     with pytest.raises(InvalidSignature):

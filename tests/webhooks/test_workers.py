@@ -57,7 +57,7 @@ def raw(server: servers.Server, head: list[str], body: bytes, *, close: bool = F
         close: say that no more comes.
     """
     parts = urlsplit(server.base_url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as line:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as line:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not listen to the end
             line.sendall("\r\n".join([*head, "Connection: close", "", ""]).encode("latin-1") + body)
             if close:

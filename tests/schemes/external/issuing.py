@@ -111,7 +111,7 @@ class Issuer:
         """Stop serving: from now on connections are refused."""
         self.server.shutdown()
         self.server.server_close()
-        self._thread.join(5)
+        self._thread.join(30)
 
     @property
     def fetched(self) -> int:

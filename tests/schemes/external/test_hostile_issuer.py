@@ -42,7 +42,7 @@ def held_back(issuer: Issuer, gate: threading.Event) -> Callable[[Any], None]:
     """The honest answer, once the gate is opened."""
 
     def answer(handler: Any) -> None:
-        gate.wait(10)
+        gate.wait(30)
         issuer.honest(handler)
 
     return answer
@@ -54,7 +54,7 @@ def parallel(count: int, call: Callable[[int], Any]) -> list[Any]:
     found: list[Any] = [None] * count
 
     def run(index: int) -> None:
-        barrier.wait(10)
+        barrier.wait(30)
         try:
             found[index] = call(index)
         finally:
@@ -329,7 +329,7 @@ def test_keys_rotate_under_load_without_a_refused_request(
         time.sleep(0.3)
         stop.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(30)
     assert set(statuses) == {200}
     assert len(statuses) > 20
     assert 4 <= issuer.fetched <= 8
@@ -402,7 +402,7 @@ def test_requests_with_known_keys_wait_for_nobody(
     assert ask(issuer.token()).status_code == 200
     assert time.monotonic() - began < 1.0
     gate.set()
-    waiting.join(10)
+    waiting.join(30)
 
 
 def test_a_second_fetch_is_not_made_while_one_hangs(

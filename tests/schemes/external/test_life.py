@@ -317,7 +317,7 @@ def test_two_first_requests_at_once_make_one_user(
 
     def run(token: str) -> None:
         try:
-            barrier.wait(10)
+            barrier.wait(30)
             found.append(ask(token).json().get("subject"))
         finally:
             connections.close_all()

@@ -68,7 +68,7 @@ class Provider:
 
     def close(self) -> None:
         """It ends with its standard input."""
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)
 
     def settings(self, **more: Any) -> dict[str, Any]:
         """Its entry in ISSUERS."""

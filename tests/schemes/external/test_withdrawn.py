@@ -133,7 +133,7 @@ def test_those_who_wait_for_a_resolver_wait_once_together(
         fetch._until = 0.0  # TIMEOUT has passed, and the resolver is still at it
         second = threading.Thread(target=call)
         second.start()
-        assert refused.wait(20), "it has waited for TIMEOUT anew"
+        assert refused.wait(30), "it has waited for TIMEOUT anew"
     finally:
         answer.set()
         first.join(60)

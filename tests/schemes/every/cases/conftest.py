@@ -88,7 +88,7 @@ def process(django_db_setup: None, django_db_blocker: Any) -> Iterator[subproces
         assert found.stdout is not None
         found.stdin.close()
         try:
-            found.wait(20)
+            found.wait(30)
         except subprocess.TimeoutExpired:
             found.kill()
             found.wait()
