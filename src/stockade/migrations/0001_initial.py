@@ -607,6 +607,14 @@ class Migration(migrations.Migration):
                 ("user_agent", models.CharField(blank=True, max_length=200)),
                 ("address", models.CharField(blank=True, max_length=64)),
                 (
+                    "origin",
+                    models.UUIDField(
+                        blank=True,
+                        help_text="The login of another package that it came of, and ends with.",
+                        null=True,
+                    ),
+                ),
+                (
                     "tenant",
                     models.CharField(
                         blank=True,

@@ -44,6 +44,9 @@ class Session(models.Model):
     end_reason = models.CharField(max_length=32, blank=True)
     user_agent = models.CharField(max_length=200, blank=True)
     address = models.CharField(max_length=64, blank=True)
+    origin = models.UUIDField(
+        null=True, blank=True, help_text="The login of another package that it came of, and ends with."
+    )
 
     class Meta:
         indexes = (models.Index(fields=["user", "-created_at"], name="stockade_session_user"),)

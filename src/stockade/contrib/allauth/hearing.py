@@ -7,8 +7,7 @@ from typing import Any
 from allauth.account.signals import authentication_step_completed
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-from stockade import truth
-from stockade.contrib.allauth.pairs import PAIR
+from stockade.contrib.allauth import pairs
 from stockade.contrib.allauth.proofs import Proof, drop, take
 from stockade.core import methods, tenant
 from stockade.events import Event, emit
@@ -27,6 +26,7 @@ def _logged_in(sender: Any, request: Any, user: Any, **rest: Any) -> None:
     session = getattr(request, "session", None)
     if session is None:
         return
+    pairs.number(session)
     found = take(request, user)
     if found is None:
         drop(session, user)
@@ -58,6 +58,5 @@ def _prove(request: Any, found: Proof) -> str:
 def _logged_out(sender: Any, request: Any, user: Any, **rest: Any) -> None:
     """The tokens that came of the login end with it."""
     session = getattr(request, "session", None)
-    pair = session.get(PAIR) if session is not None else None
-    if pair:
-        truth.end_sessions(ids=[pair], reason="logout")
+    if session is not None:
+        pairs.end(session)

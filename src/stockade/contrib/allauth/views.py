@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.headless import app_settings
 from django.contrib.auth import get_user
+from django.views.decorators.debug import sensitive_variables
 from rest_framework.response import Response
 from rest_framework.serializers import CharField
 
@@ -43,6 +44,7 @@ class TokenFromSessionView(BodyView):
         return Response({"access": pair.access, "refresh": pair.refresh})
 
 
+@sensitive_variables()
 def _pair(request: Request) -> Pair:
     strategy: Any = app_settings.TOKEN_STRATEGY
     http: Any = request._request  # noqa: SLF001 - DRF's documented way
@@ -54,6 +56,4 @@ def _pair(request: Request) -> Pair:
     user = get_user(holder)
     if not user.is_authenticated or not user.is_active:
         raise InvalidCredential(reason="nobody")
-    pair = pair_of(holder, user)
-    session.save()
-    return pair
+    return pair_of(holder, user)

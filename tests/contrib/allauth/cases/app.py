@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import html
+import sys
 from typing import Any
 
 import pytest
 from allauth.account.internal.flows.login import record_authentication
-from django.contrib.auth import login
+from allauth.headless.tokens.strategies.sessions import SessionTokenStrategy
+from django.contrib.auth import SESSION_KEY, login
 from django.contrib.auth.models import User
+from django.core.signals import got_request_exception
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
+from django.views.debug import ExceptionReporter
 
 import stockade
+from stockade.contrib.allauth import pairs
 from stockade.contrib.allauth.apps import check
 from stockade.core import clock
 from stockade.models import Session
 from stockade.schemes.session import SessionStore
-from tests.contrib.allauth.cases.conftest import PASSWORD, App, Person
+from tests.contrib.allauth.cases.conftest import PASSWORD, App, Person, Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -209,3 +215,127 @@ def test_a_transaction_around_allauths_refresh_stops_the_start(
     assert (found.id, found.is_serious()) == ("stockade.E054", True)
     project.HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.sessions.SessionTokenStrategy"
     assert check() == []
+
+
+# -- several things at once --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has something happen once, when an exchange has read its session."""
+
+    def arrange(happens: Any) -> None:
+        original, done = SessionTokenStrategy.lookup_session, []
+
+        def slow(self: Any, token: str) -> Any:
+            found = original(self, token)
+            if found is not None and not done:
+                assert SESSION_KEY in found
+                done.append(True)
+                happens()
+            return found
+
+        monkeypatch.setattr(SessionTokenStrategy, "lookup_session", slow)
+
+    return arrange
+
+
+def test_of_two_pairs_that_are_asked_for_at_once_one_lives_and_ends_with_the_login(
+    app: App, bob: Person, between: Any
+) -> None:
+    """The thief has the session token, and wants a pair that nobody knows of."""
+    app.login(bob)
+    thief = App()
+    thief.session = app.session
+    between(thief.exchange)
+    assert app.exchange().status_code == 200
+    assert thief.access
+    assert thief.get("/me/").status_code == 401
+    assert live() == 1
+    app.send("delete", "auth/session")
+    assert app.get("/me/").status_code == 401
+    assert live() == 0
+
+
+def test_an_exchange_under_way_gets_no_pair_after_the_logout(app: App, bob: Person, between: Any) -> None:
+    app.login(bob)
+    thief = App()
+    thief.session = app.session
+    between(lambda: app.send("delete", "auth/session"))
+    assert thief.exchange().status_code == 401
+    assert live() == 0
+
+
+def test_nor_while_the_logout_is_under_way(app: App, bob: Person, between: Any) -> None:
+    """The pairs have ended, and the session is not emptied yet."""
+    app.login(bob)
+    thief = App()
+    thief.session = app.session
+    between(lambda: pairs.end(SessionStore(app.session)))
+    assert thief.exchange().status_code == 401
+    assert live() == 0
+
+
+def test_a_request_under_way_hides_no_pair_from_the_logout(app: App, visitor: Visitor, bob: Person) -> None:
+    """It writes back the session as it was before the pair was made."""
+    visitor.login(bob)
+    app.session = visitor.key
+    under_way = SessionStore(app.session)
+    under_way["basket"] = 1
+    app.exchange()
+    under_way.save()
+    assert app.get("/me/").status_code == 200
+    app.send("delete", "auth/session")
+    assert app.get("/me/").status_code == 401
+    assert live() == 0
+
+
+def test_a_banned_session_gets_no_pair(app: App, bob: Person) -> None:
+    """Its pair would have another id, which is not banned."""
+    app.login(bob)
+    stockade.ban(session=str(Session.objects.get(scheme="session", ended_at=None).pk))
+    former = live()
+    assert app.exchange().status_code == 403
+    assert live() == former
+
+
+def test_another_login_ends_no_pair_of_the_first(app: App, bob: Person) -> None:
+    other = App()
+    app.login(bob)
+    other.login(bob)
+    app.exchange()
+    assert live() == 2
+    other.send("delete", "auth/session")
+    assert app.get("/me/").status_code == 200
+    assert other.get("/me/").status_code == 401
+
+
+def test_an_error_report_of_an_exchange_shows_no_session_token(
+    app: App, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.login(bob)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("something broke")
+
+    monkeypatch.setattr("stockade.contrib.allauth.pairs.issue", broken)
+    client = Client(raise_request_exception=False)
+    pages: list[str] = []
+
+    def note(sender: Any, request: Any, **_: Any) -> None:
+        pages.append(html.unescape(ExceptionReporter(request, *sys.exc_info()).get_traceback_html()))
+
+    got_request_exception.connect(note)
+    try:
+        answer = client.post(
+            "/api/token/allauth/",
+            "{}",
+            content_type="application/json",
+            headers={"x-session-token": app.session},
+        )
+    finally:
+        got_request_exception.disconnect(note)
+    assert answer.status_code == 500
+    (page,) = pages
+    assert "something broke" in page
+    assert app.session not in page
