@@ -228,16 +228,6 @@ def test_after_undo_nothing_is_taken(theirs: RefreshToken, browser: Browser, mod
     assert refused(theirs) == "not_imported"
 
 
-def test_a_worker_that_has_seen_a_token_hears_of_the_undoing(
-    theirs: RefreshToken, browser: Browser, mode: str
-) -> None:
-    move.run()
-    access = theirs.access_token
-    assert [browser.get(access)[0] for _ in range(3)] == [200] * 3
-    move.undo()
-    assert browser.get(access)[0] == 401
-
-
 def test_after_the_bound_a_token_that_says_it_lives_longer_is_refused(
     theirs: RefreshToken, browser: Browser, later: Callable[[float], None], mode: str
 ) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
 from typer.testing import CliRunner, Result
@@ -21,9 +16,7 @@ from stockade.core import clock
 from stockade.models import ImportedToken, ImportedUser, TokenImport
 from stockade.schemes import moving
 from stockade.schemes.simplejwt import exchange, move, standing
-from tests.around import Log
 from tests.schemes.imported.cases.conftest import Browser, refused
-from tests.servers import ROOT, child_environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,14 +63,6 @@ def test_an_import_takes_what_the_dry_run_said(project_of_many: dict[str, Refres
     assert exchange.redeem(str(project_of_many["another"])).session
     reasons = {name: refused(project_of_many[name]) for name in ("blacklisted", "inactive", "deleted")}
     assert reasons == {"blacklisted": "blacklisted", "inactive": "not_imported", "deleted": "not_outstanding"}
-
-
-def test_the_security_log_says_who_may_come_in_by_it(alice: User, log: Log) -> None:
-    run()
-    run("--undo")
-    run("--undo")
-    told = [(record.reason, record.details.get("source")) for record in log("AUTHZ_CHANGE")]
-    assert told == [("import_opened", "simplejwt"), ("import_undone", "simplejwt")]
 
 
 def test_tokens_that_an_older_simplejwt_kept_no_rows_of_are_taken_by_an_option(
@@ -170,13 +155,6 @@ def test_undoing_what_is_long_over_leaves_nothing(project_of_many: dict[str, Ref
     assert [model.objects.count() for model in (TokenImport, ImportedUser, ImportedToken)] == [0, 0, 0]
 
 
-def test_wrong_use_and_nothing_to_undo_have_their_exit_statuses(db: None) -> None:
-    assert run("--dry-run", "--undo").exit_code == 2
-    assert run("--unlisted", "--undo").exit_code == 2
-    result = run("--undo")
-    assert (result.exit_code, result.stderr) == (1, "There is no import from simplejwt.\n")
-
-
 def test_without_tables_it_says_what_that_means(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stockade.schemes.simplejwt.move.has_tables", lambda: False)
     result = run("--dry-run")
@@ -219,33 +197,6 @@ def test_users_are_found_by_the_field_that_simplejwt_names_them_by(
     token.set_jti()
     token["user_id"] = "nobody"
     assert refused(token) == "gone"
-
-
-def test_progress_is_for_a_terminal_and_a_pipe_stays_quiet(alice: User) -> None:
-    RefreshToken.for_user(alice)
-    connection.close()
-    command = [sys.executable, "-m", "stockade", "import", "simplejwt", "--dry-run"]
-    environment = child_environment({"TERM": "xterm", "COLUMNS": "120"})
-    piped = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
-    assert (piped.returncode, piped.stderr) == (0, "")
-    assert piped.stdout.startswith("Would take")
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        assert process.stdout is not None
-        assert process.stdout.read().startswith(b"Would take")
-        shown = b""
-        try:
-            while part := os.read(ours, 65536):
-                shown += part
-        except OSError:  # Linux says so when the other end has closed
-            pass
-        assert process.wait(60) == 0
-    os.close(ours)
-    assert b"refresh tokens" in shown
-    assert b"1/1" in shown
 
 
 def test_the_tables_are_simplejwts_own(alice: User) -> None:

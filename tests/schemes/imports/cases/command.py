@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -21,7 +19,6 @@ import stockade
 from stockade.cli.root import app
 from stockade.core import clock
 from stockade.models import OpaqueToken, TokenImport
-from stockade.schemes import moving
 from stockade.schemes.imports import move
 from tests.around import Log
 from tests.schemes.imports.cases.conftest import user
@@ -70,28 +67,6 @@ def test_a_second_run_takes_what_is_new_and_revives_nothing(tokens: list[str], p
     result = run(package)
     assert f"Takes 4 {package.thing}s (1 new).\n" in result.stdout
     assert [package.status(token) for token in [*tokens, new]] == [401, 401, 200, 200, 200, 200]
-
-
-def test_an_interrupted_import_has_lost_nothing(
-    tokens: list[str], package: Package, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(moving, "CHUNK", 2)
-    seen = []
-
-    def stop(what: str, done: int, of: int) -> None:
-        seen.append((what, done, of))
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        move.run(package.source, progress=stop)
-    assert OpaqueToken.objects.count() == 2
-    assert [package.status(token) for token in tokens] == [
-        200
-    ] * 5  # the others are taken over as they are shown
-    seen.clear()
-    found = move.run(package.source, progress=lambda *told: seen.append(told))
-    assert (found.tokens, found.new, OpaqueToken.objects.count()) == (5, 0, 5)
-    assert seen[:3] == [(f"{package.thing}s", done, 5) for done in (2, 4, 5)]
 
 
 KILLED = """
@@ -198,21 +173,6 @@ def test_undone_at_once_it_leaves_the_old_table_as_it_was(tokens: list[str], pac
     assert PACKAGES["authtoken"].status(made.token) == 200
 
 
-def test_undone_and_imported_again_all_is_as_before(tokens: list[str], package: Package) -> None:
-    run(package)
-    run(package, "--undo")
-    assert f"Takes 5 {package.thing}s (5 new).\n" in run(package).stdout
-    assert [package.status(token) for token in tokens] == [200] * 5
-
-
-def test_wrong_use_and_nothing_to_undo_have_their_exit_statuses(db: None, package: Package) -> None:
-    assert run(package, "--dry-run", "--undo").exit_code == 2
-    assert run(package, "--erase", "--dry-run").exit_code == 2
-    assert run(package, "--erase", "--undo").exit_code == 2
-    result = run(package, "--undo")
-    assert (result.exit_code, result.stderr) == (1, f"There is no import from {package.name}.\n")
-
-
 # -- for good ---------------------------------------------------------------------------------------------------------
 
 
@@ -315,28 +275,3 @@ def test_settings_that_take_no_token_are_said(tokens: list[str], package: Packag
     result = run(package, "--dry-run")
     assert f'add "{package.name}" to STOCKADE["SCHEMES"]' in result.stderr
     assert "take it out" in result.stderr
-
-
-def test_progress_is_for_a_terminal_and_a_pipe_stays_quiet(tokens: list[str], package: Package) -> None:
-    connection.close()
-    command = [sys.executable, "-m", "stockade", "import", package.name, "--dry-run"]
-    environment = child_environment({"TERM": "xterm", "COLUMNS": "120"})
-    piped = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
-    assert (piped.returncode, piped.stderr) == (0, "")
-    assert piped.stdout.startswith(f"Would take 5 {package.thing}s")
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        assert process.stdout is not None
-        assert process.stdout.read().startswith(b"Would take")
-        shown = b""
-        try:
-            while part := os.read(ours, 65536):
-                shown += part
-        except OSError:  # Linux says so when the other end has closed
-            pass
-        assert process.wait(60) == 0
-    os.close(ours)
-    assert b"5/5" in shown

@@ -9,11 +9,14 @@ from django.test import Client
 from knox.models import AuthToken
 from rest_framework.authtoken.models import Token
 from rest_framework_api_key.models import APIKey
+from rest_framework_simplejwt.tokens import RefreshToken
 
+from stockade.schemes.imports import move
 from stockade.schemes.imports.api_keys import DRF_API_KEY
 from stockade.schemes.imports.authtoken import AUTHTOKEN
 from stockade.schemes.imports.knox import KNOX
 from stockade.schemes.imports.source import Source
+from stockade.schemes.simplejwt import move as simplejwt
 
 
 class Package:
@@ -28,6 +31,12 @@ class Package:
     secret = "key"  # the column that is erased
     model: Any = Token
     over = ""  # said in its counts
+    first = "tokens"  # what its import goes through first
+    at_once = True  # whether its import is open from the first moment
+    exclusive: tuple[tuple[str, str], ...] = (
+        ("--erase", "--undo"),
+        ("--erase", "--dry-run"),
+    )  # of its options
 
     def make(self, owner: User) -> str:
         """A credential, as old code makes one."""
@@ -36,6 +45,14 @@ class Package:
     def row(self, credential: str) -> Any:
         """The package's row of it."""
         return Token.objects.get(key=credential)
+
+    def run(self, **more: Any) -> Any:
+        """Import."""
+        return move.run(self.source, **more)
+
+    def undo(self) -> Any:
+        """Take the import back."""
+        return move.undo(self.source)
 
     def status(self, credential: str, **more: Any) -> int:
         """How it is answered."""
@@ -71,6 +88,7 @@ class DrfApiKey(Package):
 
     name = "drf-api-key"
     thing = "key"
+    first = "keys"
     source = DRF_API_KEY
     keyword = "Api-Key"
     of_user = False
@@ -92,4 +110,29 @@ class DrfApiKey(Package):
         return int(APIKey.objects.get_usable_keys().count())
 
 
-PACKAGES = {one.name: one for one in (Package(), Knox(), DrfApiKey())}
+class SimpleJWT(Package):
+    """Access tokens, which no table has: those of users who were there at the import are taken."""
+
+    name = "simplejwt"
+    keyword = "Bearer"
+    first = "users"
+    at_once = False
+    exclusive = (("--unlisted", "--undo"),)
+
+    def make(self, owner: User) -> str:
+        """As its view for a password does."""
+        return str(RefreshToken.for_user(owner).access_token)
+
+    def run(self, **more: Any) -> Any:
+        """Import."""
+        return simplejwt.run(**more)
+
+    def undo(self) -> Any:
+        """Take the import back."""
+        return simplejwt.undo()
+
+
+PACKAGES = {
+    one.name: one for one in (Package(), Knox(), DrfApiKey())
+}  # whose credentials come into our own table
+EVERY: dict[str, Package] = {**PACKAGES, "simplejwt": SimpleJWT()}

@@ -1,4 +1,4 @@
-"""The settings of the cases: a project with authtoken, knox and drf-api-key, that has Stockade beside them."""
+"""The settings of the cases: a project with authtoken, knox, drf-api-key and simplejwt, and Stockade beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from tests.settings import (
     RUN_DIR,
 )
 
-INSTALLED_APPS = [*COMMON, "rest_framework.authtoken", "knox", "rest_framework_api_key"]
+INSTALLED_APPS = [
+    *COMMON,
+    "rest_framework.authtoken",
+    "knox",
+    "rest_framework_api_key",
+    "rest_framework_simplejwt.token_blacklist",
+]
 _database: dict[str, Any] = DATABASES["default"]
 if DATABASE_NAME is None:
     if "sqlite" in _database["ENGINE"]:
@@ -26,9 +32,10 @@ if DATABASE_NAME is None:
 PASSWORD_HASHERS = [*QUICK, "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 ROOT_URLCONF = "tests.schemes.imports.cases.urls"
 MIDDLEWARE = ["stockade.web.Middleware"]
+SIMPLE_JWT = {"SIGNING_KEY": "k" * 64, "ROTATE_REFRESH_TOKENS": True}
 STOCKADE: dict[str, Any] = {
     "STATE": "memory://",
-    "SCHEMES": ["authtoken", "knox", "token", "drf-api-key", "api_key", "jwt"],
+    "SCHEMES": ["authtoken", "knox", "token", "drf-api-key", "api_key", "simplejwt", "jwt"],
     "EVENTS": {"SINKS": ["null"]},
     "LIMITS": {"anon": "100000/min", "user": "100000/min", "failed_auth": "100000/min"},
 }
