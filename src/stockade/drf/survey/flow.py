@@ -9,7 +9,18 @@ from typing import Any
 from stockade.drf.survey import source
 from stockade.drf.survey.narrowing import filters_narrow
 from stockade.drf.survey.statements import NONE, Taint
-from stockade.drf.survey.values import OBJECT, PICKED, ROWS, URL, USER, Found, Values, Walk, is_request
+from stockade.drf.survey.values import (
+    OBJECT,
+    PICKED,
+    ROWS,
+    URL,
+    USER,
+    Found,
+    Values,
+    Walk,
+    is_request,
+    is_secret,
+)
 from stockade.drf.survey.views import Handler
 
 _SHORTCUTS = {"get_object_or_404", "aget_object_or_404", "get_object_or_none"}
@@ -20,8 +31,6 @@ _QUERYSETS = {
     "all", "filter", "exclude", "select_related", "prefetch_related", "order_by", "only", "defer", "annotate",
     "select_for_update", "using", "distinct", "none", "get_queryset",
 }  # fmt: skip
-# What is fetched by such a thing is fetched by a secret: whoever has the link may.
-_SECRETS = ("token", "secret", "signature", "hash", "nonce", "uidb64")
 _JUDGES = (
     "check",
     "ensure",
@@ -186,4 +195,4 @@ def _bound(
 
 
 def _is_secret(named: dict[str, Taint]) -> bool:
-    return any(any(word in key.lower() for word in _SECRETS) for key, taint in named.items() if URL in taint)
+    return any(is_secret(key) for key, taint in named.items() if URL in taint)

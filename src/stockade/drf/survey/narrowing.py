@@ -6,6 +6,7 @@ from typing import Any
 
 from stockade.drf.survey import source
 from stockade.drf.survey.asked import dotted, lineage
+from stockade.drf.survey.blind import is_blind
 from stockade.drf.survey.views import Handler
 
 _FILTERSETS = "django_filters.rest_framework.backends.DjangoFilterBackend"
@@ -50,8 +51,11 @@ def filterset_looks_at_caller(handler: Handler) -> bool:
 
 
 def queryset_overridden(handler: Handler) -> bool:
-    """Whether the view finds its rows by itself: by a get_queryset, filter_queryset or get_object of its own."""
-    return any(
-        source.overridden(handler.view.cls, name)
-        for name in ("get_queryset", "filter_queryset", "get_object")
-    )
+    """Whether the view finds its rows by itself, and may look at the caller: by methods of its own.
+
+    A get_queryset that joins tables, or follows what the URL and the query say, narrows by nobody.
+    """
+    cls = handler.view.cls
+    if cls is None or any(source.overridden(cls, name) for name in ("filter_queryset", "get_object")):
+        return True
+    return source.overridden(cls, "get_queryset") and not is_blind(cls)

@@ -164,11 +164,21 @@ def _owner_of(model: type[Model]) -> Expression:
 
 
 def _owners(model: type[Model]) -> list[str]:
+    """The relations of a model to the user model; where it has none, those of what it hangs below."""
     user: Any = get_user_model()
+    own = _related(model)
+    return [name for name, to in own if to is user] or [
+        f"{name}__{above}" for name, to in own for above, owner in _related(to) if owner is user
+    ]
+
+
+def _related(model: type[Model]) -> list[tuple[str, type[Model]]]:
     return [
-        field.name
+        (field.name, field.related_model)
         for field in model._meta.get_fields()
-        if (field.many_to_one or field.one_to_one) and not field.auto_created and field.related_model is user
+        if (field.many_to_one or field.one_to_one)
+        and not field.auto_created
+        and isinstance(field.related_model, type)
     ]
 
 

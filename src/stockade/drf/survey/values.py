@@ -19,6 +19,8 @@ from stockade.drf.survey.views import Handler
 URL, USER, OBJECT, ROWS, PICKED = "url", "user", "object", "rows", "picked"
 _MANAGERS = {"objects", "_default_manager", "_base_manager"}
 _CALLERS = {"user", "auser", "auth"}
+# What is fetched by such a thing is fetched by a secret: whoever has the link may.
+_SECRETS = ("token", "secret", "signature", "hash", "nonce", "uidb64")
 _SIGNED_IN = {"is_authenticated", "is_anonymous", "is_active"}  # tells nothing of whose an object is
 
 
@@ -146,3 +148,8 @@ def is_request(node: ast.AST) -> bool:
     return (isinstance(node, ast.Name) and node.id == "request") or (
         isinstance(node, ast.Attribute) and node.attr in {"request", "_request"}
     )
+
+
+def is_secret(name: str) -> bool:
+    """Whether what has this name is a secret, by which whoever knows it may fetch."""
+    return any(word in name.lower() for word in _SECRETS)
