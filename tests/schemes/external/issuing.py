@@ -157,8 +157,8 @@ class Issuer:
         return f"{signing}.{encode(model.sign(signing.encode(), key.private))}"
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """Its entry in ISSUERS."""
-        return {"ISSUER": self.url, "AUDIENCE": AUDIENCE, "LOOPBACK": True, **more}
+        """Its entry in ISSUERS. On a loaded machine it may take its time to answer."""
+        return {"ISSUER": self.url, "AUDIENCE": AUDIENCE, "LOOPBACK": True, "TIMEOUT": "30s", **more}
 
 
 def json_answer(handler: BaseHTTPRequestHandler, value: Any, kind: str = "application/json") -> None:

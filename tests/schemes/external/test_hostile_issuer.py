@@ -19,10 +19,11 @@ from stockade.models import IssuerKeys
 from stockade.schemes.external import keys
 from stockade.schemes.external.fetching import MAX_BYTES
 from tests.schemes.external.issuing import Issuer, Key, json_answer
+from tests.waiting import PATIENCE as WAIT, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BOUND = 5.0  # seconds; those who drip take ten
+BOUND = 15.0  # seconds; those who drip take twenty-five, which a control without its cut waits for
 PATIENCE = 0.4  # seconds, of TIMEOUT where a test waits for it in vain
 
 
@@ -42,7 +43,7 @@ def held_back(issuer: Issuer, gate: threading.Event) -> Callable[[Any], None]:
     """The honest answer, once the gate is opened."""
 
     def answer(handler: Any) -> None:
-        gate.wait(30)
+        gate.wait(60)
         issuer.honest(handler)
 
     return answer
@@ -77,7 +78,7 @@ def _silent(handler: Any) -> None:
 
 def _dripping_headers(handler: Any) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    for _ in range(200):  # ten seconds
+    for _ in range(500):  # twenty-five seconds
         handler.wfile.write(b"X-A: ")
         time.sleep(0.05)
         handler.wfile.write(b"b\r\n")
@@ -87,7 +88,7 @@ def _dripping_body(handler: Any) -> None:
     handler.send_response(200)
     handler.send_header("Content-Type", "application/json")
     handler.end_headers()
-    for _ in range(200):  # ten seconds
+    for _ in range(500):  # twenty-five seconds
         handler.wfile.write(b" ")
         time.sleep(0.05)
 
@@ -105,7 +106,7 @@ def _long(handler: Any) -> None:
 
 
 def _continues(handler: Any) -> None:
-    for _ in range(500):
+    for _ in range(1250):  # the same
         handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         time.sleep(0.02)
 
@@ -166,11 +167,11 @@ def test_an_answer_that_is_none_is_503_in_bounded_time(
 ) -> None:
     answer, reason = ANSWERS[name]
     issuer.answers["/jwks"] = answer
-    trust(TIMEOUT=PATIENCE)
+    trust(TIMEOUT=PATIENCE if reason == "timeout" else "30s")
     began = time.monotonic()
     told = ask(issuer.token())
     keys.join()
-    assert time.monotonic() - began < BOUND
+    assert reason != "timeout" or time.monotonic() - began < BOUND
     assert told.status_code == 503
     assert int(told["Retry-After"]) >= 1
     assert [record.reason for record in log("ISSUER_AWAY")] == [reason]
@@ -182,7 +183,7 @@ def test_a_connection_that_nobody_accepts_is_503_in_bounded_time(
 ) -> None:
     token = issuer.token()
     issuer.close()
-    trust(TIMEOUT=PATIENCE)
+    trust()
     assert ask(token).status_code == 503
     assert [record.reason for record in log("ISSUER_AWAY")] == ["connection"]
 
@@ -193,7 +194,7 @@ def test_a_connection_that_nobody_accepts_is_503_in_bounded_time(
 def test_known_keys_are_kept_while_the_issuer_is_away_and_not_for_ever(
     trust: Callable[..., None], linked: Any, issuer: Issuer, later: Callable[[float], None], log: Any
 ) -> None:
-    trust(TIMEOUT=PATIENCE, KEEP="2h")
+    trust(KEEP="2h")
     assert ask(issuer.token()).status_code == 200
     issuer.answers["/jwks"] = lambda handler: handler.send_error(500)
     for _ in range(3):
@@ -214,7 +215,7 @@ def test_known_keys_are_kept_while_the_issuer_is_away_and_not_for_ever(
 def test_what_is_remembered_ends_with_the_keys_too(
     trust: Callable[..., None], linked: Any, issuer: Issuer, later: Callable[[float], None]
 ) -> None:
-    trust(TIMEOUT=PATIENCE, KEEP="1h")
+    trust(KEEP="1h")
     token = issuer.token(exp=int(clock.now()) + 2 * 3600)
     assert ask(token).status_code == 200
     issuer.answers["/jwks"] = lambda handler: handler.send_error(500)
@@ -225,7 +226,7 @@ def test_what_is_remembered_ends_with_the_keys_too(
 def test_a_worker_that_starts_while_the_issuer_is_away_has_the_keys_of_the_others(
     trust: Callable[..., None], linked: Any, issuer: Issuer, later: Callable[[float], None]
 ) -> None:
-    trust(TIMEOUT=PATIENCE)
+    trust()
     assert ask(issuer.token()).status_code == 200
     issuer.answers["/jwks"] = lambda handler: handler.send_error(500)
     later(3600)
@@ -270,9 +271,7 @@ def test_keys_are_fetched_again_beside_the_requests_before_they_are_old(
     issuer.answers["/jwks"] = held_back(issuer, gate)
     later(601)
     issuer.keys = [Key(), *issuer.keys]
-    began = time.monotonic()
     assert ask(issuer.token()).status_code == 200  # while the issuer has not answered yet
-    assert time.monotonic() - began < 1.0
     gate.set()
     keys.join()
     assert issuer.fetched == 2
@@ -306,32 +305,37 @@ def test_keys_rotate_under_load_without_a_refused_request(
     trust: Callable[..., None], linked: Any, issuer: Issuer
 ) -> None:
     """The issuer signs with a new key the moment it publishes it, as a careless one does; real time."""
-    trust(BACK_OFF=1, TIMEOUT="5s")
+    trust(BACK_OFF=1)
     assert ask(issuer.token()).status_code == 200
     stop = threading.Event()
-    statuses: list[int] = []
+    statuses: list[list[int]] = [[], [], [], []]
 
-    def load() -> None:
+    def load(mine: list[int]) -> None:
         try:
             while not stop.is_set():
-                statuses.append(ask(issuer.token()).status_code)
+                mine.append(ask(issuer.token()).status_code)
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=load) for _ in range(4)]
+    def some_more() -> None:
+        """No token is under way any more that was signed before."""
+        before = [len(each) for each in statuses]
+        until(lambda: all(len(each) > count + 2 for each, count in zip(statuses, before, strict=True)))
+
+    threads = [threading.Thread(target=load, args=(each,)) for each in statuses]
     for thread in threads:
         thread.start()
     try:
         for _ in range(3):
             time.sleep(1.3)  # real time is the point: longer than BACK_OFF
+            some_more()
             issuer.keys = [issuer.keys[-1], Key()]
+        some_more()
     finally:
-        time.sleep(0.3)
         stop.set()
         for thread in threads:
             thread.join(30)
-    assert set(statuses) == {200}
-    assert len(statuses) > 20
+    assert {status for each in statuses for status in each} == {200}
     assert 4 <= issuer.fetched <= 8
 
 
@@ -359,7 +363,7 @@ def test_a_flood_of_unknown_kids_makes_one_fetch_in_a_back_off(
 def test_an_issuer_that_is_away_is_left_alone_for_longer_each_time(
     trust: Callable[..., None], linked: Any, issuer: Issuer, later: Callable[[float], None]
 ) -> None:
-    trust(TIMEOUT=PATIENCE)
+    trust()
     issuer.answers["/jwks"] = lambda handler: handler.send_error(500)
     fetched = []
     for _ in range(40):
@@ -394,13 +398,10 @@ def test_requests_with_known_keys_wait_for_nobody(
     later(16)
     waiting = threading.Thread(target=parallel, args=(1, lambda _: ask(issuer.token(header={"kid": "new"}))))
     waiting.start()
-    deadline = time.monotonic() + 5
-    while issuer.fetched < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    began = time.monotonic()
+    until(lambda: issuer.fetched == 2, "the fetch that hangs")
     assert ask(token).status_code == 200
     assert ask(issuer.token()).status_code == 200
-    assert time.monotonic() - began < 1.0
+    assert waiting.is_alive()  # they did not wait for it
     gate.set()
     waiting.join(30)
 
@@ -426,7 +427,7 @@ def test_the_event_loop_goes_on_while_keys_are_fetched(
             AsyncClient().get("/me/", headers={"Authorization": f"Bearer {issuer.token()}"})
         )
         turns = 0
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + WAIT
         while issuer.fetched < 1 and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
             turns += 1
