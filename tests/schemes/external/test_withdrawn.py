@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,16 +102,15 @@ def test_a_new_key_after_none_is_taken(
 
 
 def test_those_who_wait_for_a_resolver_wait_once_together(
-    trust: Callable[..., None], linked: Any, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    linked: Any, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its time is the system's, often half a minute: each unknown kid that came meanwhile held a worker for TIMEOUT."""
-    trust(TIMEOUT="30s")
-    entry = load(ExternalSettings).issuers["corporate"]
+    entry = replace(load(ExternalSettings).issuers["corporate"], timeout=300.0)
     ring, asked, answer = IssuerKeyring(entry), threading.Event(), threading.Event()
 
     def hanging(*_: Any, **__: Any) -> Any:
         asked.set()
-        answer.wait(60)
+        answer.wait(120)
         raise socket.gaierror
 
     monkeypatch.setattr("stockade.schemes.external.fetching.socket.getaddrinfo", hanging)
@@ -118,8 +118,8 @@ def test_those_who_wait_for_a_resolver_wait_once_together(
 
     def call() -> None:
         try:
-            ring.find("unknown")
-        except Unavailable:
+            with pytest.raises(Unavailable):
+                ring.find("unknown")
             refused.set()
         finally:
             connections.close_all()
