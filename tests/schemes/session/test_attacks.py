@@ -7,19 +7,20 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import SESSION_KEY, login
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import connection
+from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
 
 import stockade
 from stockade.core import clock
 from stockade.events.catalogue import Kind
 from stockade.models import Session, SessionData
-from stockade.schemes.session import SessionStore
+from stockade.schemes.session import SessionStore, prove
 from stockade.schemes.session.sealing import unseal
 from tests.around import Log
 from tests.schemes.conftest import PASSWORD
@@ -112,6 +113,32 @@ def test_another_user_gets_nothing_of_what_the_one_before_had(browser: Browser, 
     assert browser.get("/visit/").json() == {"basket": 1}
     assert by_key(before).get("/me/").status_code == 401
     assert not Session.objects.filter(user__username="alice", ended_at=None).exists()
+
+
+def test_another_user_gets_nothing_of_what_the_one_before_has_proven(
+    browser: Browser, make_user: Any
+) -> None:
+    """In one request: who has just proven a second factor goes on as somebody else, as supporters do."""
+    request = HttpRequest()
+    request.session = SessionStore(browser.key)
+    prove(request, ["pwd", "otp", "mfa"])
+    login(request, make_user("bob"), backend=BACKENDS[1])
+    request.session.save()
+    assert login_of("bob").amr == ""
+
+
+# -- two at once ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["save", "cycle_key", "flush"])
+def test_whoever_changes_a_session_locks_its_rows_in_one_order(call: str, browser: Browser) -> None:
+    """Else a request that writes the session and one that gives it another key wait for each other until one fails."""
+    store = SessionStore(browser.key)
+    store["basket"] = 1
+    with CaptureQueriesContext(connection) as queries:
+        getattr(store, call)()
+    updates = [query["sql"].split('"')[1] for query in queries if query["sql"].startswith("UPDATE")]
+    assert updates[:2] == ["stockade_sessiondata", "stockade_session"]
 
 
 # -- garbage ----------------------------------------------------------------------------------------------------------

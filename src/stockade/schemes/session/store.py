@@ -18,6 +18,7 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -103,6 +104,7 @@ class SessionStore(SessionBase):
             self._atomically(lambda: self._end(key, _LOGOUT))
         if key == self.session_key:
             self._take(key, fresh=False)
+            self._proof = None  # of him whose session it was, not of the next who logs in
 
     @sensitive_variables()
     def cycle_key(self) -> None:
@@ -116,6 +118,8 @@ class SessionStore(SessionBase):
         same = whose is not None and self._whose is not None and whose[0] == self._whose[0]
 
         def change() -> None:
+            if key:  # first, as whoever writes the session does: else the two would wait for each other
+                self._lock(key)
             if login is not None and not rows.hold(login):
                 raise SessionInterrupted("The session was ended before the request was completed.")
             self._former, self._proof = (login if same else None), proof
@@ -252,9 +256,15 @@ class SessionStore(SessionBase):
         return self._login
 
     @staticmethod
-    def _end(key: str, reason: str) -> None:
+    def _lock(key: str) -> QuerySet[SessionData]:
+        """The row of a key that is to end in this transaction; begun with a read, it would fail on SQLite."""
         found = SessionData.objects.using(rows.database()).filter(digest__in=rows.digests(key))
-        found.update(sealed="")  # the lock first, see `_write`
+        found.update(sealed="")
+        return found
+
+    @staticmethod
+    def _end(key: str, reason: str) -> None:
+        found = SessionStore._lock(key)
         logins = list(found.filter(login__isnull=False).values_list("login", flat=True))
         if logins:
             truth.end_sessions(ids=logins, reason=reason)
