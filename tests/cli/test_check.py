@@ -19,7 +19,7 @@ from django.db import connection
 from typer.testing import CliRunner
 
 import stockade.passwords
-from stockade import conf, keyring
+from stockade import conf, keyring, vault
 from stockade.cli.deployed import (
     CHECKS,
     clocks,
@@ -79,6 +79,7 @@ def project(settings: Any, db: None, server: Server, monkeypatch: pytest.MonkeyP
     }
     settings.STOCKADE_KEY = KEY
     settings.SECRET_KEY = "Gq3v_" + "nT7xR2mK9pL4wZ8bY6cJ1hF5dS0aQe" * 2
+    settings.SIMPLE_JWT = {}
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -93,6 +94,7 @@ def project(settings: Any, db: None, server: Server, monkeypatch: pytest.MonkeyP
     settings.AUTH_PASSWORD_VALIDATORS = stockade.passwords.validators(15)
     # The suite's server has no password; a test looks at that by itself.
     settings.SILENCED_SYSTEM_CHECKS = ["stockade.D155"]
+    vault.use()  # what other tests have asked for is none of this project's
     conf.forget()
     yield settings
     clock.unshift()
@@ -662,3 +664,12 @@ def test_keys_that_hang_on_the_secret_key_are_found(project: Any) -> None:
 def test_a_new_key_that_would_wait_for_days_is_found(project: Any) -> None:
     change(project, KEYRING={"JWKS_MAX_AGE": "7d"})
     assert "7 days" in found("stockade.D184")["what"]
+
+
+def test_secrets_that_are_weak_or_shared_are_found(project: Any) -> None:
+    project.EMAIL_HOST_PASSWORD = project.SECRET_KEY
+    status, rows = check()
+    told = [row["what"] for row in rows if row["id"] == "stockade.D185"]
+    assert status == 1
+    assert any("EMAIL_HOST_PASSWORD is the same as SECRET_KEY" in what for what in told)
+    assert not any(project.SECRET_KEY in what for what in told)

@@ -18,6 +18,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = ["stockade.web.Middleware", *MIDDLEWARE]  # noqa: F405
 ROOT_URLCONF = "tests.deploy.site"
+SIMPLE_JWT: dict[str, object] = {}  # of the suite, with a key that anybody guesses; nothing here reads it
 
 _text = (DEPLOY / "django" / "production.py").read_text()
 for _old, _new in (("/etc/myproject/ca.pem", os.environ["MYPROJECT_CA"]),):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from stockade.vault.scan import Finding
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{12}")
-_SETTINGS = ("SECRET_KEY", "STOCKADE_KEY", "EMAIL_HOST_PASSWORD")
 
 
 def allowed_in(folder: Path, named: Path | None) -> frozenset[str]:
@@ -84,28 +82,10 @@ def _row(one: Finding) -> dict[str, Any]:
 def standing_rows(old: float) -> list[dict[str, Any]]:
     """What is wrong with the secrets of the project."""
     from stockade.cli.project import load_project
-    from stockade.vault.standing import standings
+    from stockade.cli.secrets_set import ills
 
     load_project(judge=False)
     return [
-        {"what": f"{one.name} {why}", "where": one.place, "commit": "", "fingerprint": ""}
-        for one in standings(_settings(), old)
-        for why in one.wrong
+        {"what": f"{one.name} {one.why}", "where": one.where, "commit": "", "fingerprint": ""}
+        for one in ills(old)
     ]
-
-
-def _settings() -> Mapping[str, str]:
-    """Secrets that settings hold without having asked the vault: also their reuse is told."""
-    from django.conf import settings
-
-    from stockade.vault import origin
-
-    found: dict[str, Any] = {name: getattr(settings, name, None) for name in _SETTINGS}
-    found["SIMPLE_JWT SIGNING_KEY"] = (getattr(settings, "SIMPLE_JWT", None) or {}).get("SIGNING_KEY")
-    for alias, database in settings.DATABASES.items():
-        found[f"DATABASES {alias} PASSWORD"] = database.get("PASSWORD")
-    return {
-        name: value
-        for name, value in found.items()
-        if isinstance(value, str) and value and origin(value) is None
-    }

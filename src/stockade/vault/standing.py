@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from stockade.core import clock
 from stockade.vault.files import Files
 from stockade.vault.kept import Kept
-from stockade.vault.read import asked, providers
+from stockade.vault.read import asked, demanded, providers, several
 from stockade.vault.strength import least, weakness
 from stockade.vault.text import Secret
 
 OLD = 365 * 86_400.0  # seconds: what is older was forgotten
+FALLBACKS = "_FALLBACKS"
 _DAY = 86_400.0
 
 
@@ -38,6 +39,16 @@ class Standing:
     wrong: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One value; NAME_FALLBACKS has several, and each opens what NAME does."""
+
+    name: str
+    owner: str
+    text: Secret
+    asked: bool
+
+
 def standings(more: Mapping[str, str] | None = None, old: float = OLD) -> Iterator[Standing]:
     """Every secret that was asked for, by name.
 
@@ -45,19 +56,33 @@ def standings(more: Mapping[str, str] | None = None, old: float = OLD) -> Iterat
         more: values of settings that did not come from here, by the setting's name; only compared and measured.
         old: seconds.
     """
-    values: dict[str, Secret] = {**asked(), **{name: Secret(text) for name, text in (more or {}).items()}}
-    for name, value in sorted(values.items()):
-        place, days = _where(name) if name in asked() else ("settings", None)
+    values = sorted(_values(more or {}), key=lambda one: one.name)
+    for one in values:
+        place, days = _where(one.name) if one.asked else ("settings", None)
         wrong = []
-        why = weakness(value, least(name))
+        length = demanded(one.owner)
+        # What somebody else has chosen was waived where it is read.
+        why = weakness(one.text, least(one.owner) if length is None else length) if length != 0 else None
         if why is not None:
             wrong.append(why)
-        same = sorted(other for other, theirs in values.items() if other != name and theirs == value)
+        same = sorted({other.name for other in values if other.owner != one.owner and other.text == one.text})
         if same:
             wrong.append(f"is the same as {', '.join(same)}")
         if days is not None and days * _DAY > old:
             wrong.append(f"is {days} days old")
-        yield Standing(name, place, len(value), _bits(value), days, tuple(wrong))
+        yield Standing(one.name, place, len(one.text), _bits(one.text), days, tuple(wrong))
+
+
+def _values(more: Mapping[str, str]) -> Iterator[_Value]:
+    for name, text in asked().items():
+        owner = name.removesuffix(FALLBACKS)
+        if owner == name:
+            yield _Value(name, owner, text, True)
+        else:
+            for one in several(text):
+                yield _Value(name, owner, one, True)
+    for name, plain in more.items():
+        yield _Value(name, name.partition(" ")[0].removesuffix(FALLBACKS), Secret(plain), False)
 
 
 def _where(name: str) -> tuple[str, int | None]:

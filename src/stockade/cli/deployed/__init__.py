@@ -14,6 +14,7 @@ from stockade.cli.deployed import (
     keys,
     project,
     redis,
+    secrets,
     state,
 )
 from stockade.cli.deployed.facts import Facts
@@ -58,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     Check("stockade.D182", keys.wrapped),
     Check("stockade.D183", keys.own_key),
     Check("stockade.D184", keys.waits),
+    Check("stockade.D185", secrets.sound),
     Check("stockade.D190", credentials.bounded),
     Check("stockade.D191", credentials.scopes_known),
     Check("stockade.D192", credentials.used),

@@ -117,10 +117,11 @@ def _is_secret(value: str, kind: str, random: bool) -> bool:
     value = value.removeprefix("django-insecure-")
     if _NOT.search(value) or (not value.startswith("-----") and weakness(value, 8)):
         return False
-    return not random or _is_random(value)
+    return not random or is_random(value)
 
 
-def _is_random(value: str) -> bool:
+def is_random(value: str) -> bool:
+    """Whether a value looks as if chance had made it, and not somebody who wrote words."""
     if _DOTTED.fullmatch(value):
         # Letters alone: chance changes between large and small at every second one, WordsThatAreJoined do less often.
         changes = sum(a.isupper() != b.isupper() for a, b in itertools.pairwise(value))
