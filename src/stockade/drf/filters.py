@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -51,7 +51,7 @@ class ListedOrderingFilter(OrderingFilter):
         found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         listed = getattr(view, "ordering_fields", self.ordering_fields)
         if isinstance(listed, list | tuple):
-            term = f"-?({'|'.join(re.escape(_term(one)) for one in listed)})"
+            term = f"-?({'|'.join(re.escape(term_of(one)) for one in listed)})"
             for parameter in found:
                 parameter["schema"]["pattern"] = f"^({term}(,{term})*)?$"
         return found
@@ -92,43 +92,53 @@ def close_hidden(view: Any, queryset: QuerySet[Any]) -> None:
     if isinstance(listed := getattr(view, "search_fields", None), Iterable) and not isinstance(listed, str):
         view.search_fields = _seen(listed, hidden)
     _close_order(view, queryset, hidden)
+    for name, lookup in asked_by(view, queryset):
+        if _is_hidden(lookup, hidden):
+            raise ValidationError({name: ["This parameter is not known here."]})
+
+
+def asked_by(view: Any, queryset: QuerySet[Any]) -> Iterator[tuple[str, str]]:
+    """What a request asks by filters of: each parameter, and a lookup that its filter goes by, or its own name."""
     query = view.request.query_params
     filters = _filters(view, queryset) if query else {}
-    for name in query:
-        known = _filter_of(str(name), filters)
-        source = getattr(known, "field_name", None) or str(name)
-        ordered = getattr(
-            known, "param_map", None
-        )  # django-filter's OrderingFilter: fields by what they are called
+    for name in map(str, query):
+        known = _filter_of(name, filters)
+        # django-filter's OrderingFilter: fields by what they are called.
+        ordered = getattr(known, "param_map", None)
         if isinstance(ordered, Mapping):
             terms = {term.strip().lstrip("-") for term in query[name].split(",")}
-            told = any(
-                called in terms and _is_hidden(str(field), hidden) for field, called in ordered.items()
-            )
+            yield from ((name, str(field)) for called, field in ordered.items() if called in terms)
         else:
-            told = _is_hidden(str(source).replace(".", "__"), hidden)
-        if told:
-            raise ValidationError({str(name): ["This parameter is not known here."]})
+            yield name, str(getattr(known, "field_name", None) or name).replace(".", "__")
 
 
 def _close_order(view: Any, queryset: QuerySet[Any], hidden: frozenset[str]) -> None:
-    """What the view lists goes before what its filter lists, and before what DRF finds in the serializer."""
+    listed = listed_order(view, queryset)
+    if listed is not None:
+        view.ordering_fields = _seen(listed, hidden)
+    # A cursor holds the value that the next page begins with, and filters by the one that a client writes into it.
+    paginator = getattr(view, "paginator", None)
+    if isinstance(paginator, CursorPagination):
+        paginator.get_ordering = _seen_order(paginator.get_ordering, hidden)  # type: ignore[method-assign]
+
+
+def listed_order(view: Any, queryset: QuerySet[Any]) -> list[Any] | None:
+    """What DRF orders a view by; None where it does not, and DRF's own every field for ``"__all__"``.
+
+    What the view lists goes before what its filter lists, and before what DRF finds in the serializer.
+    """
     backends = getattr(view, "filter_backends", None) or ()
     orders = next(
         (one for one in backends if isinstance(one, type) and issubclass(one, OrderingFilter)), None
     )
     listed = getattr(view, "ordering_fields", getattr(orders, "ordering_fields", None))
     if listed == "__all__":
-        view.ordering_fields = []
-    elif listed is not None:
-        view.ordering_fields = _seen(listed, hidden)
-    elif orders is not None:
-        found = orders().get_default_valid_fields(queryset, view, {"request": view.request})
-        view.ordering_fields = _seen(found, hidden)
-    # A cursor holds the value that the next page begins with, and filters by the one that a client writes into it.
-    paginator = getattr(view, "paginator", None)
-    if isinstance(paginator, CursorPagination):
-        paginator.get_ordering = _seen_order(paginator.get_ordering, hidden)  # type: ignore[method-assign]
+        if orders is None or issubclass(orders, ListedOrderingFilter):
+            return []
+        return [field.name for field in queryset.model._meta.fields]
+    if listed is None and orders is not None:
+        listed = orders().get_default_valid_fields(queryset, view, {"request": view.request})
+    return None if listed is None else list(listed)
 
 
 def _seen_order(stock: Callable[..., Any], hidden: frozenset[str]) -> Callable[..., tuple[str, ...]]:
@@ -139,10 +149,11 @@ def _seen_order(stock: Callable[..., Any], hidden: frozenset[str]) -> Callable[.
 
 
 def _seen(listed: Iterable[Any], hidden: frozenset[str]) -> list[Any]:
-    return [term for term in listed if not _is_hidden(_term(term), hidden)]
+    return [term for term in listed if not _is_hidden(term_of(term), hidden)]
 
 
-def _term(listed: Any) -> str:
+def term_of(listed: Any) -> str:
+    """The term of what is listed, which may be a pair of it and what it is called."""
     return str(listed[0] if isinstance(listed, list | tuple) else listed)
 
 

@@ -14,6 +14,7 @@ from rest_framework.serializers import BaseSerializer
 
 from stockade.core.errors import Undecided
 from stockade.drf.authentication import exchange_of
+from stockade.drf.crossing import close_crossing, narrow_choices
 from stockade.drf.filters import close_hidden
 from stockade.drf.permissions import authorize, leaf_of
 from stockade.drf.related import declare_visible, narrow_related, seeing_rule
@@ -53,6 +54,7 @@ class PolicyMixin(Base):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.stockade_guards_objects = all(_ours_first(cls, name) for name in GUARDED)
+        narrow_choices()
         model, rule = _model_of(cls), seeing_rule(cls.visible, cls.policy)
         if model is not None and rule is not None:
             declare_visible(model, rule)
@@ -65,7 +67,13 @@ class PolicyMixin(Base):
         if exchange is not None and not exchange.legacy:
             queryset = exchange.visible(queryset, leaf_of(self.request, exchange))
         close_hidden(self, queryset)
-        return super().filter_queryset(queryset)
+        searched = getattr(self, "search_fields", None)
+        if exchange is not None and not exchange.open:
+            queryset = close_crossing(self, queryset, exchange.principal)
+        found = super().filter_queryset(queryset)
+        if searched is not None:
+            self.search_fields = searched  # a page for people shows its field all the same
+        return found
 
     def check_object_permissions(self, request: Request, obj: Any) -> None:
         """The view's own permission_classes, and the policy: 404 before 403."""

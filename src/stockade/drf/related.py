@@ -109,7 +109,7 @@ def _narrow_one(
     if not way or not _visible:
         return
     met = _models(model, tuple(way)) if model is not None else None
-    if met is not None and all(_sees_all(one, principal) for one in met):
+    if met is not None and all(sees_all(one, principal) for one in met):
         return
     original = field.get_attribute
 
@@ -139,8 +139,9 @@ def _missing(field: Field[Any, Any, Any, Any]) -> Any:
     return None
 
 
-def _sees_all(model: type[Model], principal: Principal) -> bool:
-    rule = _visible.get(model)
+def sees_all(model: type[Model], principal: Principal) -> bool:
+    """Whether the caller may see every object of a model."""
+    rule = _visible.get(_concrete(model))
     return rule is None or rule.admits(principal) is True
 
 
