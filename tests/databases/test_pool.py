@@ -21,7 +21,8 @@ from stockade.gate.registry import get_gate
 from stockade.models import SecurityEvent
 from stockade.truth import loading, reconciler
 from tests import servers
-from tests.databases.traffic import EXPECTED, Caller, together, until
+from tests.databases.traffic import EXPECTED, Caller, together
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 

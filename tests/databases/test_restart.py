@@ -15,8 +15,9 @@ from django.db import connection
 
 from tests.databases.replica import programs
 from tests.databases.test_pool import served
-from tests.databases.traffic import EXPECTED, Answer, Caller, together, until
+from tests.databases.traffic import EXPECTED, Answer, Caller, together
 from tests.faults.postgres import Postgres, postgres_server
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -72,12 +71,3 @@ def together(callers: list[Caller], work: Callable[[Caller], None]) -> None:
         thread.join(120)
     if problems:
         raise problems[0]
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for another process."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not so within {seconds} s")
-        time.sleep(0.05)  # another process decides when; there is no clock to move

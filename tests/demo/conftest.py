@@ -26,10 +26,13 @@ def database_options(socket: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, database_server: str) -> Iterator[Run]:
-    """A demo with three workers. Its limits are wide, so that one test does not spend what another needs."""
+    """A demo with three workers. Its limits are wide, so that one test does not spend what another needs.
+
+    A run without a control starts it for one test, to which one worker is enough.
+    """
     options = [
         "--workers",
-        "3",
+        "1" if "STOCKADE_TEST_SOURCE" in os.environ else "3",
         "--limit",
         "anon=100000/min",
         "--limit",

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE, eventually
+
 COMMAND = str(Path(sys.executable).with_name("stockade"))
 START = 90.0  # seconds; several helpers of a run may compete for two cores
 
@@ -94,7 +96,7 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     if process.poll() is None:
         process.terminate()
     try:
-        return process.wait(40)
+        return process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
@@ -135,9 +137,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait_until_gone(pids: Sequence[int], seconds: float = 40) -> list[int]:
+def wait_until_gone(pids: Sequence[int], seconds: float = PATIENCE) -> list[int]:
     """Those of `pids` that still run after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and any(map(alive, pids)):
-        time.sleep(0.05)
+    eventually(lambda: not any(map(alive, pids)), seconds=seconds)
     return [pid for pid in pids if alive(pid)]

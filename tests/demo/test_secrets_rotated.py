@@ -12,8 +12,7 @@ import os
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import pytest
 from stockade.vault.strong import make
 from tests.demo.runs import COMMAND, Run, environment, running
 from tests.vault.servers import ROOT_TOKEN, bao
+from tests.waiting import until
 
 WORKERS = 2
 WIDE = [
@@ -102,13 +102,6 @@ def load(client: Client, credentials: dict[str, dict[str, str]]) -> Iterator[lis
         for thread in threads:
             thread.join(40)
     assert all(count > 20 for count in counts.values()), counts
-
-
-def until(what: Callable[[], bool], why: str, seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, why
-        time.sleep(0.1)  # other processes decide when
 
 
 def events(run: Run, tag: str) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -233,21 +232,6 @@ def host(port: int, env: Mapping[str, str], *, workers: int = 2) -> contextlib.A
     return serve(granian_command(port, workers=workers), port, env=env, seconds=60)
 
 
-def until(condition: object, seconds: float = 15) -> None:
-    """Wait until `condition()` holds.
-
-    Raises:
-        AssertionError: it does not in time.
-    """
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.05)  # other processes decide when; there is no clock to move
-    raise AssertionError(f"still not so after {seconds} s")
-
-
 __all__ = [
     "DEPLOY",
     "HOST",
@@ -258,5 +242,4 @@ __all__ = [
     "front",
     "host",
     "postgres",
-    "until",
 ]

@@ -17,8 +17,8 @@ import pytest
 from tests.deploy import stack
 from tests.deploy.conftest import Site, manage
 from tests.deploy.redis import Passwords, redis, sentinel
-from tests.deploy.stack import until
 from tests.servers import ROOT
+from tests.waiting import until
 
 Row = dict[str, Any]
 
@@ -102,7 +102,7 @@ def watched(site: Site, tmp_path: Path) -> Iterator[tuple[dict[str, str], list[A
             STOCKADE_CHECK_STATE_URL=url("operator"),
         )
         env = {**site.env, "CREDENTIALS_DIRECTORY": str(kept)}
-        until(lambda: not findings(check(env)[1]), 40)
+        until(lambda: not findings(check(env)[1]))
         yield env, [primary, replica, *sentinels]
 
 
@@ -118,4 +118,4 @@ def test_sentinels_and_replicas_as_they_stand_have_no_finding_and_each_that_goes
     os.kill(sentinels[2].pid, signal.SIGKILL)
     assert "2 of the 3" in findings(check(env)[1])["stockade.D170"]["what"]
     os.kill(replica.pid, signal.SIGKILL)
-    until(lambda: "stockade.D172" in findings(check(env)[1]), 20)
+    until(lambda: "stockade.D172" in findings(check(env)[1]))

@@ -6,7 +6,6 @@ import json
 import re
 import ssl
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.deploy import stack
 from tests.deploy.client import AS_NGINX, Answer, context, send
 from tests.deploy.conftest import Site
 from tests.deploy.files import HOST
+from tests.waiting import until
 
 
 def ask(site: Site, path: str, *lines: str, method: str = "GET", body: bytes = b"") -> Answer:
@@ -69,10 +69,7 @@ def test_a_stranger_cannot_choose_the_request_id(site: Site) -> None:
     told = answer.json()
     assert re.fullmatch("[0-9a-f]{32}", told["request_id"])
     assert answer.headers["x-request-id"] == told["request_id"]
-    deadline = time.monotonic() + 5
-    while told["request_id"] not in logged(site):  # nginx writes its line after the answer has gone out
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: told["request_id"] in logged(site), "nginx's line")  # written after the answer has gone out
 
 
 def logged(site: Site) -> set[str]:

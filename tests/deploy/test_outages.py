@@ -17,8 +17,8 @@ from tests.deploy import stack
 from tests.deploy.client import AS_NGINX, Answer, context, send
 from tests.deploy.conftest import Site
 from tests.deploy.redis import Node, Passwords, redis
-from tests.deploy.stack import until
 from tests.servers import Server, free_port
+from tests.waiting import until
 
 
 def through(front: stack.Front, tls: Path, path: str = "/echo") -> Answer:
@@ -47,7 +47,7 @@ def own(site: Site, tmp_path: Path) -> Iterator[tuple[Node, Server, int, stack.F
         stack.host(port, with_state(site, tmp_path / "credentials", node.url()), workers=1) as server,
         stack.front(tmp_path / "nginx", site.tls, (port, port), site.env) as front,
     ):
-        until(lambda: send(port, "/readyz").status == 200, 30)
+        until(lambda: send(port, "/readyz").status == 200)
         yield node, server, port, front
 
 
@@ -64,8 +64,8 @@ def test_a_state_that_is_away_is_503_with_retry_after_and_back_within_5_seconds(
     assert (answer.status, answer.json()["code"]) == (503, "state_unavailable")
     assert int(answer.headers["retry-after"]) >= 1
     with redis(tmp_path / "again", node.passwords, port=node.port):
-        until(lambda: send(port, "/readyz").status == 200, 5)
-        until(lambda: through(front, site.tls).status == 200, 5)
+        until(lambda: send(port, "/readyz").status == 200)
+        until(lambda: through(front, site.tls).status == 200)
 
 
 def test_a_host_that_alone_has_lost_the_state_is_passed_over(
@@ -88,7 +88,7 @@ def put(front: stack.Front, port: int, word: str) -> None:
     path.write_text("\n".join(lines) + "\n")
     before = workers(front.pid)
     os.kill(front.pid, signal.SIGHUP)
-    until(lambda: workers(front.pid) and not before & workers(front.pid), 30)
+    until(lambda: workers(front.pid) and not before & workers(front.pid))
 
 
 def workers(pid: int) -> set[int]:
@@ -120,10 +120,10 @@ def test_a_deploy_host_by_host_loses_no_request(site: Site, tmp_path: Path) -> N
             put(front, port, "down")
             old.close()
             running.enter_context(stack.host(port, site.env, workers=1))
-            until(lambda: send(port, "/readyz").status == 200, 30)
+            until(lambda: send(port, "/readyz").status == 200)
             put(front, port, "max_fails=2 fail_timeout=2s")
             served = len(statuses)
-            until(lambda: len(statuses) > served + 20, 30)
+            until(lambda: len(statuses) > served + 20)
         finally:
             stop.set()
             for thread in threads:
@@ -146,7 +146,7 @@ def test_a_reload_starts_the_new_workers_before_it_ends_the_old(
             seen.add(send(port, "/echo", lines=AS_NGINX).json()["pid"])
         return not any(Path(f"/proc/{pid}").exists() for pid in before)
 
-    until(replaced, 60)
+    until(replaced)
     assert seen - before, "a new one answered before the old one had gone"
 
 
@@ -160,4 +160,4 @@ def test_a_worker_that_dies_is_replaced(own: tuple[Node, Server, int, stack.Fron
         answer = through(front, site.tls)
         return answer.status == 200 and answer.json()["pid"] not in before
 
-    until(another, 30)
+    until(another)

@@ -24,8 +24,8 @@ from stockade.gate.redis.address import parse as address
 from stockade.gate.redis.gate import RedisGate
 from tests.deploy.files import DEPLOY, filled, write
 from tests.deploy.redis import Node, Passwords, redis, sentinel
-from tests.deploy.stack import until
 from tests.state_servers import binary
+from tests.waiting import until
 
 KINDS = ("redis", "valkey")
 
@@ -174,7 +174,7 @@ class Watched:
         self.replica = stack.enter_context(
             redis(folder / "replica", self.passwords, replicas=True, of=self.primary.port)
         )
-        until(lambda: b"connected_slaves:1" in self.info(self.primary), 20)
+        until(lambda: b"connected_slaves:1" in self.info(self.primary))
         self.sentinels = [
             stack.enter_context(sentinel(folder / f"sentinel-{n}", self.passwords, self.primary.port))
             for n in range(3)
@@ -185,7 +185,7 @@ class Watched:
             f"redis+sentinel://myproject:{password}@{hosts}/myproject/0"
             f"?sentinel_user=myproject&sentinel_password={password}"
         )
-        until(lambda: self.sees() == (1, 2), 30)
+        until(lambda: self.sees() == (1, 2))
 
     def info(self, node: Node) -> bytes:
         """As raw text."""
@@ -245,16 +245,16 @@ def _judge_isolation(gate: RedisGate, replica: int) -> None:
             return error.reason
         return ""
 
-    until(lambda: not refused(), 15)
+    until(lambda: not refused())
     os.kill(replica, signal.SIGSTOP)
     try:
-        until(refused, 15)
+        until(refused)
         asked = time.monotonic()
         while time.monotonic() < asked + 1:  # not only while the gate fails fast
             assert refused()
     finally:
         os.kill(replica, signal.SIGCONT)
-    until(lambda: not refused(), 15)
+    until(lambda: not refused())
 
 
 def test_the_application_cannot_tell_a_sentinel_what_to_do(watched: Watched) -> None:
@@ -272,14 +272,14 @@ def test_sentinel_elects_the_replica_and_the_state_goes_on_there(watched: Watche
     assert gate.describe().sentinels == 3
     os.kill(watched.primary.pid, signal.SIGKILL)
     # With one server left nothing is written, because no replica would confirm it: so the old one comes back.
-    until(lambda: b"role:master" in watched.info(watched.replica), 40)
+    until(lambda: b"role:master" in watched.info(watched.replica))
     with redis(
         watched.primary.server.log.parent / "again",
         watched.passwords,
         port=watched.primary.port,
         replicas=True,
     ):
-        until(lambda: works(gate), 40)
+        until(lambda: works(gate))
         assert gate.ask((), ()).marker == b"", "another server: it must be loaded again"
     gate.close()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tests.faults.stage import Stage, kill
 
 Take = Callable[[Stage, random.Random], None]  # takes a part away, and returns when it is back
-BOUND = 20  # seconds for whatever must come
+BOUND = 60  # seconds for whatever must come
 DOWN = (0.05, 0.6)  # seconds for which a part stays away
 
 

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import lmdb
@@ -20,6 +18,7 @@ from stockade.observe.counts import MAX_KEYS, Counts
 from stockade.observe.rows import HOUR, OTHERS, Row
 from stockade.observe.store import KEEP, Store
 from tests.observe.actors import start
+from tests.waiting import eventually
 
 Actor = subprocess.Popen[str]
 DAY = 24 * HOUR
@@ -46,15 +45,6 @@ def tell(actor: Actor) -> None:
 
 def total(rows: list[Row]) -> int:
     return sum(row.count for row in rows)
-
-
-def eventually(what: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 # -- what is counted -------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from stockade.pipeline import registry as registries
 from stockade.schemes import attempts
 from stockade.web import Middleware
 from tests.state_servers import Server, redis_server
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,13 +55,6 @@ def tags(told: list[Any]) -> list[str]:
     return [each.event.tag for each in told]
 
 
-def until(answer: Callable[[], int], wanted: int, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while answer() != wanted:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_while_the_state_is_away_every_request_is_503_and_the_log_says_it_once(
     server: Server, alice: User, client_of: Callable[..., Client], told: list[Any]
 ) -> None:
@@ -75,7 +69,7 @@ def test_while_the_state_is_away_every_request_is_503_and_the_log_says_it_once(
             assert refused.json()["code"] == "state_unavailable"
     assert tags(told).count("sys_state_away") == 1
     server.start()
-    until(lambda: client.get("/private/").status_code, 200)
+    until(lambda: client.get("/private/").status_code == 200)
     assert tags(told).count("sys_state_back") == 1
     assert tags(told)[-2:] == ["sys_state_lost", "sys_state_loaded"]
 
@@ -90,7 +84,7 @@ def test_health_and_readiness_tell_apart_what_is_away(server: Server, anonymous:
         {"status": "unavailable", "state": "unavailable", "database": "ok"},
     )
     server.start()
-    until(lambda: anonymous.get("/readyz").status_code, 200)
+    until(lambda: anonymous.get("/readyz").status_code == 200)
 
 
 def test_what_was_ended_before_the_state_was_lost_stays_ended(
@@ -101,7 +95,7 @@ def test_what_was_ended_before_the_state_was_lost_stays_ended(
     stockade.end_sessions(alice)
     for lose in (lambda: server.run("FLUSHALL"), server.restart):
         lose()
-        until(lambda: staying.get("/private/").status_code, 200)
+        until(lambda: staying.get("/private/").status_code == 200)
         assert gone.get("/private/").status_code == 401
 
 
@@ -116,7 +110,7 @@ def test_a_change_is_refused_while_the_state_is_away(
     with pytest.raises(Exception, match="state_unavailable"):
         alice.save()
     server.start()
-    until(lambda: client.get("/private/").status_code, 200)
+    until(lambda: client.get("/private/").status_code == 200)
     alice.refresh_from_db()
     assert alice.is_active
 
@@ -144,7 +138,7 @@ class TestAdmit:
         assert client.get("/nothing/here/").status_code == 404
         assert anonymous.get("/readyz").json()["status"] == "degraded"
         server.start()
-        until(lambda: client.get("/private/").status_code, 429)
+        until(lambda: client.get("/private/").status_code == 429)
 
     @pytest.mark.parametrize("change", ["session", "user", "role", "key"])
     def test_what_was_ended_is_refused_at_once(
@@ -211,7 +205,7 @@ async def test_under_asgi_the_state_comes_back_by_itself(server: Server, alice: 
     await sync_to_async(server.kill)()
     assert {(await client.get("/private_async/", headers=bearer)).status_code for _ in range(20)} == {503}
     await sync_to_async(server.start)()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while (await client.get("/private_async/", headers=bearer)).status_code != 200:
         assert time.monotonic() < deadline
     await sync_to_async(stockade.end_sessions)(alice)

@@ -223,7 +223,7 @@ def load_or_wait(index: int, directory: str) -> bytes:
     from django.conf import settings
 
     settings.STOCKADE = configuration(Path(directory))
-    for _ in range(100):
+    for _ in range(3000):
         try:
             return truth.ensure_loaded(get_gate(), marker(get_gate()))
         except Unavailable:

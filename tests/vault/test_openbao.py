@@ -25,6 +25,7 @@ from stockade.vault.telling import Notice, What
 from tests.vault.servers import ROOT_TOKEN, Bao, answering, bao
 from tests.vault.test_hostile import self_signed
 from tests.vault.test_secret import STRONG, shown
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -392,9 +393,7 @@ class TestAway:
                 for _ in range(1000):
                     assert secret("API_TOKEN") == STRONG
                 assert time.monotonic() - before < 0.5
-                until = time.monotonic() + 10
-                while not told and time.monotonic() < until:
-                    time.sleep(0.02)
+                until(lambda: told, "the notice")
                 assert [(notice.what, notice.reason) for notice in told] == [(What.AWAY, "timeout")]
                 vault.use(f"vault+http://{running.host}/secret/app?timeout=1s")
                 before = time.monotonic()

@@ -21,6 +21,7 @@ import pytest
 from stockade.core import clock
 from stockade.models import SecurityEvent
 from tests import servers
+from tests.waiting import PATIENCE
 from tests.webhooks.senders import OTHER, SECRETS, SIGNATURES, TIMED, Sent, message
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,7 +95,7 @@ def since() -> None:
 
 def events(count: int) -> Counter[str]:
     """The events of this test, when there are so many."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while True:
         rows = SecurityEvent.objects.filter(event__regex="webhook|input", at__gte=_since)
         found = Counter(rows.values_list("event", flat=True))

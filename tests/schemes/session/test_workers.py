@@ -28,6 +28,7 @@ from tests import servers
 from tests.schemes.conftest import PASSWORD
 from tests.schemes.session.conftest import LOGIN, LOGOUT
 from tests.state_servers import redis_server
+from tests.waiting import until
 
 WORKERS = 3
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -205,14 +206,11 @@ def test_no_request_that_begins_after_a_logout_is_let_in_and_none_under_way_brin
     threads = [threading.Thread(target=hammer, args=(path,)) for path in ("/quiet/", "/visiting/") * 2]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 30
-    while len(answers) < 20 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(answers) >= 20, "twenty answers")
     before = len(answers)
     assert Visitor(visitor.base, dict(visitor.cookies)).ask("POST", LOGOUT, {}) == 204
     over = time.monotonic()
-    while len(answers) < before + 40 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(answers) >= before + 40, "forty more")
     stop.set()
     for thread in threads:
         thread.join(30)
