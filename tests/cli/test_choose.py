@@ -127,6 +127,14 @@ def test_services_alone_get_the_profile_of_a_network_of_their_own() -> None:
     assert choose(Answers(services=True, pages=True)).profile == "browser"
 
 
+def test_machines_that_an_issuer_knows_are_thought_of() -> None:
+    """Guide section 15 has client credentials beside API keys: without SERVICES their tokens are refused."""
+    said = [any("SERVICES" in one for one in choose(Answers(apps=True, servers=servers, **ISSUER)).left)  # type: ignore[arg-type]
+            for servers in (False, True)]  # fmt: skip
+    assert said == [False, True]
+    assert not any("SERVICES" in one for one in choose(Answers(servers=True)).left)
+
+
 def test_what_is_printed_is_python_and_nothing_else() -> None:
     status, out, err = run("--apps", "--proxy", "10.0.0.11", "--domain", "api.example.com")
     assert status == 0

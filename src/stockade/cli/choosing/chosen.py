@@ -88,6 +88,11 @@ def choose(answers: Answers) -> Chosen:
             'Link users to the issuer, or say by USER in ISSUERS whom its tokens stand for: "links" takes nobody whom '
             "you have not linked."
         )
+        if answers.servers or answers.services:
+            found.left.append(
+                "Where machines get tokens from that issuer for themselves (client credentials), name them: "
+                '"SERVICES": {"client_id": ["reports"]} in ISSUERS.'
+            )
     found.left += [
         'Put path("api/", include("stockade.drf.urls")) into your URL conf; run `manage.py migrate`.',
         "Run `manage.py check --deploy`, and `stockade check --deploy` on each host.",
