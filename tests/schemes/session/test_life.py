@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 from django.conf import settings as django_settings
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import aauthenticate, alogin, alogout, update_session_auth_hash
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
@@ -332,6 +332,22 @@ async def test_an_async_view_reads_and_writes_its_session(browser: Browser) -> N
     strict.cookies["sessionid"], strict.cookies["csrftoken"] = browser.key, token
     assert (await strict.post("/me/")).status_code == 403
     assert (await strict.post("/me/", headers={"x-csrftoken": token})).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_async_login_and_logout_go_by_the_same_rows(alice: User) -> None:
+    request = HttpRequest()
+    request.session = SessionStore()
+    user = await aauthenticate(request, username="alice", password=PASSWORD)
+    assert user is not None
+    await alogin(request, user)
+    await request.session.asave()
+    client = AsyncClient()
+    client.cookies["sessionid"] = key = str(request.session.session_key)
+    assert (await client.get("/proof/")).json()["amr"] == ["pwd"]
+    request.session = SessionStore(key)
+    await alogout(request)
+    assert (await client.get("/proof/")).status_code == 401
 
 
 async def test_the_engine_is_async_too(alice: User) -> None:

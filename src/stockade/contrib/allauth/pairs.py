@@ -49,8 +49,12 @@ def pair_of(request: Any, user: Any) -> Pair:
         InvalidCredential: the session has ended meanwhile. Banned: so it is.
         Others: as `stockade.issue`.
     """
+    restart = getattr(request.session, "restart", None)  # of ours
+    back = restart() if restart is not None else None
 
     def change() -> Pair:
+        if back is not None:  # the second time, where the database was busy
+            back()
         hold(user.pk)  # one pair at a time, and none while he logs out
         session = _as_it_is(request.session)
         number(session)
