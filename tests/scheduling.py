@@ -11,7 +11,7 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 # Rooms whose tests look at one thing that takes seconds to start, once in each worker that has any of them.
-TOGETHER = ("tests/demo/", "tests/proxy/", "tests/npm/")
+TOGETHER = ("tests/demo/", "tests/deploy/", "tests/proxy/")
 # A case under settings of its own runs with all others of its file, whoever asks first (tests/drf/foreign/inner.py).
 INNER = re.compile(r"\[(\w+)::\w+\]$")
 CONTROLS = "tests/test_controls.py::"

@@ -1,4 +1,7 @@
-"""Three living projects adopt Stockade: their own suites pass without it, with two lines and with ten."""
+"""Three living projects adopt Stockade: their own suites pass without it, with two lines and with ten.
+
+Without it, nothing of ours is run, and what fails then fails with it too: that is one of the long tests.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tests.adopt.postgres import database
 
 HERE = Path(__file__).resolve().parent
 SUITES = {"shop": 126, "library": 107, "clinic": 101}  # how many tests each has, so that none is lost unseen
-VARIANTS = ("settings", "report", "legacy")
+VARIANTS = (pytest.param("settings", marks=pytest.mark.soak), "report", "legacy")
 SECONDS = 300
 
 
