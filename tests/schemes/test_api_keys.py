@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
@@ -19,8 +20,10 @@ import stockade
 from stockade.core import clock
 from stockade.core.secrets import checksum
 from stockade.models import OpaqueToken
+from stockade.pipeline import registry as registries
 from stockade.policy import Authenticated, Person, Role, Scope
-from stockade.schemes.opaque import API_KEY, NotRotated, create_key, create_token, rotate
+from stockade.schemes.opaque import API_KEY, NotRotated, create_key, create_token, rotate, scheme
+from stockade.schemes.shape import Shape
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +94,12 @@ def status(key: str, address: str = "/quiet/", **more: Any) -> int:
     return int(get(key, address, **more).status_code)
 
 
+def engine() -> Any:
+    registry = registries.current()
+    assert registry is not None
+    return registry.engine
+
+
 def row(made: Any) -> OpaqueToken:
     return OpaqueToken.objects.get(pk=made.id)
 
@@ -143,6 +152,26 @@ def test_a_key_outlives_the_password_of_its_owner_and_not_its_owner(alice: User)
     assert status(made.token) == 401
 
 
+def test_a_key_of_a_user_who_was_deleted_past_every_signal_is_nobodys(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With tenants no constraint keeps the row, and without a column `is_active` nothing says that it is not there."""
+    bare = Shape(("user__password",), (), frozenset({"password"}), True)
+    monkeypatch.setattr(scheme, "shape_of", lambda *_: bare)
+    made = create_key("backup", owner=alice)
+    answers = []
+    for _ in range(2):
+        scheme._query_of.cache_clear()
+        engine().forget()
+        answers.append(status(made.token))
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM auth_user WHERE id = %s", [alice.pk])
+    scheme._query_of.cache_clear()
+    rows = OpaqueToken.objects.all()
+    rows._raw_delete(rows.db)
+    assert answers == [200, 401]
+
+
 @pytest.mark.parametrize("owned", [True, False], ids=["user's", "service's"])
 def test_an_ended_key_is_refused_on_the_next_request(alice: User, owned: bool) -> None:
     made = create_key("backup", owner=alice if owned else None)
@@ -180,6 +209,25 @@ def test_a_stolen_key_is_of_no_use_elsewhere(address: str, expected: int, known:
         assert status(made.token, REMOTE_ADDR="192.0.2.1") == 200
     assert status(made.token, REMOTE_ADDR=address) == expected
     assert status(made.token, REMOTE_ADDR="192.0.2.1") == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "peer", "forwarded", "expected"),
+    [
+        ([], "198.51.100.1", "192.0.2.7", 403),
+        (["198.51.100.1"], "198.51.100.1", "192.0.2.7", 200),
+        (["198.51.100.1"], "198.51.100.1", "192.0.2.7, 203.0.113.5", 403),
+        (["198.51.100.1"], "203.0.113.5", "192.0.2.7", 403),
+        (["198.51.100.1"], "198.51.100.1", "192.0.2.7, nonsense", 403),
+    ],
+    ids=["no proxy is trusted", "a proxy's word", "a thief's word to a proxy", "past the proxy", "nonsense"],
+)
+def test_a_thief_cannot_say_that_he_is_at_an_address_of_the_key(
+    proxies: list[str], peer: str, forwarded: str, expected: int, db: None, configure: Callable[..., None]
+) -> None:
+    configure(TRUSTED_PROXIES=proxies)
+    made = create_key("billing", allow=["192.0.2.0/24"])
+    assert status(made.token, REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded) == expected
 
 
 def test_a_refusal_by_address_says_so_and_is_in_the_log(db: None, log: Any) -> None:
@@ -272,6 +320,28 @@ def test_rotation_doubles_no_limit_and_a_service_stays_who_it_is(db: None) -> No
     assert status(old.token) == 200
     new = rotate(old.id)
     assert [status(new.token), status(new.token), status(old.token)] == [200, 429, 429]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_rotate_at_once_one_gets_a_key(alice: User) -> None:
+    made = create_key("backup", owner=alice)
+    start, got = threading.Barrier(6), []
+
+    def rotating() -> None:
+        try:
+            start.wait(30)
+            got.append(rotate(made.id, user_id=alice.pk))
+        except NotRotated:
+            got.append(None)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=rotating) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (len(got), got.count(None), OpaqueToken.objects.count()) == (6, 5, 2)
 
 
 def test_an_overlap_lengthens_no_life(db: None, later: Callable[[float], None]) -> None:

@@ -128,6 +128,9 @@ class OpaqueScheme:
             return Principal(
                 Kind.SERVICE, credential.subject, None, scopes=credential.scopes, credential=credential
             )
+        # An outer join gives NULLs where there is no user: without a column `is_active` that would be an active one.
+        if shape.columns and all(value is None for value in columns[: len(shape.columns)]):
+            raise InvalidCredential(reason="gone")
         user = shape.read(columns, token.user_id)
         if not user.active:
             raise InvalidCredential(reason="inactive")
