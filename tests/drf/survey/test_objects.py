@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.decorators import login_required
-from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import login_required, permission_required, user_passes_test
+from django.contrib.auth.mixins import LoginRequiredMixin, PermissionRequiredMixin, UserPassesTestMixin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -454,6 +455,70 @@ class OwnDetail(LoginRequiredMixin, DetailView):
         return Doc.objects.filter(author=self.request.user)
 
 
+class Picked(Rest):
+    def get(self, request: Request, pk: int) -> Response:
+        return Response({"title": Doc.objects.filter(pk=pk).order_by("pk")[0].title})
+
+
+class AmongTheCallersOwn(Rest):
+    def get(self, request: Request, pk: int) -> Response:
+        mine = request.user.docs.values_list("pk", flat=True)
+        if pk not in mine:
+            raise Http404
+        return Response({"title": Doc.objects.get(pk=pk).title})
+
+
+class OwnTest(LoginRequiredMixin, UserPassesTestMixin, DetailView):
+    """As tutorials of Django write it."""
+
+    model = Doc
+
+    def test_func(self) -> bool:
+        return bool(self.get_object().author == self.request.user)
+
+
+class StaffTest(UserPassesTestMixin, DetailView):
+    model = Doc
+
+    def test_func(self) -> bool:
+        return bool(self.request.user.is_staff)
+
+
+class EmptyTest(UserPassesTestMixin, DetailView):
+    model = Doc
+
+    def test_func(self) -> bool:
+        return bool(self.request.user.is_authenticated)
+
+
+class ModelPermission(PermissionRequiredMixin, DetailView):
+    model = Doc
+    permission_required = "policy_app.view_doc"
+
+
+class OwnHasPermission(PermissionRequiredMixin, DetailView):
+    model = Doc
+
+    def has_permission(self) -> bool:
+        return bool(self.get_object().author == self.request.user)
+
+
+class OwnDispatch(LoginRequiredMixin, DetailView):
+    model = Doc
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if self.get_object().author != request.user:
+            raise Http404
+        return super().dispatch(request, *args, **kwargs)
+
+
+class OwnInitial(ByHand):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if get_object_or_404(Doc, pk=kwargs["pk"]).author != request.user:
+            raise Http404
+
+
 # --- list-leaks ---
 
 
@@ -597,6 +662,11 @@ ROUTED_BELOW = [*at(ToAnothers.as_view({"post": "create"}), "docs/<int:parent>/d
                 "for whoever is signed in": at(OnlySignedIn),
                 "the caller is only written down": at(OnlyTheUserIsKnown),
                 "beside a permission that is never asked": at(Detached),
+                "an index": at(Picked),
+                "a test that whoever is signed in passes": at(EmptyTest),
+                "login_required around user_passes_test": at(
+                    user_passes_test(lambda user: user.is_active)(page)
+                ),
             },
             missed={
                 "the caller in the call": at(HandedOver),
@@ -618,6 +688,22 @@ ROUTED_BELOW = [*at(ToAnothers.as_view({"post": "create"}), "docs/<int:parent>/d
                 "a permission that reads the URL": at(ByPermissionOfTheUrl),
                 "get_object, narrowed": at(OwnGetObjectNarrowed),
                 "get_object, checked": at(OwnGetObjectChecked),
+                "among the caller's own": at(AmongTheCallersOwn),
+                "a test that looks at the object": at(OwnTest),
+                "a test for staff": at(StaffTest),
+                "PermissionRequiredMixin": at(ModelPermission),
+                "has_permission": at(OwnHasPermission),
+                "dispatch": at(OwnDispatch),
+                "initial": at(OwnInitial),
+                "permission_required": at(permission_required("policy_app.view_doc")(page)),
+                "permission_required on a class": at(
+                    method_decorator(permission_required("policy_app.view_doc"), name="dispatch")(
+                        type("Here", (DetailView,), {"model": Doc})
+                    )
+                ),
+                "user_passes_test": at(user_passes_test(lambda user: user.is_superuser)(page)),
+                "staff_member_required": at(staff_member_required(page)),
+                "staff_member_required of an async view": at(staff_member_required(async_page)),
                 "a decorator that reads the URL": at(owned_page),
                 "a decorator around dispatch": at(OwnedClass),
                 "an async view": at(own_async_page),

@@ -85,6 +85,13 @@ def _run(
 
 
 class _Frame(Values):
+    def value(self, node: ast.AST | None) -> Taint:
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice):
+            base = self.value(node.value)
+            if ROWS in base and PICKED in base:  # filter(pk=pk)[0]
+                return self.fetched(node, base - {PICKED}, frozenset({URL}), {})
+        return super().value(node)
+
     def call(self, node: ast.Call) -> Taint:
         found = self.walk.found
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -124,7 +131,7 @@ class _Frame(Values):
             taint |= {ROWS}
         return taint
 
-    def fetched(self, node: ast.Call, base: Taint, lookups: Taint, named: dict[str, Taint]) -> Taint:
+    def fetched(self, node: ast.expr, base: Taint, lookups: Taint, named: dict[str, Taint]) -> Taint:
         """What a fetch yields; where the URL names the object and the caller plays no part, it is written down."""
         if URL not in lookups:
             return (base | lookups) - {ROWS, PICKED}

@@ -19,6 +19,7 @@ from stockade.drf.survey.asked import (
 )
 from stockade.drf.survey.byhand import decorated, judges_the_url
 from stockade.drf.survey.facts import Fact
+from stockade.drf.survey.few import few_pass
 from stockade.drf.survey.narrowing import filters_narrow, queryset_overridden
 from stockade.drf.survey.stood import ours_decide, refused_anyway
 from stockade.drf.survey.suggest import suggest
@@ -128,8 +129,8 @@ def _place(view: View) -> str:
 
 
 def _judged_before(handler: Handler) -> bool:
-    """Whether a decorator or a permission may have judged what the URL names already."""
-    if judges_the_url(handler):
+    """Whether a decorator, mixin, hook or permission may have judged what the URL names, or lets in a few only."""
+    if judges_the_url(handler) or few_pass(handler) or hooks_of_its_own(handler):
         return True
     if not handler.view.rest:
         return False

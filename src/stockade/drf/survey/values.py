@@ -70,6 +70,11 @@ class Values(Statements):
         if USER in taint and OBJECT in taint:
             self.walk.found.asked = True
 
+    def looked_up(self, what: Taint, among: Taint) -> None:
+        """`pk in ids`: what the URL names, among what is the caller's."""
+        if URL in what and USER in among:
+            self.walk.found.asked = True
+
     @contextmanager
     def tested(self, test: ast.expr) -> Iterator[None]:
         taint = self.value(test)
@@ -92,6 +97,8 @@ class Values(Statements):
         if isinstance(node, ast.Compare | ast.IfExp):
             parts = self.union(ast.iter_child_nodes(node))
             self.judged(parts if isinstance(node, ast.Compare) else self.value(node.test))
+            if isinstance(node, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in node.ops):
+                self.looked_up(self.value(node.left), self.union(node.comparators))
             return parts
         if isinstance(node, ast.NamedExpr):
             taint = self.value(node.value)
