@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,24 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from stockade import conf
+from stockade import conf, webhooks
 from stockade.cli.root import app
+from stockade.cli.webhooks import _EXPLAINED
 
 SECRET = "a-secret-that-stands-nowhere"
+# What a message may be refused for, wherever in the source that is said; but for what the command cannot come across.
+REASONS = sorted(
+    {
+        reason
+        for path in Path(webhooks.__file__).parent.glob("*.py")
+        for pair in re.findall(
+            r'InvalidSignature\([\w.]+, "(\w+)"(?: if \w+ else "(\w+)")?|reason = "(\w+)"', path.read_text()
+        )
+        for reason in pair
+        if reason
+    }
+    - {"body_was_read"}
+)
 BODY = b'{"zen": "Half measures are as bad as nothing at all."}\n'
 
 
@@ -103,6 +118,22 @@ def test_a_url_that_is_signed(body: str, tmp_path: Path) -> None:
     headers += ["-H", "Content-Type: application/x-www-form-urlencoded"]
     assert run("verify", "twilio", str(form), *where, *headers).exit_code == 0
     assert run("verify", "twilio", str(form), *headers).exit_code == 1
+
+
+def test_a_body_that_is_no_form_is_signed_by_its_hash_in_the_url(body: str) -> None:
+    kind = ["--content-type", "application/json"]
+    told = run("sign", "twilio", body, "--url", "https://api.example.com/hook/", *kind)
+    assert told.exit_code == 2
+    url = next(word for word in told.stderr.split() if "bodySHA256=" in word)
+    headers = headers_of(run("sign", "twilio", body, "--url", url, *kind))
+    headers += ["-H", "Content-Type: application/json"]
+    assert run("verify", "twilio", body, "--url", url, *headers).exit_code == 0
+    assert run("verify", "twilio", "-", "--url", url, *headers, given=b"{}").exit_code == 1
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_is_explained(reason: str) -> None:
+    assert reason in _EXPLAINED
 
 
 def test_wrong_use_is_told_apart(body: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -57,10 +58,12 @@ def test_a_form_that_cannot_be_read_in_one_way(body: bytes) -> None:
         ("https://api.example.com:443/x?a=1", "https://api.example.com/x?a=1"),
         ("http://api.example.com:80/x", "http://api.example.com/x"),
         ("https://[::1]:443/x", "https://[::1]/x"),
+        ("https://api.example.com/x?a=1", "https://api.example.com:8443/x?a=1"),
+        ("https://[::1]/x", "https://[::1]:8443/x"),
     ],
 )
-def test_the_port_that_goes_without_saying(signed: str, known: str) -> None:
-    """Twilio has written it or left it out, by how the URL was configured."""
+def test_a_port_that_is_written_or_left_out(signed: str, known: str) -> None:
+    """Twilio does either, by how the URL was configured; its own libraries take both."""
     assert holds(b"a=1", {**FORM_HEADERS, **sign(signed + "a1")}, known)
 
 
@@ -140,3 +143,7 @@ def test_our_signer_signs_forms_and_json_alike(source: Callable[..., None]) -> N
     assert holds(b"a=1", {**webhooks.sign("twilio", b"a=1", url=URL), **FORM_HEADERS})
     with pytest.raises(ValueError, match="signs the URL"):
         webhooks.sign("twilio", b"a=1")
+    with pytest.raises(ValueError, match=rf"Send it to {re.escape(url)}"):
+        webhooks.sign("twilio", body, url=URL, content_type="application/json")
+    with pytest.raises(ValueError, match="no form"):
+        webhooks.sign("twilio", b"\xff=1", url=URL)

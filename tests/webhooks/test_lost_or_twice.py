@@ -20,10 +20,13 @@ from rest_framework.views import APIView
 
 from stockade import webhooks
 from stockade.core import clock
+from stockade.drf.authentication import StockadeAuthentication
+from stockade.drf.permissions import PolicyPermission
 from stockade.gate.registry import get_gate
+from stockade.pipeline.start import findings
 from stockade.policy import Public
 from stockade.web import protect, signed
-from stockade.webhooks import once
+from stockade.webhooks import Signed, once
 from tests.webhooks.senders import Sent, message
 
 Send = Callable[..., Any]
@@ -130,6 +133,46 @@ def test_by_hand_without_the_middleware_a_message_is_remembered_at_the_end_of_th
         except AlreadyDone:
             taken.append("again")
     assert taken == [1, "again"]
+
+
+def test_without_the_middleware_a_view_takes_no_messages(project: Any, send: Send, taken: list[Any]) -> None:
+    """DRF's classes alone see no answer: a message would stay begun, and be done again when that is over."""
+
+    class Hook(APIView):
+        policy = {"POST": Signed("github")}
+        authentication_classes = [StockadeAuthentication]
+        permission_classes = [PolicyPermission]
+
+        def post(self, request: Request) -> Response:
+            taken.append(1)
+            return Response(status=204)
+
+    project.MIDDLEWARE = []
+    project.ROOT_URLCONF = Urls(Hook.as_view())
+    assert "stockade.E285" in [one.id for one in findings() if one.stops]
+    assert send(message("github"), "/hook/").status_code == 500
+    assert not taken
+
+
+def test_by_hand_without_the_middleware_drf_takes_a_message_once(
+    project: Any, send: Send, taken: list[Any]
+) -> None:
+    class Hook(APIView):
+        policy = {"POST": Public()}
+        authentication_classes = [StockadeAuthentication]
+        permission_classes = [PolicyPermission]
+
+        def post(self, request: Request) -> Response:
+            with webhooks.receive(request, "github"):
+                taken.append(1)
+            return Response(status=204)
+
+    project.MIDDLEWARE = []
+    project.ROOT_URLCONF = Urls(Hook.as_view())
+    send(message("github"), "/hook/")
+    clock.shift(once.HANDLING + 1)
+    send(message("github"), "/hook/")
+    assert taken == [1]
 
 
 def test_a_worker_that_is_told_to_end_gives_its_message_back(

@@ -56,6 +56,9 @@ def stops() -> list[tuple[str, str]]:
         ({"github": {"SECRETS": GOOD, "URL": "https://example.com"}}, "presets that sign it"),
         ({"twilio": {"SECRETS": GOOD}}, "signs the URL"),
         ({"twilio": {"SECRETS": GOOD, "URL": "api.example.com"}}, "signs the URL"),
+        ({"twilio": {"SECRETS": GOOD, "URL": "https://api.example.com:99999"}}, "signs the URL"),
+        ({"twilio": {"SECRETS": GOOD, "URL": "https://[::1"}}, "signs the URL"),
+        ({"github": {"SECRETS": GOOD, "TOLERANCE": "3000d"}}, "at most 366 days"),
         ({"twilio": {"SECRETS": GOOD, "URL": "https://api.example.com/hooks"}}, "signs the URL"),
         (
             {"github": {"SECRETS": GOOD}, "plain": {"SECRETS": ["other-of-sixteen-chars", GOOD]}},
@@ -135,13 +138,38 @@ def test_a_preset_of_ones_own(configure: Callable[..., None], send: Any, taken: 
     "wrong",
     [
         {"form": "xml"}, {"encoding": "base32"}, {"digest": "md5"}, {"before": ("{id}",)}, {"before": ("{time}",)},
-        {"id_signed": True},
+        {"id_signed": True}, {"time_header": "X-Time"}, {"before": ("{id}",), "id_header": "X"},
+        {"before": ("{id}", ""), "id_header": "X"},
+        {"before": ("{id}", "{time}"), "id_header": "X", "form": "pairs"},
     ],
     ids=str,
 )  # fmt: skip
 def test_a_declaration_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"none of|say by|then"):
+    with pytest.raises(ValueError, match=r"none of|say by|then|behind it"):
         Preset("acme", header="X", signs="", freshness="", **wrong)
+
+
+def test_the_border_behind_an_id_cannot_be_moved_in_a_preset_of_ones_own() -> None:
+    """Whatever text stands there: `a|1` and a body of `2` sign as `a` and a body of `1|2` do."""
+    from stockade import webhooks
+    from stockade.core.errors import InvalidSignature
+
+    own = Preset("acme", header="Acme", signs="", freshness="", before=("{id}", "|"), id_header="Acme-Id")
+    signed = webhooks.sign(own, b"1|2", secrets=GOOD, id="a")
+    assert webhooks.verify(own, b"1|2", signed, secrets=GOOD).id == "a"
+    with pytest.raises(InvalidSignature) as caught:
+        webhooks.verify(own, b"2", {**signed, "Acme-Id": "a|1"}, secrets=GOOD)
+    assert caught.value.reason == "id_format"
+    with pytest.raises(ValueError, match=r"no '\|'"):
+        webhooks.sign(own, b"2", secrets=GOOD, id="a|1")
+
+
+@pytest.mark.parametrize("preset", ["github", "standard", "stripe"])
+def test_an_id_that_would_end_its_header_is_not_sent(preset: str) -> None:
+    from stockade import webhooks
+
+    with pytest.raises(ValueError, match="The id of a message"):
+        webhooks.sign(preset, b"{}", id="1\r\nAuthorization: Basic Og==")
 
 
 def test_signed_names_exactly_one_source() -> None:

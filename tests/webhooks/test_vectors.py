@@ -16,6 +16,31 @@ SLACK = (
     b"&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN"
     b"&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
 )
+STRIPE = b"""{
+  "id": "evt_123",
+  "object": "event",
+  "account": "acct_123",
+  "api_version": "2017-05-25",
+  "created": 1533204620,
+  "data": {
+    "object": {
+      "id": "cus_123",
+      "object": "customer",
+      "created": 123456789,
+      "email": "test@stripe.com",
+      "livemode": false,
+      "metadata": {}
+    }
+  },
+  "livemode": false,
+  "pending_webhooks": 1,
+  "request": {
+    "id": "req_123",
+    "idempotency_key": "idempotency-key-123"
+  },
+  "type": "customer.created"
+}
+"""
 TWILIO_URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
 TWILIO = b"CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212"
 TWILIO_JSON = b'{"property": "value", "boolean": true}'
@@ -46,6 +71,19 @@ VECTORS: dict[str, tuple[str, str, bytes, dict[str, str], str, int]] = {
         },
         "",
         0,
+    ),
+    # The tests of Stripe's own library for .NET: with the signature of the kind that it sends for test events.
+    "stripe": (
+        "stripe",
+        "webhook_secret",
+        STRIPE,
+        {
+            "Stripe-Signature": "t=1533204620,"
+            "v1=2220f87ef101a04665f11cdf770523143f875572008577fa0f20882ddb9cc3c7,"
+            "v0=63f3a72374a733066c4be69ed7f8e5ac85c22c9f0a6a612ab9a025a9e4ee7eef",
+        },
+        "",
+        1533204620,
     ),
     # https://docs.slack.dev/authentication/verifying-requests-from-slack
     "slack": (

@@ -137,13 +137,16 @@ _EXPLAINED = {
     "signature": "The body is not byte for byte what was signed, or the secret is another one.",
     "no_signature": "Give its signature by --header.",
     "signature_format": "The signature's header cannot be read.",
+    "too_many_signatures": "It has more signatures than any sender has secrets.",
     "unknown_version": "It has a signature of none of the kinds that the preset knows.",
     "expired": "Its time is too long ago; --at judges it as of then.",
     "in_the_future": "Its time is still to come: is a clock wrong?",
     "no_time": "Give its time by --header.",
+    "time_format": "Its time is no whole number of seconds since 1970.",
     "no_id": "Give its id by --header.",
+    "id_format": "Its id has a space, the character that ends it, more than 256 characters, or is not ASCII.",
     "no_url": "Give the URL by --url: this preset signs it.",
-    "body": "The body is neither a form nor of the SHA-256 that the URL has.",
+    "body": "The body is neither a form nor of the SHA-256 that the URL has. Is its Content-Type there, by --header?",
 }
 
 

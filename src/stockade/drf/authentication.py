@@ -12,6 +12,7 @@ from stockade.drf import before
 from stockade.pipeline import registry as registries
 from stockade.pipeline.delegated import Delegate
 from stockade.pipeline.exchange import Exchange
+from stockade.policy.proven import UNHEARD
 from stockade.schemes.hiding import hide
 from stockade.schemes.users import renewed
 from stockade.web.decorators import CALLED
@@ -39,6 +40,7 @@ def exchange_of(request: Request) -> Exchange | None:
         return None
     if "stockade_context" not in http.__dict__:
         open_context(registry, http)
+        http.__dict__[UNHEARD] = True
     try:
         exchange = begin(registry, http, target)
         if exchange is None:

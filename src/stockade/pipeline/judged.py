@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
+from django.conf import settings
+
 from stockade.core.errors import ConfigurationError
 from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import Declared
 from stockade.pipeline.finding import Finding
 from stockade.pipeline.unmatched import matches, unmatched
+from stockade.pipeline.wired import MIDDLEWARE
 from stockade.policy.proof import level_named, levels_of
 from stockade.policy.rules import scheme_names
-from stockade.webhooks.policy import Signed
+from stockade.webhooks.policy import Signed, without_middleware
 
 
 def views() -> Iterator[tuple[str, Callable[..., Any], bool]]:
@@ -82,9 +85,11 @@ def level_findings(route: str, declared: Declared) -> Iterator[Finding]:
 
 
 def source_findings(route: str, declared: Declared) -> Iterator[Finding]:
-    """A `Signed` of a source that nobody has declared, or whose URL does not name one."""
+    """A `Signed` of a source that nobody has declared, whose URL does not name one, or without the middleware."""
     for rule in {leaf.proven for leaf in declared.leaves.values()}:
         if isinstance(rule, Signed):
+            if MIDDLEWARE not in settings.MIDDLEWARE:
+                yield Finding.of(without_middleware(f"{declared.name} ({route}): {rule!r}"))
             try:
                 rule.judge(route)
             except ConfigurationError as error:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ATTRIBUTE: Final = "webhook"  # of a request: what was proven of it
 HEARS: Final = "_stockade_hears"  # of a request: what is called once, with the status of its answer
 
+UNHEARD: Final = "_stockade_unheard"  # of a request: no middleware will see its answer
+
 
 class Proven(Policy):
     """A rule that has to read the request before it, or any other of its view, is asked.

@@ -32,15 +32,21 @@ class Target:
     content_type: str = FORM
 
 
+def is_form(content_type: str) -> bool:
+    """Whether a body of this type is signed by its parameters."""
+    return content_type.partition(";")[0].strip().lower() == FORM
+
+
 def signed_texts(target: Target, body: bytes, source: str) -> list[bytes]:
-    """What may have been signed: the URL with and without the port that goes without saying, and the parameters.
+    """What may have been signed: the URL with and without its port, and the parameters.
+
+    Of a URL with a port Twilio signs now one and now the other, as its own libraries know.
 
     Raises:
         InvalidSignature: the body is neither empty, nor a form, nor of the hash that the URL has.
     """
-    kind = target.content_type.partition(";")[0].strip().lower()
     tail = ""
-    if kind == FORM or not body:
+    if is_form(target.content_type) or not body:
         tail = _parameters(body, source)
     else:
         wanted = parse_qs(urlsplit(target.url).query).get(HASH, [])
@@ -63,12 +69,10 @@ def _parameters(body: bytes, source: str) -> str:
 
 def _urls(url: str) -> list[str]:
     parts = urlsplit(url)
-    port = _PORTS.get(parts.scheme)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    found = [url]
-    if parts.port == port and parts.netloc.endswith(f":{port}"):
-        found.append(url.replace(f"//{parts.netloc}", f"//{parts.netloc.removesuffix(f':{port}')}", 1))
-    elif parts.port is None and host:
-        found.append(url.replace(f"//{parts.netloc}", f"//{parts.netloc}:{port}", 1))
-    return found
+    if not parts.hostname:
+        return [url]
+    host = parts.netloc
+    other = (
+        f"{host}:{_PORTS.get(parts.scheme)}" if parts.port is None else host.removesuffix(f":{parts.port}")
+    )
+    return [url, url.replace(f"//{host}", f"//{other}", 1)]

@@ -18,6 +18,7 @@ from stockade.webhooks.presets import PRESETS, Preset
 Given = str | Iterable[str] | Callable[[], str | Iterable[str]]
 
 SHORTEST: Final = 16  # characters of a secret that is text
+MOST: Final = 366 * 86_400  # seconds that clocks may differ
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _DEFAULTS: Final[dict[str, Any]] = {"TOLERANCE": "5m", "REMEMBER": "7d", "ONCE": "content"}
 _HOW = 'Write {"github": {"SECRETS": [secret("GITHUB_WEBHOOK_SECRET")]}}.'
@@ -102,7 +103,7 @@ def _source(name: str, given: Any) -> Source:
             name,
             preset,
             _secrets(preset, given.get("SECRETS")),
-            duration(values["TOLERANCE"]),
+            _tolerance(values["TOLERANCE"]),
             duration(values["REMEMBER"]),
             choice("content", "id", "off")(values["ONCE"]),
             integer(1, 2**31 - 1)(values["MAX_BODY"]),
@@ -146,12 +147,23 @@ def _secrets(preset: Preset, given: Any) -> Given:
     return cast(Given, given) if callable(given) else tuple(map(Secret, listed))
 
 
+def _tolerance(value: Any) -> float:
+    seconds = duration(value)
+    if seconds > MOST:  # twice that is for how long the state would have to know a message
+        raise ValueError("Write a TOLERANCE of at most 366 days.")
+    return seconds
+
+
 def _url(preset: Preset, given: Any) -> str:
     if not preset.by_url:
         if given:
             raise ValueError("URL is for presets that sign it. Take it away.")
         return ""
-    parts = urlsplit(given) if isinstance(given, str) else None
+    try:
+        parts = urlsplit(given) if isinstance(given, str) else None
+        _ = parts and parts.port
+    except ValueError:
+        parts = None
     if (
         parts is None
         or parts.scheme not in ("https", "http")

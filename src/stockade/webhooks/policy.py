@@ -14,7 +14,7 @@ from stockade.events import emit
 from stockade.events.bus import state as events
 from stockade.events.catalogue import Event
 from stockade.policy.logic import FALSE, TRUE, Bits
-from stockade.policy.proven import ATTRIBUTE, HEARS, Proven
+from stockade.policy.proven import ATTRIBUTE, HEARS, UNHEARD, Proven
 from stockade.webhooks import once
 from stockade.webhooks.conf import WebhookSettings, source_named
 from stockade.webhooks.message import Message
@@ -90,7 +90,10 @@ class Signed(Proven):
 
         Raises:
             Refusal: see `receiving.take` and `once.begin`. NotVisible: the URL names no source.
+            ConfigurationError: E285, where DRF's classes alone serve a URL.
         """
+        if UNHEARD in request.__dict__ and request.resolver_match is not None:
+            raise without_middleware(repr(self))
         name = self.source
         if not name:
             match = request.resolver_match
@@ -107,6 +110,15 @@ class Signed(Proven):
         if not events.quiet:
             emit(Event.AUTHN_SUCCESS, status=200, principal=principal, credential=credential)
         return principal
+
+
+def without_middleware(what: str) -> ConfigurationError:
+    """The error where nothing would hear how a message was answered, and so whether it was done."""
+    return ConfigurationError(
+        "stockade.E285",
+        f"{what} needs the middleware: it hears whether a message was done.",
+        'Write MIDDLEWARE = ["stockade.web.Middleware", *MIDDLEWARE].',
+    )
 
 
 def message_of(request: Any) -> Message:

@@ -12,7 +12,7 @@ from django.http.request import RawPostDataException, UnreadablePostError
 
 from stockade.core.context import current
 from stockade.core.errors import BadRequest, BodyTooLong, InvalidSignature
-from stockade.policy.proven import HEARS
+from stockade.policy.proven import HEARS, UNHEARD
 from stockade.schemes import attempts
 from stockade.webhooks import by_url, once, shown
 from stockade.webhooks.conf import Source, source_named
@@ -73,7 +73,7 @@ def receive(request: HttpRequest, source: str) -> Iterator[Message]:
     turn = once.begin(found, message)
     state = http.__dict__
     # Where no middleware will see the answer, as in a test that calls a view, the end of the block has to do.
-    seen = http.resolver_match is not None and "stockade_context" in state
+    seen = "stockade_context" in state and UNHEARD not in state
     if seen:
         state[HEARS] = turn.answered
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from stockade.core import clock
+from stockade.core.errors import InvalidSignature
 from stockade.webhooks import by_url, shown
 from stockade.webhooks.keys import Keys
 from stockade.webhooks.presets import Preset
@@ -57,7 +58,7 @@ def sign(
     if preset.by_url:
         if not url:
             raise ValueError("This preset signs the URL: give it.")
-        text = by_url.signed_texts(by_url.Target(url, content_type), body, preset.name)[0]
+        text = _by_url(by_url.Target(url, content_type), body, preset)
         signature = shown.written(preset, hmac.digest(_first(keys), text, preset.digest))
         return {preset.header: signature, preset.id_header: id}
     parts = {"{id}": id, "{time}": str(now)}
@@ -83,6 +84,18 @@ def signed_url(url: str, body: bytes) -> str:
         raise ValueError(f"The URL has a {by_url.HASH} already.")
     added = urlencode({by_url.HASH: hashlib.sha256(body).hexdigest()})
     return parts._replace(query=f"{parts.query}&{added}" if parts.query else added).geturl()
+
+
+def _by_url(target: by_url.Target, body: bytes, preset: Preset) -> bytes:
+    try:
+        return by_url.signed_texts(target, body, preset.name)[0]
+    except InvalidSignature:
+        if by_url.is_form(target.content_type):
+            raise ValueError("The body is no form.") from None
+        raise ValueError(
+            f"A body that is no form is signed by its hash in the URL. Send it to {signed_url(target.url, body)} "
+            "and give that as the URL."
+        ) from None
 
 
 def _first(keys: Keys) -> bytes:
