@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stockade.vault.azure import KeyVault
+from stockade.vault.checksum import crc32c
 from stockade.vault.kept import Kept
 from stockade.vault.places import by_url
 from stockade.vault.providers import Provider
@@ -35,6 +36,7 @@ class Cloud:
     put: Callable[[str, str], None]
     stop: Callable[[], None]
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    held: Held | None = None
 
 
 @contextlib.contextmanager
@@ -70,6 +72,7 @@ class Held:
 
     entries: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     up: bool = True
+    damage: int = 0
 
     def put(self, name: str, text: str) -> None:
         self.entries.setdefault(name, []).append((time.time(), text))
@@ -93,13 +96,14 @@ def gcp() -> Iterator[Cloud]:
         if found is None:
             error = {"code": 404, "status": "NOT_FOUND", "message": f"Secret [{name}] not found"}
             return 404, {}, json.dumps({"error": error}).encode()
-        data = base64.b64encode(found[-1][1].encode()).decode()
+        text = found[-1][1].encode()
+        payload = {"data": base64.b64encode(text).decode(), "dataCrc32c": str(crc32c(text) ^ held.damage)}
         path = f"projects/123/secrets/{name}/versions/{len(found)}"
-        return 200, {}, json.dumps({"name": path, "payload": {"data": data}}).encode()
+        return 200, {}, json.dumps({"name": path, "payload": payload}).encode()
 
     with answering(how) as (host, asked):
         yield Cloud(
-            lambda path: _made(f"gcp://my-project/{path}?endpoint={host}"), held.put, held.stop, asked
+            lambda path: _made(f"gcp://my-project/{path}?endpoint={host}"), held.put, held.stop, asked, held
         )
 
 

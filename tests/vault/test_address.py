@@ -72,6 +72,11 @@ def test_a_path_that_climbs_is_refused(path: str) -> None:
         "aws:///app",
         "gcp://project/a/b",
         "azure:///",
+        "azure://name.vault.azure.net/A_B",
+        "aws://eu-west-1.evil.example/app",
+        "vault:///secret/app",
+        "transit:///transit/app",
+        "files:///absent",
         "files://relative",
         "https://bao.internal/secret/app",
         "consul://x/y",
@@ -100,7 +105,7 @@ def test_a_url_is_taken_apart_and_shown_without_options() -> None:
 
 def test_the_order_takes_words_and_urls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
-        "STOCKADE_SECRETS_ORDER", "environment, files:///run/app, vault://bao.internal/secret/app"
+        "STOCKADE_SECRETS_ORDER", "environment, files:///usr/lib, vault://bao.internal/secret/app"
     )
     from stockade.vault.read import providers
 

@@ -14,6 +14,9 @@ from stockade import vault
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
 from stockade.vault import secret
+from stockade.vault.aws import SecretsManager
+from stockade.vault.checksum import crc32c
+from stockade.vault.kept import Kept
 from stockade.vault.telling import Notice, What
 from tests.vault.clouds import Cloud, Identity, aws, azure, gcp
 from tests.vault.servers import answering
@@ -158,7 +161,6 @@ def test_what_no_cloud_answers_is_refused(
                 vault.use(f"gcp://my-project/myproject?endpoint={host}")
             else:
                 from stockade.vault.azure import KeyVault
-                from stockade.vault.kept import Kept
 
                 vault.use(Kept(KeyVault(f"azure://{host}/myproject?ca={certificate[0]}", Identity())))
             with pytest.raises(ConfigurationError, match=rf"E065.*\(({reasons})\)"):
@@ -174,3 +176,52 @@ def test_secrets_of_aws_do_not_cross_a_wire_without_tls(monkeypatch: pytest.Monk
     vault.use("aws://eu-west-1/myproject")
     with pytest.raises(ConfigurationError, match=r"E064.*TLS"):
         secret("API_TOKEN")
+
+
+def test_the_checksum_is_that_of_the_standard() -> None:
+    """RFC 3720, appendix B.4."""
+    assert crc32c(b"123456789") == 0xE3069283
+    assert crc32c(bytes(32)) == 0x8A9136AA
+    assert crc32c(b"\xff" * 32) == 0x62A8AB43
+    assert crc32c(bytes(range(32))) == 0x46DD794E
+
+
+def test_what_google_sent_and_was_damaged_on_the_way_is_refused(alone: None, told: list[Notice]) -> None:
+    with gcp() as cloud:
+        assert cloud.held is not None
+        cloud.put("myproject", json.dumps({"API_TOKEN": STRONG}))
+        vault.use(cloud.provider("myproject"))
+        assert secret("API_TOKEN") == STRONG
+        cloud.held.damage = 1
+        cloud.put("myproject", json.dumps({"API_TOKEN": OTHER}))
+        clock.shift(400)
+        vault.refresh()
+        assert secret("API_TOKEN") == STRONG
+        assert [(one.what, one.reason) for one in told] == [(What.AWAY, "damaged")]
+
+
+@pytest.mark.parametrize(
+    ("path", "binary", "gives"),
+    [
+        ("myproject", json.dumps({"API_TOKEN": STRONG}).encode(), STRONG),
+        ("", STRONG.encode() + b"\n", STRONG),
+        ("", b"\xff\xfe" + STRONG.encode(), "E063"),
+        ("myproject", b"\xff\xfe" + STRONG.encode(), "E065"),
+    ],
+    ids=["document", "entry", "no text", "no JSON"],
+)
+def test_a_binary_secret_of_aws(alone: None, path: str, binary: bytes, gives: str) -> None:
+    class Client:
+        def get_secret_value(self, SecretId: str) -> dict[str, object]:  # noqa: N803 - boto3's name
+            assert SecretId == (path or "API_TOKEN")
+            return {"SecretBinary": binary, "VersionId": "1"}
+
+    source = SecretsManager(f"aws://eu-west-1/{path}")
+    source._client = Client()
+    vault.use(Kept(source))
+    if gives == STRONG:
+        assert secret("API_TOKEN") == STRONG
+    else:
+        with pytest.raises(ConfigurationError, match=gives) as caught:
+            secret("API_TOKEN")
+        assert STRONG not in shown(caught.value)

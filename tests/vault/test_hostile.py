@@ -98,11 +98,11 @@ def test_what_no_vault_answers_is_refused_at_the_start(what: str) -> None:
         host,
         _,
     ):
-        vault_at(host, "?timeout=2s")
+        vault_at(host, "?timeout=2s" if reason == "timeout" else "?timeout=30s")
         before = time.monotonic()
         with pytest.raises(ConfigurationError, match=rf"E065.*\({reason}\)") as caught:
             secret("API_TOKEN")
-        assert time.monotonic() - before < 9
+        assert time.monotonic() - before < 30  # half of what it takes whoever drips
         assert STRONG not in shown(caught.value)
 
 

@@ -384,22 +384,19 @@ class TestAway:
     def test_slow_costs_nobody_who_has_a_value_anything(self, token: str, told: list[Notice]) -> None:
         with bao() as running:
             running.put("app", API_TOKEN=STRONG)
-            vault.use(f"vault+http://{running.host}/secret/app?timeout=1s")
+            vault.use(f"vault+http://{running.host}/secret/app?timeout=5s")
             secret("API_TOKEN")
             os.kill(running.server.pid, signal.SIGSTOP)  # accepts connections, and answers nothing
             try:
                 clock.shift(400)
-                before = time.monotonic()
                 for _ in range(1000):
                     assert secret("API_TOKEN") == STRONG
-                assert time.monotonic() - before < 0.5
+                assert not told  # whoever had waited for it would know
                 until(lambda: told, "the notice")
                 assert [(notice.what, notice.reason) for notice in told] == [(What.AWAY, "timeout")]
                 vault.use(f"vault+http://{running.host}/secret/app?timeout=1s")
-                before = time.monotonic()
                 with pytest.raises(ConfigurationError, match=r"E065.*timeout"):
                     secret("API_TOKEN")
-                assert time.monotonic() - before < 8
             finally:
                 os.kill(running.server.pid, signal.SIGCONT)
 

@@ -75,6 +75,12 @@ class TestWhatIsReturned:
         assert secret("OLD", cast=vault.several) == (STRONG, f"b{STRONG}", f"c{STRONG}")
         assert STRONG not in repr(secret("OLD", cast=vault.several))
 
+    def test_a_comma_is_an_empty_list_where_an_entry_may_not_be_empty(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OLD_FALLBACKS", ",")
+        assert vault.fallbacks("OLD") == ()
+
     @pytest.mark.parametrize("default", [None, 5, ()])
     def test_a_default_that_is_no_text_is_returned_as_it_is(self, default: object) -> None:
         assert secret("ABSENT", default=default) is default

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from stockade.vault.address import authority, loopback, parse, wrong
 from stockade.vault.place import Answer, Away, library, parsed
 
+_REGION = re.compile(r"[a-z0-9-]{1,63}")
 _WORDS = {
     "ResourceNotFoundException": "absent",
     "AccessDeniedException": "denied",
@@ -30,8 +32,11 @@ class SecretsManager:
 
     def __init__(self, url: str) -> None:
         self.address = parse(url, frozenset({"ca"}))
-        if not self.address.host:
-            raise wrong("The aws URL of STOCKADE_SECRETS_ORDER has no region.", "Write aws://REGION/NAME.")
+        if not _REGION.fullmatch(self.address.host):
+            raise wrong(
+                "The aws URL of STOCKADE_SECRETS_ORDER has no region.",
+                "Write aws://REGION/NAME, such as aws://eu-west-1/myproject.",
+            )
         self._ca = authority(self.address)
         self._client: Any = None
 

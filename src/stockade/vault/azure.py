@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from stockade.vault.address import authority, parse, wrong
 from stockade.vault.place import Answer, Away, library, parsed
 
+_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")  # of an object in Key Vault
 _WORDS = {401: "denied", 403: "denied", 404: "absent", 429: "rate_limited"}
 
 
@@ -21,10 +23,15 @@ class KeyVault:
 
     def __init__(self, url: str, credential: Any = None) -> None:
         self.address = parse(url, frozenset({"ca"}))
-        if not self.address.host or "/" in self.address.path or (self.address.folder and self.address.path):
+        whole = self.address.folder and not self.address.path
+        if (
+            not self.address.host
+            or not (whole or _NAME.fullmatch(self.address.path))
+            or (self.address.folder and self.address.path)
+        ):
             raise wrong(
                 "The azure URL of STOCKADE_SECRETS_ORDER is not one.",
-                "Write azure://NAME.vault.azure.net/ or azure://NAME.vault.azure.net/SECRET.",
+                "Write azure://NAME.vault.azure.net/ or azure://NAME.vault.azure.net/SECRET (letters, digits, -).",
             )
         self._ca, self._credential = authority(self.address), credential
         self._client: Any = None

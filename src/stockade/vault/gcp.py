@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stockade.vault.address import authority, loopback, parse, wrong
+from stockade.vault.checksum import crc32c
 from stockade.vault.place import Answer, Away, library, parsed
 
 _WORDS = {
@@ -67,7 +68,11 @@ class SecretManager:
         version = found.name.rpartition("/")[2]
         if not version.isdecimal():
             raise Away("answer")
-        return Answer(parsed(found.payload.data, self.address.folder), int(version), version)
+        payload = found.payload
+        # Google asks clients to compare it: https://cloud.google.com/secret-manager/docs/data-integrity
+        if "data_crc32c" in payload and payload.data_crc32c != crc32c(payload.data):
+            raise Away("damaged")
+        return Answer(parsed(payload.data, self.address.folder), int(version), version)
 
     def remedy(self, name: str) -> str:
         what = "the secret" if self.address.folder else f"the key {name} of the secret"

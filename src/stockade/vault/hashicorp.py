@@ -56,6 +56,11 @@ class Server:
             raise wrong("The option auth of the vault URL is unknown.", f"Write one of {', '.join(_AUTHS)}.")
         if self._auth == "kubernetes" and not address.options.get("role"):
             raise wrong("The vault URL says auth=kubernetes and no role.", "Add role=NAME.")
+        if not address.hostname:
+            raise wrong(
+                f"The {address.scheme} URL of STOCKADE_SECRETS_ORDER has no host.",
+                "Write vault://HOST/MOUNT/PATH, such as vault://bao.internal:8200/secret/myproject.",
+            )
         self._plain = address.scheme.endswith("+http")
         if self._plain and not loopback(address.hostname):
             raise wrong(

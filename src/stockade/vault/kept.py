@@ -26,6 +26,7 @@ _HELP = {
     "absent": "There is nothing at that path, or not in that namespace.",
     "answer": "What answers there is no secrets manager.",
     "certificate": "Its certificate is not one of an authority that is trusted: see the option ca.",
+    "damaged": "What it sent does not have the checksum that it names.",
     "denied": "The credential is wrong, has expired, or its policy does not reach that path.",
     "not_json": "The entry is no JSON object; for an entry for each secret end the URL with a slash.",
     "redirect": "It redirects elsewhere, and a credential is not carried there: name the host that answers.",

@@ -39,6 +39,10 @@ def by_url(url: str) -> Provider | None:
             raise wrong(
                 "The files URL of STOCKADE_SECRETS_ORDER names no folder.", "Write files:///run/myproject."
             )
+        if not Path(rest).is_dir():
+            raise wrong(
+                "The folder that the files URL of STOCKADE_SECRETS_ORDER names is not there.", "Make it."
+            )
         return Files([Path(rest)])
     target = _SOURCES.get(scheme)
     if target is None:

@@ -42,7 +42,9 @@ def use(*providers: Provider | str) -> None:
         ConfigurationError: E064, a word or URL is wrong.
     """
     global _used
-    made = tuple(_provider(one) if isinstance(one, str) else one for one in providers)
+    made = tuple(
+        _provider(one, number) if isinstance(one, str) else one for number, one in enumerate(providers, 1)
+    )
     _used = made or None
     _asked.clear()
     _first.clear()
@@ -63,24 +65,24 @@ def providers() -> Sequence[Provider]:
     if found is None or found[0] != text:
         order = text.replace(" ", "").split(",")
         if len(set(order)) != len(order):
-            raise _wrong_order()
-        found = _ordered = (text, tuple(map(_provider, order)))
+            raise _wrong_order("names a place twice")
+        found = _ordered = (text, tuple(_provider(one, number) for number, one in enumerate(order, 1)))
     return found[1]
 
 
-def _provider(one: str) -> Provider:
+def _provider(one: str, number: int) -> Provider:
     if one in _BUILT_IN:
         return _BUILT_IN[one]
     found = by_url(one)
-    if found is None:
-        raise _wrong_order()
+    if found is None:  # not quoted: it may be a secret that got there by mistake
+        raise _wrong_order(f"has an unknown place, number {number} of the list")
     return found
 
 
-def _wrong_order() -> ConfigurationError:
+def _wrong_order(why: str) -> ConfigurationError:
     return ConfigurationError(
         "stockade.E064",
-        "STOCKADE_SECRETS_ORDER is wrong.",
+        f"STOCKADE_SECRETS_ORDER {why}.",
         f"Write {', '.join(sorted(_BUILT_IN))} and URLs that begin with {', '.join(SCHEMES)}, each once, with commas "
         'between them, such as "files,environment".',
     )
