@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib import auth
+from django.contrib.auth import authenticate
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.cache import caches
+from django.http import HttpResponse
 from django.utils.decorators import method_decorator
+from django.views import View
 from django.views.decorators.cache import never_cache
 from rest_framework.authentication import (
     BaseAuthentication,
@@ -17,8 +22,10 @@ from rest_framework.authentication import (
     SessionAuthentication,
     TokenAuthentication,
 )
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import CharField, Serializer, ValidationError
 from rest_framework.throttling import AnonRateThrottle, BaseThrottle, ScopedRateThrottle, UserRateThrottle
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView, TokenVerifyView
@@ -97,6 +104,57 @@ class Checked(Login):
         raise NotImplementedError
 
 
+class OwnLogin(Rest):
+    """As projects write it that make their tokens themselves."""
+
+    permission_classes = [AllowAny]
+
+    def post(self, request: Request) -> Response:
+        user = authenticate(request, username=request.data["name"], password=request.data["password"])
+        return Response({"in": user is not None})
+
+
+class Credentials(Serializer[Any]):
+    name = CharField()
+    password = CharField()
+
+    def validate(self, attrs: Any) -> Any:
+        if auth.authenticate(username=attrs["name"], password=attrs["password"]) is None:
+            raise ValidationError("No.")
+        return attrs
+
+
+class BySerializer(Rest):
+    permission_classes = [AllowAny]
+
+    def post(self, request: Request) -> Response:
+        Credentials(data=request.data).is_valid(raise_exception=True)
+        return Response()
+
+
+def entered(request: Any) -> Any:
+    return authenticate(request, username=request.POST["name"], password=request.POST["password"])
+
+
+def page(request: Any) -> HttpResponse:
+    if request.method == "POST" and entered(request) is None:
+        return HttpResponse("No.")
+    return HttpResponse()
+
+
+class Limited(OwnLogin):
+    throttle_classes = [Anon]
+
+
+class Confirms(OwnLogin):
+    permission_classes = [IsAuthenticated]
+
+
+class LoginMixed(LoginRequiredMixin, View):
+    def post(self, request: Any) -> HttpResponse:
+        return HttpResponse(str(entered(request)))
+
+
 # --- authenticators ---
 
 
@@ -152,6 +210,9 @@ def authenticated_by(*classes: Any) -> Any:
                 "knox": login(KnoxLoginView, throttle_classes=[]),
                 "dj-rest-auth": login(DjRestAuthLoginView, throttle_classes=[]),
                 "a decorator that limits nothing": listed(never_cache(Login.as_view())),
+                "its own": listed(OwnLogin),
+                "its own by a serializer": listed(BySerializer),
+                "its own page": listed(page),
             },
             missed={
                 "by address": login(throttle_classes=[Anon]),
@@ -167,6 +228,10 @@ def authenticated_by(*classes: Any) -> Any:
                 ),
                 "a refresh": login(TokenRefreshView, throttle_classes=[]),
                 "no login": listed(Report),
+                "its own, by address": listed(Limited),
+                "its own, of somebody signed in": listed(Confirms),
+                "its own page, of somebody signed in": listed(LoginMixed),
+                "its own page, by a decorator that limits": listed(ratelimit(page)),
             },
         ),
         *asks(

@@ -14,6 +14,7 @@ from stockade.drf.survey import probe, source
 from stockade.drf.survey.asked import dotted, lineage
 from stockade.drf.survey.byhand import applied, decorated, written_in
 from stockade.drf.survey.facts import SETTINGS, Fact
+from stockade.drf.survey.logins import verifies_passwords
 from stockade.drf.survey.stood import ours_decide, refused_anyway, stood, without_ours
 from stockade.drf.survey.throttles import counting
 from stockade.drf.survey.views import Handler, View
@@ -60,10 +61,15 @@ def named() -> list[type[Any]]:
 
 
 def login_unlimited(view: View) -> Iterator[Fact]:
-    """Known login views on which guesses are not counted."""
-    if view.cls is None or not lineage(view.cls) & _LOGINS or limited_elsewhere():
+    """Login views, of known packages or of the project's own, on which guesses are not counted."""
+    if limited_elsewhere():
         return
-    found = [handler for handler in view.handlers if handler.method == "POST" and _is_free(handler)]
+    known = view.cls is not None and bool(lineage(view.cls) & _LOGINS)
+    found = [
+        handler
+        for handler in view.handlers
+        if handler.method == "POST" and (known or verifies_passwords(handler)) and _is_free(handler)
+    ]
     if found:
         yield Fact(
             "login-unlimited",
@@ -99,7 +105,7 @@ def _is_free(handler: Handler) -> bool:
         return False
     if any("limit" in name for name in _decorators(handler)) or decorated(handler):
         return False
-    found = counting(handler)
+    found = counting(handler) if handler.view.rest else []
     return found is not probe.UNKNOWN and not found
 
 
