@@ -6,7 +6,8 @@ carries no credential, must not be refused for lacking one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
 
+from stockade import conf
 from stockade.core.errors import ConfigurationError
+from stockade.core.forwarded import meta_name
 from stockade.edge.conf import ANY, CorsSettings
 from stockade.edge.headers import Store
 from stockade.edge.origins import pattern
 
 if TYPE_CHECKING:
-    import re
-
     from django.http import HttpRequest, HttpResponseBase
 
 MIDDLEWARE = "corsheaders.middleware.CorsMiddleware"
@@ -92,6 +93,40 @@ def _rule(path: str, values: Mapping[str, Any]) -> Rule | None:
         values["EXPOSE"],
         int(values["MAX_AGE"]),
     )
+
+
+def permits(request: HttpRequest, names: Collection[str]) -> bool:
+    """Whether a page of the request's origin may send one of these headers: CORS, ours or the library's, says so.
+
+    What no page may send was not sent by one: a browser or a proxy has added it.
+
+    Args:
+        request: with its Origin.
+        names: keys of request.META.
+    """
+    from django.conf import settings
+
+    origin = request.META.get("HTTP_ORIGIN", "")
+    declared = rules(conf.load(CorsSettings))
+    if declared:
+        rule = next((rule for start, rule in declared if request.path_info.startswith(start)), None)
+        return rule is not None and (rule.anyone or rule.allows(origin)) and _listed(rule.headers, names)
+    if MIDDLEWARE not in settings.MIDDLEWARE:
+        return False
+    from corsheaders.conf import conf as library
+    from corsheaders.signals import check_request_enabled
+
+    if not _listed(library.CORS_ALLOW_HEADERS, names):
+        return False
+    if library.CORS_ALLOW_ALL_ORIGINS or check_request_enabled.has_listeners():
+        return True
+    return origin in library.CORS_ALLOWED_ORIGINS or any(
+        re.match(one, origin) for one in library.CORS_ALLOWED_ORIGIN_REGEXES
+    )
+
+
+def _listed(allowed: Iterable[str], names: Collection[str]) -> bool:
+    return any(meta_name(one) in names for one in allowed)
 
 
 class Cors:

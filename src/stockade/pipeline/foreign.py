@@ -22,7 +22,7 @@ from stockade.core.errors import (
     Refusal,
 )
 from stockade.core.principal import ANONYMOUS
-from stockade.edge import csrf
+from stockade.edge import cors, csrf
 from stockade.pipeline.exchange import Exchange
 from stockade.pipeline.find import QUERY_NAMES
 from stockade.schemes import attempts
@@ -38,7 +38,10 @@ _ORDINARY = re.compile(
     r"HTTP_(?:HOST|USER_AGENT|REFERER|ORIGIN|CONNECTION|PRAGMA|CACHE_CONTROL|DNT|TE|VIA|RANGE|EXPECT|PRIORITY|FORWARDED|"
     r"COOKIE|DATE|KEEP_ALIVE|UPGRADE_INSECURE_REQUESTS|ACCEPT(?:_\w+)?|SEC_\w+|IF_\w+|X_FORWARDED_\w+|"
     r"X_REAL_IP|X_REQUEST_ID|X_REQUESTED_WITH|X_CSRFTOKEN|X_STOCKADE_CSRF|TRACEPARENT|TRACESTATE|CONTENT_\w+|"
-    r"X_AMZN_\w+|CF_\w+|CDN_LOOP|TRUE_CLIENT_IP|X_SCHEME)\Z"
+    r"X_AMZN_\w+|CF_\w+|CDN_LOOP|TRUE_CLIENT_IP|X_SCHEME|"
+    # What Chromium sends for any page without a preflight, or adds: client hints, <a ping>, attribution.
+    r"DPR|WIDTH|VIEWPORT_WIDTH|DEVICE_MEMORY|RTT|DOWNLINK|ECT|SAVE_DATA|PING_FROM|PING_TO|PURPOSE|SERVICE_WORKER|"
+    r"ATTRIBUTION_REPORTING_\w+|X_AMZ_CF_ID)\Z"
 )
 _MOST = 20_000
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -207,10 +210,12 @@ class Others:
             return False
         if scheme.session or not http.COOKIES.keys().isdisjoint(scheme.cookies):
             return True
-        # A header of the project's own: no page of a stranger sends that without a preflight.
-        return scheme.anywhere and all(
-            _ORDINARY.match(name) for name in http.META if name.startswith("HTTP_")
-        )
+        if not scheme.anywhere:
+            return False
+        # A header of the project's own: no page of a stranger sends that without a preflight. Browsers and proxies add
+        # headers as well, so it counts where CORS lets the page send it.
+        own = [name for name in http.META if name.startswith("HTTP_") and not _ORDINARY.match(name)]
+        return not (own and cors.permits(http, own))
 
     def _reserve(self, exchange: Exchange) -> Reservation:
         address = exchange.context.address

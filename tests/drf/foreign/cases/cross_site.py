@@ -64,6 +64,10 @@ STRANGERS = [
     {"sec-fetch-site": "same-site"},
     {"origin": "http://testserver.evil.example"},
     {"origin": "https://testserver", "sec-fetch-site": "cross-site"},
+    {"origin": EVIL, "dpr": "1"},  # of a page, and Chromium asks for no preflight
+    {"origin": EVIL, "save-data": "on"},  # of the browser, for whoever saves data
+    {"origin": "null", "ping-from": EVIL, "ping-to": "http://testserver/who/"},  # of <a ping>
+    {"origin": EVIL, "x-amz-cf-id": "a", "x-correlation-id": "b"},  # of what stands in front
 ]
 OWN = [
     {"origin": "http://testserver"},
@@ -123,11 +127,48 @@ def test_a_page_elsewhere_writes_with_a_credential_in_a_header(
     scheme: str, user: User, configure: Configure
 ) -> None:
     """No browser sends that by itself, and no page without a preflight that CORS has answered."""
-    configure("jwt", scheme)
+    configure("jwt", scheme, CORS={"ORIGINS": [EVIL], "HEADERS": ["authorization", "x-who"]})
     shown = {"x-who": "alice"} if scheme.startswith(HERE) else {"authorization": f"Bearer {access(user)}"}
     client = Client()
     client.cookies["language"] = "en"
     assert client.post("/who/", headers={"origin": EVIL, **shown}).status_code == 200
+
+
+def test_where_every_page_may_send_headers_those_of_a_browser_are_no_sign_of_it(
+    user: User, configure: Configure
+) -> None:
+    configure("jwt", SCHEMES["own cookie"], CORS={"ORIGINS": ["*"]})
+    client = Client()
+    client.cookies["who"] = "alice"
+    for sent in ({"dpr": "1"}, {"save-data": "on"}, {"x-amz-cf-id": "a"}, {"x-correlation-id": "a"}):
+        assert client.post("/who/", headers={"origin": EVIL, **sent}).status_code == 403
+
+
+def test_the_library_s_word_counts_where_it_makes_cors(
+    user: User, configure: Configure, project: Any
+) -> None:
+    configure("jwt", f"{HERE}.OfAHeader")
+    project.MIDDLEWARE = [
+        project.MIDDLEWARE[0],
+        "corsheaders.middleware.CorsMiddleware",
+        *project.MIDDLEWARE[1:],
+    ]
+    client = Client()
+    client.cookies["language"] = "en"
+
+    def status() -> int:
+        return client.post("/who/", headers={"origin": APP.upper(), "x-who": "alice"}).status_code
+
+    project.CORS_ALLOW_HEADERS = ["X-Who"]
+    project.CORS_ALLOWED_ORIGINS = ["https://other.example"]
+    assert status() == 403
+    project.CORS_ALLOWED_ORIGIN_REGEXES = [r"(?i)^https://app\.example\Z"]
+    assert status() == 200
+    project.CORS_ALLOWED_ORIGIN_REGEXES = []
+    project.CORS_ALLOW_ALL_ORIGINS = True
+    assert status() == 200
+    project.CORS_ALLOW_HEADERS = ["authorization"]
+    assert status() == 403
 
 
 def test_a_header_beside_the_cookie_is_the_credential(user: User, configure: Configure) -> None:
