@@ -167,7 +167,7 @@ def test_a_dead_worker_is_replaced_and_forgets_no_logout(tmp_path: Path) -> None
 
 
 def test_limits_from_the_command_line_hold_in_all_workers_together(tmp_path: Path) -> None:
-    options = ["--workers", "2", "--quiet", "--limit", "login=2/min", "--limit", "anon=30/min"]
+    options = ["--workers", "2", "--quiet", "--limit", "login=2/day", "--limit", "anon=30/day"]
     with running(tmp_path, *options) as run:
         target = Target("stockade", run.base_url, {}, 5, 5, lambda h, c: "").elsewhere()
         guesses = [target.post("/api/token/", {"username": "x", "password": "y"}).status for _ in range(4)]

@@ -323,7 +323,7 @@ def test_takes_what_it_can_from_the_request_at_hand(request_context):
         "jti-1",
         "sid-1",
     )
-    assert abs(record.at - clock.now()) < 5
+    assert abs(record.at - clock.now()) < 60
 
 
 def test_what_is_given_wins_over_the_request(request_context):

@@ -102,7 +102,7 @@ def test_a_token_for_a_password_is_as_old_as_its_making(alice: Any, later: Calla
     found = scheme.load(scheme.verify(made.token, {})).credential
     assert found is not None
     assert found.amr == {"pwd"}
-    assert abs(found.auth_time - then) < 5
+    assert abs(found.auth_time - then) < 60
 
 
 def test_what_code_or_its_owner_made_by_name_proves_no_login(alice: Any) -> None:
