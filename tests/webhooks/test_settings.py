@@ -42,6 +42,7 @@ def stops() -> list[tuple[str, str]]:
         ({"github": {"SECRETS": [GOOD, "   "]}}, "is empty"),
         ({"github": {"SECRETS": [b"bytes-are-no-text-here"]}}, "no list of strings"),
         ({"github": {"SECRETS": "supersecret"}}, "shorter than 16"),
+        ({"github": {"SECRETS": ["GITHUB_WEBHOOK_SECRET"]}}, "is a name where a value belongs"),
         ({"github": {"SECRETS": "supersecret-supersecret"}}, "placeholder"),
         ({"github": {"SECRETS": "\ud800" + GOOD}}, "UTF-8"),
         ({"ours": {"SECRETS": GOOD}}, "unknown preset 'ours'"),

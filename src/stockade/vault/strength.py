@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 GENERATE = 'Generate one: python -c "import secrets; print(secrets.token_urlsafe(48))".'
 SIGNING_LENGTH = 32  # 128 bits even if every character carries only four (hexadecimal)
 LENGTH = 12  # a password of somebody else's choosing
@@ -12,6 +14,10 @@ _PLACEHOLDERS = (
     "changeme", "changethis", "djangoinsecure", "insecurekey", "notsecret", "placeholder", "replaceme", "supersecret",
     "yoursecret", "secretkeyhere", "passwordhere", "todotodo",
 )  # fmt: skip
+
+
+# GITHUB_WEBHOOK_SECRET: written where its value belongs, it is a secret that every reader of the documents knows.
+_A_NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 
 
 def least(name: str) -> int:
@@ -35,4 +41,6 @@ def weakness(value: str, length: int) -> str | None:
     letters = "".join(c for c in value.lower() if c.isalnum())
     if any(word in letters for word in _PLACEHOLDERS):
         return "is a placeholder"
+    if _A_NAME.fullmatch(value):
+        return 'is a name where a value belongs (secret("NAME") reads it)'
     return None
