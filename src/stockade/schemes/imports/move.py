@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import connections, transaction
@@ -12,6 +13,7 @@ from django.db.models import F
 from stockade import truth
 from stockade.core import clock
 from stockade.core.errors import ConfigurationError
+from stockade.database import again
 from stockade.models import TokenImport
 from stockade.schemes.imports.keeping import keep
 from stockade.schemes.imports.source import Held, Source
@@ -110,7 +112,8 @@ def erase(source: Source, *, progress: Progress | None = None) -> Counts:
     found = run(source, progress=progress)
     _wipe(source)
     for some in _theirs(source, tell, "erased"):
-        found.erased += _erase(source, some)
+        # Again if it was overtaken: whoever ends one at this moment locks our row first, and the package's after it.
+        found.erased += again(partial(_erase, source, some), database())
     found.gone += _bury(source, False, tell)
     with transaction.atomic(using=database()):
         if source.hold_open():

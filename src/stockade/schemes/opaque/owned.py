@@ -50,7 +50,7 @@ def make_own(user: Any, name: str, shape: Shape, **more: Any) -> Made:
 
     def change() -> Made:
         hold(user.pk)
-        if live_rows(user.pk, shape.kind).exclude(origin=Origin.LOGIN).count() >= bounds_of(shape).most:
+        if live_rows(user.pk, shape.kind).filter(origin=Origin.MADE).count() >= bounds_of(shape).most:
             raise BadRequest("There are too many already. Revoke one first.", code="too_many_tokens")
         return make(user, name, shape, **more)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
 from rest_framework.authtoken.models import Token
 from typer.testing import CliRunner, Result
 
@@ -20,6 +20,7 @@ from stockade.cli.root import app
 from stockade.core import clock
 from stockade.models import OpaqueToken, TokenImport
 from stockade.schemes.imports import move
+from stockade.schemes.imports.source import Held, Source
 from tests.around import Log
 from tests.schemes.imports.cases.conftest import user
 from tests.schemes.imports.cases.packages import PACKAGES, Package
@@ -203,6 +204,24 @@ def test_what_was_erased_is_not_in_the_file_any_more(tokens: list[str], package:
     content = Path(str(django_settings.DATABASES["default"]["NAME"])).read_bytes()
     assert package.table.encode() in content
     assert not [one for one in kept if one.encode() in content]
+
+
+def test_an_erasure_that_a_revocation_has_overtaken_goes_on(
+    tokens: list[str], package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one locks our row first, the other the package's: PostgreSQL ends one of the two."""
+    real, calls = move.keep, []
+
+    def overtaken(source: Source, held: list[Held]) -> int:
+        calls.append(1)
+        if len(calls) == 2:  # the first one is the import's
+            raise OperationalError("deadlock detected")
+        return real(source, held)
+
+    monkeypatch.setattr(move, "keep", overtaken)
+    assert move.erase(package.source).erased == 5
+    assert package.there() == 0
+    assert [package.status(token) for token in tokens] == [200] * 5
 
 
 def test_what_somebody_takes_back_meanwhile_is_not_erased(tokens: list[str], package: Package) -> None:

@@ -73,6 +73,17 @@ def test_one_token_ends_and_the_others_of_its_user_go_on(alice: User) -> None:
     assert AuthToken.objects.count() == 1
 
 
+def test_a_user_with_many_makes_as_many_by_name_as_any_other(alice: User, project: Any) -> None:
+    """knox makes one at each login: they are not those that `MOST` bounds."""
+    project.STOCKADE = {**project.STOCKADE, "TOKEN": {"MOST": 1}}
+    shown = [made(alice) for _ in range(3)]
+    move.run(KNOX)
+    assert [status(token) for token in shown] == [200] * 3
+    client = Client(headers={"authorization": f"Bearer {stockade.issue(alice).access}"})
+    answers = [client.post("/api/tokens/", {"name": "backup"}, "application/json") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 400]
+
+
 def test_its_owner_logs_out_with_it(token: str) -> None:
     move.run(KNOX)
     answer = Client().delete("/api/tokens/current/", HTTP_AUTHORIZATION=f"Token {token}")
