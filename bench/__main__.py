@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -13,7 +14,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import driver, load, machine, postgres_server, races, redis_server, report, rows, signatures, stats
+from bench import (
+    driver,
+    load,
+    machine,
+    postgres_server,
+    races,
+    redis_server,
+    report,
+    rows,
+    signatures,
+    stats,
+    summary,
+)
 from bench.driver import Plan
 from bench.load import LoadOutcome, LoadPlan
 from bench.rows import Place
@@ -128,7 +141,10 @@ def bench(
     if output:
         output.mkdir(parents=True, exist_ok=True)
         (output / "results.md").write_text(report.markdown(found))
-        (output / "results.json").write_text(report.as_json(found))
+        document = report.as_json(found)
+        (output / "results.json").write_text(document)
+        if full:
+            (output / "summary.md").write_text(summary.markdown(json.loads(document)))
         if explained:
             (output / "steps.md").write_text("\n".join(explained))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # The marker, the file in bench/, and the pages.
 SHOWN = {
-    "bench": ("results.md", ("README.md", "docs/performance.md")),
+    "bench": ("results.md", ("docs/performance.md",)),
+    "summary": ("summary.md", ("README.md",)),
     "steps": ("steps.md", ("docs/performance.md",)),
 }
 
