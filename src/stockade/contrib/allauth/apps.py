@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import connections
+from django.utils.module_loading import import_string
 
 STRATEGY = "stockade.contrib.allauth.strategy.TokenStrategy"
+SESSIONS = "stockade.contrib.allauth.strategy.SessionStrategy"
 
 
 class AllauthConfig(AppConfig):
@@ -37,9 +40,34 @@ def check(app_configs: Any = None, **rest: Any) -> list[CheckMessage]:
         found.append(
             Error(
                 "allauth's view of refresh tokens runs in a transaction, and what a stolen token ends must be kept.",
-                hint="Set ATOMIC_REQUESTS to False, or HEADLESS_TOKEN_STRATEGY to allauth's own and get pairs by the "
+                hint=f'Set ATOMIC_REQUESTS to False, or HEADLESS_TOKEN_STRATEGY to "{SESSIONS}" and get pairs by the '
                 'view "token_allauth".',
                 id="stockade.E054",
             )
         )
+    apps = "allauth.headless" in settings.INSTALLED_APPS and "app" in _clients()
+    if apps and not _asks_for_bans(getattr(settings, "HEADLESS_TOKEN_STRATEGY", "")):
+        found.append(
+            checks.Warning(
+                "allauth's API for apps takes the session tokens of banned users and sessions.",
+                hint=f'Set HEADLESS_TOKEN_STRATEGY to "{STRATEGY}" or "{SESSIONS}", or to a strategy that is made of '
+                'one of them; or HEADLESS_CLIENTS to ("browser",).',
+                id="stockade.W055",
+            )
+        )
     return found
+
+
+def _clients() -> tuple[str, ...]:
+    from allauth.headless import app_settings
+
+    return tuple(app_settings.CLIENTS)
+
+
+def _asks_for_bans(path: str) -> bool:
+    from stockade.contrib.allauth.strategy import SessionStrategy
+
+    try:
+        return isinstance(found := import_string(path), type) and issubclass(found, SessionStrategy)
+    except ImportError:
+        return False

@@ -213,8 +213,47 @@ def test_a_transaction_around_allauths_refresh_stops_the_start(
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     (found,) = check()
     assert (found.id, found.is_serious()) == ("stockade.E054", True)
-    project.HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.sessions.SessionTokenStrategy"
+    project.HEADLESS_TOKEN_STRATEGY = "stockade.contrib.allauth.strategy.SessionStrategy"
     assert check() == []
+
+
+def test_a_strategy_that_asks_for_no_bans_is_spoken_of(project: Any) -> None:
+    for strategy in (
+        "allauth.headless.tokens.strategies.sessions.SessionTokenStrategy",
+        "nowhere.at.all",
+        "",
+    ):
+        project.HEADLESS_TOKEN_STRATEGY = strategy
+        (found,) = check()
+        assert (found.id, found.is_serious()) == ("stockade.W055", False)
+    project.HEADLESS_CLIENTS = ("browser",)
+    assert check() == []
+
+
+def _at_allauth(app: App) -> set[int]:
+    """What its views for apps answer to a session token."""
+    headers = {"x-session-token": app.session}
+    return {Client().get(f"/_allauth/app/v1/{path}", headers=headers).status_code for path in VIEWS}
+
+
+VIEWS = ("auth/session", "account/email", "account/authenticators")
+
+
+@pytest.mark.parametrize("strategy", ["TokenStrategy", "SessionStrategy"])
+def test_whoever_is_banned_is_so_at_allauths_views_for_apps(
+    strategy: str, app: App, bob: Person, project: Any
+) -> None:
+    """They guard themselves, and go by a header that nobody else reads."""
+    project.HEADLESS_TOKEN_STRATEGY = f"stockade.contrib.allauth.strategy.{strategy}"
+    app.login(bob)
+    assert _at_allauth(app) == {200}
+    session = str(Session.objects.get(scheme="session", ended_at=None).pk)
+    for whom in ({"user": bob.user}, {"session": session}):
+        stockade.ban(**whom)
+        assert _at_allauth(app) == {403}
+        assert app.exchange().status_code == 403
+        stockade.unban(**whom)
+    assert _at_allauth(app) == {200}
 
 
 # -- several things at once --------------------------------------------------------------------------------------------
@@ -290,8 +329,9 @@ def test_a_request_under_way_hides_no_pair_from_the_logout(app: App, visitor: Vi
     assert live() == 0
 
 
-def test_a_banned_session_gets_no_pair(app: App, bob: Person) -> None:
-    """Its pair would have another id, which is not banned."""
+def test_a_banned_session_gets_no_pair(app: App, bob: Person, project: Any) -> None:
+    """Its pair would have another id, which is not banned; and a strategy of allauth's own asks nobody."""
+    project.HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.sessions.SessionTokenStrategy"
     app.login(bob)
     stockade.ban(session=str(Session.objects.get(scheme="session", ended_at=None).pk))
     former = live()
