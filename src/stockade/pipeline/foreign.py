@@ -194,7 +194,9 @@ class Others:
         for scheme in asked:
             answer = _from_elsewhere(scheme, http, query) if query else scheme.ask(http)
             if isinstance(answer, Answer):
-                if answer.principal is not ANONYMOUS and not shown and self._by_browser(scheme, http):
+                # A password of HTTP Basic is sent along as cookies are, by a browser that was asked for it once.
+                ambient = scheme.passwords or (not shown and self._by_browser(scheme, http))
+                if ambient and answer.principal is not ANONYMOUS:
                     csrf.require_no_stranger(http)
                 return answer
             why = why or answer

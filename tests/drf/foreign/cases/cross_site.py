@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from stockade import observe
 from stockade.events import Event
-from tests.drf.foreign.cases.packages import PACKAGES, access, jwt_cookie, session
+from tests.drf.foreign.cases.packages import PACKAGES, access, basic, jwt_cookie, session
 from tests.drf.foreign.cases.views import OldLogin
 
 Configure = Callable[..., None]
@@ -55,6 +55,7 @@ SCHEMES = {
     "dj_rest_auth": PACKAGES["dj_rest_auth"].path,
     "session without": f"{HERE}.WithoutCsrf",
     "own cookie": f"{HERE}.OfACookie",
+    "basic": PACKAGES["basic"].path,  # a browser that was asked once sends the password along ever after
 }
 STRANGERS = [
     {"origin": EVIL},
@@ -95,6 +96,8 @@ def browser(request: pytest.FixtureRequest, user: User, configure: Configure) ->
         return jwt_cookie(user).client()
     if request.param == "session without":
         return session(user).client()
+    if request.param == "basic":
+        return basic(user).client()
     client = Client()
     client.cookies["who"] = "alice"
     return client
