@@ -6,12 +6,14 @@ import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pytest
 
 from stockade import webhooks
 from stockade.core.errors import InvalidSignature
+from stockade.webhooks import receiving
+from stockade.webhooks.conf import source_named
 from stockade.webhooks.signing import signed_url
 from tests.webhooks.senders import BASE, FORM, SECRETS, b64, mac, message
 
@@ -97,6 +99,40 @@ def test_behind_a_proxy_the_url_is_the_configured_one(spoof: dict[str, str], cli
         sent.url, data=sent.body, content_type=sent.content_type, headers={**sent.headers, **spoof}
     )
     assert answer.status_code == 204
+
+
+SPELLED = [
+    "~x/", "a%20b", "%C3%A4", "a+b", "a%2Fb", "%7Ex", "a;b=1", "a|b", "%28x%29", "x?a=%28x%29&b=(x)&c=|&d=%7E&e=a+b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("server", ["asgi", "RAW_URI", "REQUEST_URI"])
+@pytest.mark.parametrize("written", SPELLED)
+def test_a_url_is_signed_as_it_was_written(written: str, server: str, rf: Any, async_rf: Any) -> None:
+    """Django knows what it means, and would write it in another way."""
+    headers = {**sign(f"{BASE}/hooks/{written}a1")}
+    made = rf if server != "asgi" else async_rf
+    request = made.post(f"/hooks/{written}", b"a=1", content_type=FORM, headers=headers)
+    if server == "asgi":
+        path = f"/hooks/{written}".partition("?")[0]
+        request.scope["raw_path"] = path.encode()
+        request.path = request.path_info = unquote(path)  # as servers decode it, and the factory does not
+    else:
+        request.META[server] = f"/hooks/{written}"
+    assert receiving.read(request, source_named("twilio")).body == b"a=1"
+
+
+@pytest.mark.parametrize("raw", ["/hooks/other/", "http://localhost/hooks/x/", "/hooks/x", "", "//hooks/x/"])
+def test_what_a_server_calls_the_url_is_not_believed_where_it_is_another(raw: str, rf: Any) -> None:
+    """A proxy or a middleware has made another path of it: what the view is called for counts."""
+    for signed, holds in ((f"{BASE}/hooks/x/", True), (f"{BASE}{raw}", False)):
+        request = rf.post("/hooks/x/", b"a=1", content_type=FORM, headers=sign(signed + "a1"))
+        request.META["RAW_URI"] = raw
+        if holds:
+            assert receiving.read(request, source_named("twilio"))
+        else:
+            with pytest.raises(InvalidSignature):
+                receiving.read(request, source_named("twilio"))
 
 
 def test_a_message_that_was_signed_for_the_host_that_the_sender_names(client: Any, taken: list[Any]) -> None:

@@ -22,6 +22,7 @@ from stockade.webhooks.message import Message
 HANDLING: Final = 300  # seconds that a view may work on a message before another worker may begin with it
 BEGINNINGS: Final = EXACT  # of a message that nobody has finished: the most of which each is kept by itself
 CHARGES: Final = 3  # of each content: busy, done, tried
+APART: Final = 60  # seconds that the clocks of our own hosts may differ
 WAIT: Final = 10  # seconds after which to send again what is being worked on
 _SECOND: Final = 1_000_000
 
@@ -79,7 +80,7 @@ def begin(source: Source, message: Message) -> Turn:
         return Turn(None, (), 0)
     # A time that is ahead by the tolerance is taken for twice as long. Until then a copy must be known; an attempt that
     # is older is refused by its time, and to remember it for longer would be room lost.
-    taken = 0.0 if message.time is None else 2 * source.tolerance + 1
+    taken = 0.0 if message.time is None else 2 * source.tolerance + APART
     busy, done, tried = _limits(max(source.remember, taken), taken or source.remember)
     charges: list[Charge] = []
     for content in message.contents:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final
+from urllib.parse import unquote
 
 from django.http import HttpRequest
 from django.http.request import RawPostDataException, UnreadablePostError
@@ -89,7 +90,23 @@ def receive(request: HttpRequest, source: str) -> Iterator[Message]:
 def _target(request: HttpRequest, source: Source) -> by_url.Target | None:
     if not source.preset.by_url:
         return None
-    return by_url.Target(source.url + request.get_full_path(), request.META.get("CONTENT_TYPE", ""))
+    return by_url.Target(source.url + _as_written(request), request.META.get("CONTENT_TYPE", ""))
+
+
+def _as_written(request: HttpRequest) -> str:
+    """Path and query as the sender has written them, if the server tells that of the path; else as Django writes it."""
+    ours, _, query = request.get_full_path().partition("?")
+    scope: Any = getattr(request, "scope", None)
+    if scope is not None:
+        raw = (scope.get("raw_path") or b"").decode("latin-1")
+    else:  # gunicorn and others; no header can be called so
+        raw = str(request.META.get("RAW_URI") or request.META.get("REQUEST_URI") or "")
+    path = raw.partition("?")[0]
+    if not path.startswith("/") or unquote(path) != request.path:
+        path = ours
+    given = str(request.META.get("QUERY_STRING", ""))
+    query = given if given.isascii() else query
+    return f"{path}?{query}" if query else path
 
 
 def _body(request: HttpRequest, source: Source, check: Check) -> bytes:
