@@ -12,12 +12,15 @@ import pytest
 
 from stockade import vault
 from stockade.core import clock
+from stockade.core.errors import ConfigurationError
 from stockade.keyring import following
-from stockade.vault import Files
+from stockade.keyring.conf import wrapping_keys
+from stockade.vault import Files, read
 from stockade.vault.address import parse
 from stockade.vault.kept import Kept
 from stockade.vault.place import Answer, Bad
 from stockade.vault.rotation import InFiles, advance
+from stockade.vault.telling import Notice, What
 from tests.keyring.test_following import NEW, OLD, put
 
 NAME = "APP_SECRET_KEY"
@@ -34,6 +37,7 @@ def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Itera
     for name, value in {"_names": {}, "_keys": (), "_failing": "", "_pid": 0, "_own": {}}.items():
         monkeypatch.setattr(following, name, value, raising=False)
     monkeypatch.setattr(following, "_run", lambda *_: None)
+    monkeypatch.setattr(read, "_holding", False)
     settings.SECRET_KEY = vault.secret(NAME)
     settings.SECRET_KEY_FALLBACKS = []
     yield
@@ -138,3 +142,39 @@ def test_a_server_that_forks_without_telling_python_gets_a_thread_of_its_own(
     monkeypatch.setattr(os, "getpid", lambda: -7)
     begin()
     assert following._pid == -7
+
+
+def test_a_wrapping_key_whose_file_is_taken_away_is_used_on_and_told(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else SECRET_KEY would take its place, and every token and API key in the database be refused."""
+    if hasattr(settings, "STOCKADE_KEY"):
+        del settings.STOCKADE_KEY
+    put(tmp_path, "STOCKADE_KEY", OTHER)
+    begin()
+    assert wrapping_keys().all[0] == OTHER
+    for text in ("", "short"):
+        put(tmp_path, "STOCKADE_KEY", text)
+        assert wrapping_keys().all[0] == OTHER
+        with pytest.raises(ConfigurationError):
+            following.look()
+    put(tmp_path, "STOCKADE_KEY", NEW)
+    following.look()
+    assert wrapping_keys().all[0] == NEW
+
+
+def test_a_webhooks_secret_whose_file_is_taken_away_is_used_on_and_told_once(tmp_path: Path) -> None:
+    put(tmp_path, "HOOK", OTHER)
+    live = vault.Live("HOOK")
+    heard: list[Notice] = []
+    following.telling.listen(heard.append)
+    for text in ("", "", OTHER, OTHER):
+        put(tmp_path, "HOOK", text)
+        assert live() == (OTHER,)
+    assert [(one.what, one.reason, one.names) for one in heard] == [
+        (What.AWAY, "stockade.E060", ("HOOK",)),
+        (What.BACK, "", ("HOOK",)),
+    ]
+    assert OTHER not in repr(live)
+    with pytest.raises(ConfigurationError):
+        vault.Live("NEVER_THERE")

@@ -8,6 +8,7 @@ from typing import ClassVar
 from stockade.conf import Section, choice, duration, raw, setting
 from stockade.core.errors import ConfigurationError
 from stockade.vault import Secret, secret, several
+from stockade.vault.read import lasting
 from stockade.vault.strength import GENERATE, least, weakness
 
 ALGORITHMS = ("ES256", "EdDSA", "RS256", "HS256")
@@ -73,7 +74,7 @@ def wrapping_keys() -> WrappingKeys:
     """
     from django.conf import settings
 
-    own = getattr(settings, "STOCKADE_KEY", None) or secret("STOCKADE_KEY", default=None)
+    own = getattr(settings, "STOCKADE_KEY", None) or lasting("STOCKADE_KEY")
     found: list[Secret] = []
     if own is not None:
         key = _text(own)

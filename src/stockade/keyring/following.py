@@ -16,7 +16,7 @@ from stockade.core.errors import ConfigurationError
 from stockade.events import Event, emit
 from stockade.keyring.conf import wrapping_keys
 from stockade.vault import kept, telling
-from stockade.vault.read import demanded, given
+from stockade.vault.read import demanded, given, hold
 from stockade.vault.telling import Notice, What
 
 PAUSE = 2.0  # seconds between two looks; a look is two stats of files, or into what the vault keeps
@@ -60,6 +60,7 @@ def start(changed: Callable[[], None]) -> None:
             return
         _pid = os.getpid()
     telling.listen(_emit)
+    hold()
     _learn()
     try:
         key = wrapping_keys().all[0]
@@ -94,7 +95,9 @@ def look() -> list[str]:
             if _plain(getattr(settings, one, ())) != _plain(value):
                 setattr(settings, one, value)
                 changed.append(one)
-    # STOCKADE_KEY need not be a setting: what it is read for asks the vault.
+    # STOCKADE_KEY need not be a setting: what it is read for asks the vault, and takes its last value where it is gone.
+    if given("STOCKADE_KEY") and "STOCKADE_KEY" not in _names:
+        vault.secret("STOCKADE_KEY", min_length=demanded("STOCKADE_KEY"))
     keys = wrapping_keys().all
     if _keys not in ((), keys) and not changed:
         changed.append("STOCKADE_KEY")

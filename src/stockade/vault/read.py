@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar, overload
 
 from stockade.core.errors import ConfigurationError
+from stockade.vault import telling
 from stockade.vault.files import Files
 from stockade.vault.places import SCHEMES, by_url
 from stockade.vault.providers import Environment, Provider, valid_name
 from stockade.vault.strength import GENERATE, least, weakness
+from stockade.vault.telling import Notice, What
 from stockade.vault.text import Secret
 
 T = TypeVar("T")
@@ -27,6 +29,7 @@ _used: tuple[Provider, ...] | None = None
 _ordered: tuple[str, tuple[Provider, ...]] | None = None
 _asked: dict[str, Secret] = {}
 _first: dict[str, Secret] = {}  # what settings.py was given, whoever has asked since
+_holding = False
 _judged: dict[str, tuple[Secret, int]] = {}  # what was found strong enough, and for how many characters
 
 
@@ -196,29 +199,66 @@ def _cast(name: str, found: Secret, cast: Callable[[str], object]) -> object:
     )
 
 
+def hold() -> None:
+    """Say that this process serves: from now on `lasting` gives what it gave last while that cannot be had."""
+    global _holding
+    _holding = True
+
+
+def lasting(name: str) -> Secret | None:
+    """A secret; in a process that serves, what it was last where it is gone or cannot be used now.
+
+    None where it never was.
+
+    Raises:
+        ConfigurationError: as for `secret`, where it never could be used.
+    """
+    known = given(name) if _holding else ()
+    try:
+        found = secret(name, default=None)
+    except ConfigurationError:
+        if not known:
+            raise
+        found = None
+    return found if found is not None or not known else known[-1]
+
+
 class Live:
     """A secret and its fallbacks as they are now, at each call; for what takes a callable, such as WEBHOOKS.
 
-    What it gives first is what signs; what NAME_FALLBACKS holds is still taken.
+    What it gives first is what signs; what NAME_FALLBACKS holds is still taken. While the secret is gone or cannot be
+    used, what it was last is used on, and told.
 
     Args:
         name: as for `secret`.
         min_length: as for `secret`.
 
     Raises:
-        ConfigurationError: as for `secret`, now and at each call.
+        ConfigurationError: as for `secret`, now.
     """
 
-    __slots__ = ("_least", "name")
+    __slots__ = ("_failing", "_last", "_least", "name")
 
     def __init__(self, name: str, *, min_length: int | None = None) -> None:
-        self.name, self._least = name, min_length
-        self()
+        self.name, self._least, self._failing = name, min_length, ""
+        self._last = self._now()
 
     def __repr__(self) -> str:
         return f"Live({self.name!r})"
 
     def __call__(self) -> tuple[Secret, ...]:
+        reason = ""
+        try:
+            self._last = self._now()
+        except ConfigurationError as error:
+            reason = error.id
+        if reason != self._failing:
+            self._failing = reason
+            what = What.AWAY if reason else What.BACK
+            telling.tell(Notice(what, "secrets", reason, (self.name,)))
+        return self._last
+
+    def _now(self) -> tuple[Secret, ...]:
         return (secret(self.name, min_length=self._least), *fallbacks(self.name))
 
 
