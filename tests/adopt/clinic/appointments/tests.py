@@ -192,7 +192,7 @@ class BookingRaceTests(ClinicTransactionTestCase):
         codes = []
 
         def book():
-            barrier.wait(10)
+            barrier.wait(60)
             client = APIClient(headers={"host": host("north")})
             codes.append(client.post("/api/appointments/", data, headers=headers).status_code)
             connection.close()
@@ -201,6 +201,6 @@ class BookingRaceTests(ClinicTransactionTestCase):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         self.assertEqual(sorted(codes), [201, 400])
         self.assertEqual(Appointment.objects.count(), 1)
