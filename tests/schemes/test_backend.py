@@ -172,6 +172,30 @@ def test_guessing_by_e_mail_address_is_limited(project: Any) -> None:
         guess(PASSWORD)
 
 
+class ByBadge(ModelBackend):
+    """Takes what nobody else does."""
+
+    def authenticate(self, request: Any, badge: Any = None, password: Any = None, **fields: Any) -> Any:
+        user = User.objects.filter(last_name=badge).first()
+        return user if user is not None and user.check_password(password) else None
+
+
+@pytest.mark.parametrize("badge", ["4711", 4711], ids=["text", "number"])
+def test_guessing_by_whatever_a_backend_takes_is_limited(badge: object, project: Any) -> None:
+    """A telephone number, the number of a badge: allauth's backend is called with `phone`."""
+    project.AUTHENTICATION_BACKENDS = ["stockade.schemes.backend.LoginLimits", f"{__name__}.ByBadge"]
+    User.objects.create_user("alice", password=PASSWORD, last_name="4711")
+
+    def guess(password: str) -> Any:
+        request = RequestFactory().post("/", REMOTE_ADDR="192.0.2.1")
+        return authenticate(request, badge=badge, password=password)
+
+    for _ in range(5):
+        assert guess("wrong") is None
+    with pytest.raises(TooMany):
+        guess(PASSWORD)
+
+
 def test_a_login_to_the_admin_is_in_the_log(admin: User, log: Callable[..., Any]) -> None:
     assert sign_in(PASSWORD).status_code == 302
     (event,) = log("LOGIN_SUCCESS")

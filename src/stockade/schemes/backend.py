@@ -63,10 +63,11 @@ class LoginLimits:
             TooMany: the account or the address has failed too often.
             Unavailable: the state is away.
         """
-        # By e-mail address too, as other backends take it: else the same password could be guessed at uncounted.
-        given = (username, fields.get(accounts.username_field()), fields.get("email"))
-        name = next((one for one in given if one is not None), None)
-        if request is None or password is None or not isinstance(name, str) or login.in_progress():
+        # By e-mail address, telephone number or whatever other backends take, too: else the same password could be
+        # guessed at uncounted.
+        given = (username, fields.get(accounts.username_field()), fields.get("email"), *fields.values())
+        name = next((str(one) for one in given if one is not None), "")
+        if request is None or password is None or not name or login.in_progress():
             return
         settle(request)
         evener().prepare()
