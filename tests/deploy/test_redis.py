@@ -248,7 +248,7 @@ def _judge_isolation(gate: RedisGate, replica: int) -> None:
     until(lambda: not refused())
     os.kill(replica, signal.SIGSTOP)
     try:
-        until(refused)
+        until(refused, "a refusal", seconds=30)
         asked = time.monotonic()
         while time.monotonic() < asked + 1:  # not only while the gate fails fast
             assert refused()

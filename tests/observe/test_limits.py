@@ -185,7 +185,7 @@ def test_a_state_that_fails_is_left_alone_for_a_second(
     own = Limits(RATES, counts, gate)
     for _ in range(2 * MOST):
         own.charge("anon", "a", "v", "GET")
-    assert asked == [1]
+        assert asked == [1]
     assert len(own._pending) == MOST  # and no more: the memory is not for strangers to fill
     clock.shift(2)
     own.charge("anon", "a", "v", "GET")
