@@ -43,6 +43,8 @@ _ORDINARY = re.compile(
     r"DPR|WIDTH|VIEWPORT_WIDTH|DEVICE_MEMORY|RTT|DOWNLINK|ECT|SAVE_DATA|PING_FROM|PING_TO|PURPOSE|SERVICE_WORKER|"
     r"ATTRIBUTION_REPORTING_\w+|X_AMZ_CF_ID)\Z"
 )
+# By Authorization browsers send these along by themselves, as they do cookies, after they were asked for once.
+_SENT_ALONG = frozenset({"basic", "digest", "negotiate", "ntlm"})
 _MOST = 20_000
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -155,8 +157,7 @@ class Others:
 
     def _mark(self, meta: Mapping[str, Any]) -> bytes:
         """A digest of the explicit credential; none where it may be a password, which could be found by its digest."""
-        header = str(meta.get("HTTP_AUTHORIZATION", ""))
-        word = header.partition(" ")[0].lower()
+        header, word = str(meta.get("HTTP_AUTHORIZATION", "")), _word(meta)
         if word not in self.keywords or word in self._weak:
             return b""
         return sha256(header.encode()).digest()
@@ -194,8 +195,9 @@ class Others:
         for scheme in asked:
             answer = _from_elsewhere(scheme, http, query) if query else scheme.ask(http)
             if isinstance(answer, Answer):
-                # A password of HTTP Basic is sent along as cookies are, by a browser that was asked for it once.
-                ambient = scheme.passwords or (not shown and self._by_browser(scheme, http))
+                word = _word(http.META)
+                ambient = word in _SENT_ALONG and word in scheme.keywords
+                ambient = ambient or (not shown and self._by_browser(scheme, http))
                 if ambient and answer.principal is not ANONYMOUS:
                     csrf.require_no_stranger(http)
                 return answer
@@ -207,8 +209,8 @@ class Others:
         return None
 
     def _by_browser(self, scheme: ForeignScheme, http: HttpRequest) -> bool:
-        """Whether what it took for a credential may be a cookie, which a browser sends whoever's page makes it."""
-        if not http.COOKIES:
+        """Whether what it took for a credential may be one that a browser sends whoever's page asks: a cookie, say."""
+        if not http.COOKIES and _word(http.META) not in _SENT_ALONG:
             return False
         if scheme.session or not http.COOKIES.keys().isdisjoint(scheme.cookies):
             return True
@@ -231,10 +233,14 @@ class Others:
             place.refund()
 
 
+def _word(meta: Mapping[str, Any]) -> str:
+    """The keyword of Authorization."""
+    return str(meta.get("HTTP_AUTHORIZATION", "")).partition(" ")[0].lower()
+
+
 def _reads(scheme: ForeignScheme, meta: Mapping[str, Any]) -> bool:
     """Whether a header holds an explicit credential for this one."""
-    keyword = str(meta.get("HTTP_AUTHORIZATION", "")).partition(" ")[0].lower()
-    return keyword in scheme.keywords or any(name in meta for name in scheme.headers)
+    return _word(meta) in scheme.keywords or any(name in meta for name in scheme.headers)
 
 
 def _from_elsewhere(

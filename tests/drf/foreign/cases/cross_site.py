@@ -45,6 +45,21 @@ class OfAHeader(BaseAuthentication):
         return (User.objects.get(username=name), None) if name else None
 
 
+class OfATicket(BaseAuthentication):
+    """A project's own: it reads what a browser that was asked for it sends to whoever asks, and says nothing of it."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        word, _, name = request.headers.get("Authorization", "").partition(" ")
+        return (User.objects.get(username=name), None) if word == "Negotiate" else None
+
+
+class OfANamedTicket(OfATicket):
+    """And one that says it."""
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Negotiate"
+
+
 class OldCookie(OldLogin):
     """Without a policy: it keeps to the cookie."""
 
@@ -55,6 +70,8 @@ SCHEMES = {
     "dj_rest_auth": PACKAGES["dj_rest_auth"].path,
     "session without": f"{HERE}.WithoutCsrf",
     "own cookie": f"{HERE}.OfACookie",
+    "own ticket": f"{HERE}.OfATicket",
+    "own named ticket": f"{HERE}.OfANamedTicket",
     "basic": PACKAGES["basic"].path,  # a browser that was asked once sends the password along ever after
 }
 STRANGERS = [
@@ -98,6 +115,8 @@ def browser(request: pytest.FixtureRequest, user: User, configure: Configure) ->
         return session(user).client()
     if request.param == "basic":
         return basic(user).client()
+    if "ticket" in request.param:
+        return Client(headers={"authorization": "Negotiate alice"})
     client = Client()
     client.cookies["who"] = "alice"
     return client
