@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import ssl
 import threading
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,19 @@ CLIENT = "spa-1"
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
+@lru_cache(maxsize=8)
+def _pairs(bits: int) -> Iterator[RSAKey]:
+    """Pairs of RSA keys without end, no two of eight the same: to make one takes longer than most tests."""
+
+    def made() -> Iterator[RSAKey]:
+        for _ in range(8):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that it is short is the point
+                yield RSAKey.generate_key(bits)
+
+    return itertools.cycle(made())
+
+
 class Key:
     """A key pair, and how it stands in a JWKS."""
 
@@ -33,9 +48,7 @@ class Key:
         self.kid = kid or uuid.uuid4().hex
         self.algorithm = algorithm
         if algorithm[:2] in ("RS", "PS"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that it is short is the point
-                self.private: Any = RSAKey.generate_key(bits)
+            self.private: Any = next(_pairs(bits))
         elif algorithm == "EdDSA":
             self.private = OKPKey.generate_key("Ed25519")
         else:
