@@ -27,6 +27,7 @@ class AllauthConfig(AppConfig):
 
         hearing.connect()
         register(check, "security")
+        register(check_codes, "security", deploy=True)
 
 
 def check(app_configs: Any = None, **rest: Any) -> list[CheckMessage]:
@@ -56,6 +57,28 @@ def check(app_configs: Any = None, **rest: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+def check_codes(app_configs: Any = None, **rest: Any) -> list[CheckMessage]:
+    """What would let codes of a second factor be guessed: allauth counts them, in Django's cache."""
+    from allauth.account import app_settings
+    from django.conf import settings
+
+    if "allauth.mfa" not in settings.INSTALLED_APPS:
+        return []
+    if not app_settings.RATE_LIMITS.get("login_failed"):
+        why = "ACCOUNT_RATE_LIMITS has no login_failed"
+        hint = 'Leave ACCOUNT_RATE_LIMITS out, or write {"login_failed": "10/m/ip,5/300s/key"}.'
+    elif settings.CACHES["default"]["BACKEND"].rpartition(".")[2] in _OWN_CACHES:
+        why = "allauth counts them in CACHES, where each process has a cache of its own, or none"
+        hint = "Write a cache that all processes share, such as django.core.cache.backends.redis.RedisCache."
+    else:
+        return []
+    text = f"Codes of a second factor can be guessed by whoever knows the password: {why}."
+    return [checks.Warning(text, hint=hint, id="stockade.W056")]
+
+
+_OWN_CACHES = frozenset({"LocMemCache", "DummyCache"})
 
 
 def _clients() -> tuple[str, ...]:

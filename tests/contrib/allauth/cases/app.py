@@ -19,7 +19,7 @@ from django.views.debug import ExceptionReporter
 
 import stockade
 from stockade.contrib.allauth import pairs
-from stockade.contrib.allauth.apps import check
+from stockade.contrib.allauth.apps import check, check_codes
 from stockade.core import clock
 from stockade.models import Session
 from stockade.schemes.session import SessionStore
@@ -228,6 +228,30 @@ def test_a_strategy_that_asks_for_no_bans_is_spoken_of(project: Any) -> None:
         assert (found.id, found.is_serious()) == ("stockade.W055", False)
     project.HEADLESS_CLIENTS = ("browser",)
     assert check() == []
+
+
+SHARED = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ACCOUNT_RATE_LIMITS": False, "CACHES": SHARED}, "login_failed"),
+        ({"ACCOUNT_RATE_LIMITS": {"login_failed": None}, "CACHES": SHARED}, "login_failed"),
+        ({"ACCOUNT_RATE_LIMITS": {}}, "process"),
+        ({"ACCOUNT_RATE_LIMITS": {}, "CACHES": SHARED}, ""),
+    ],
+    ids=["off", "one off", "a cache each", "shared"],
+)
+def test_where_codes_can_be_guessed_the_deploy_check_says_so(
+    given: dict[str, Any], said: str, project: Any
+) -> None:
+    """Six digits, and three of them hold at a time: uncounted, that is an evening's work."""
+    for name, value in given.items():
+        setattr(project, name, value)
+    found = check_codes()
+    assert [one.id for one in found] == (["stockade.W056"] if said else [])
+    assert all(said in one.msg for one in found)
 
 
 def _at_allauth(app: App) -> set[int]:
