@@ -96,6 +96,7 @@ def read(view: Any, scopes: Mapping[str, Limit], mode: Mode = ENFORCE, legacy: b
     )
     if actions is not None:
         by_method.setdefault("OPTIONS", "metadata")  # what DRF calls it
+    _refuse_where_unseen(name, cls, by_method)
     declared, visible = own("policy"), own("visible")
     legacy = legacy and declared is None and visible is None  # who says what may be seen wants it asked
     mode = _mode(own("mode"), name, mode)
@@ -194,6 +195,29 @@ def _allowed(declared: Any, name: str) -> Lists | None:
             "stockade.E215", f"{name}: allowed_addresses is wrong.", str(error)
         ) from None
     return Lists([Entry("view", True, "address", one) for one in listed], only_allowed=True)
+
+
+def _refuse_where_unseen(name: str, cls: Any, by_method: Mapping[str, str]) -> None:
+    """`@protect` on a method, or below `@api_view`: the view that URLs call does not have it, and nobody would ask."""
+    for method, action in by_method.items():
+        handler = getattr(cls, action or method.lower(), None)
+        if hasattr(handler, MARK):
+            where = f"on its method {action or method.lower()}"
+            remedy = "Write `policy = {...}` in the class; its keys name actions and methods."
+        elif any(hasattr(inner, MARK) for inner in _below_api_view(handler)):
+            where, remedy = "below @api_view", "Write it above @api_view."
+        else:
+            continue
+        raise ConfigurationError(
+            "stockade.E010", f"{name} has @protect {where}, where it counts for nothing.", remedy
+        )
+
+
+def _below_api_view(handler: Any) -> list[Any]:
+    """The function that `@api_view` has made a class of."""
+    if getattr(handler, "__globals__", {}).get("__name__") != "rest_framework.decorators":
+        return []
+    return [cell.cell_contents for cell in handler.__closure__ or ()]
 
 
 def _refuse_two_policies(

@@ -11,6 +11,7 @@ from stockade.core.errors import ConfigurationError
 from stockade.pipeline import registry as registries
 from stockade.pipeline.declared import Declared
 from stockade.pipeline.finding import Finding
+from stockade.pipeline.registry import PRESETS
 from stockade.pipeline.unmatched import matches, unmatched
 from stockade.pipeline.wired import MIDDLEWARE
 from stockade.policy.proof import level_named, levels_of
@@ -38,22 +39,39 @@ def view_findings() -> list[Finding]:
     if registry is None:
         return []
     found: list[Finding] = []
+    packaged: dict[str, list[str]] = {}
     seen: set[Any] = set()
     known = {scheme.name for scheme in registry.engine.schemes}
     known |= {scheme.name for scheme in registry.engine.others.schemes}
-    for route, view, exempt in views():
-        if exempt or view in seen:
+    for route, match in matches():
+        view = match.func
+        if registry.exempt(match) or view in seen:
             continue
         seen.add(view)
         try:
             declared = registry.declared(view)
-            found.extend(_judge(route, declared))
+            preset = next(iter(sorted(registry.names_of(match) & PRESETS.keys())), None)
+            if preset is not None and undeclared(declared):
+                packaged.setdefault(preset, []).append(route)
+            else:
+                found.extend(_judge(route, declared))
             found.extend(scheme_findings(route, declared, known))
             found.extend(level_findings(route, declared))
             found.extend(source_findings(route, declared))
         except ConfigurationError as error:
             found.append(Finding.of(error))
-    return found
+    return [*found, *map(_of_a_package, packaged.items())]
+
+
+def _of_a_package(named: tuple[str, list[str]]) -> Finding:
+    """The views of a package that guards itself: told at once, for one word in the settings is the answer to all."""
+    preset, routes = named
+    return Finding(
+        "stockade.W010",
+        f"{len(routes)} views of {preset} ({routes[0]} and so on) declare no policy: refused to everybody.",
+        f'They guard themselves: write {preset!r} into EXEMPT, "EXEMPT": ["{preset}"].',
+        stops=False,
+    )
 
 
 def scheme_findings(route: str, declared: Declared, known: Collection[str]) -> Iterator[Finding]:
@@ -96,12 +114,17 @@ def source_findings(route: str, declared: Declared) -> Iterator[Finding]:
                 yield Finding(error.id, f"{declared.name} ({route}): {error.message}", error.hint)
 
 
-def _judge(route: str, declared: Declared) -> Iterator[Finding]:
-    bare = [
-        m
-        for m, leaf in declared.leaves.items()
-        if leaf.rule is None and not leaf.open and m not in ("HEAD", "OPTIONS", "TRACE")
+def undeclared(declared: Declared) -> list[str]:
+    """The methods that are refused to everybody, because nothing is said of them."""
+    return [
+        method
+        for method, leaf in declared.leaves.items()
+        if leaf.rule is None and not leaf.open and method not in ("HEAD", "OPTIONS", "TRACE")
     ]
+
+
+def _judge(route: str, declared: Declared) -> Iterator[Finding]:
+    bare = undeclared(declared)
     if bare:
         yield Finding(
             "stockade.W010",

@@ -129,11 +129,14 @@ class Registry:
         key = (match.view_name, match.func)
         found = self._exempt.get(key)
         if found is None:
-            names = {match.view_name, *match.namespaces, *match.app_names, *presets_of(match.func)}
             if len(self._exempt) >= _MAX_VIEWS:
                 self._exempt.clear()
-            found = self._exempt[key] = not names.isdisjoint(self.settings.exempt)
+            found = self._exempt[key] = not self.names_of(match).isdisjoint(self.settings.exempt)
         return found
+
+    def names_of(self, match: ResolverMatch) -> set[str]:
+        """What a view may be called in EXEMPT."""
+        return {match.view_name, *match.namespaces, *match.app_names, *presets_of(match.func)}
 
 
 # Packages whose views guard themselves, by the module that their views come from.
