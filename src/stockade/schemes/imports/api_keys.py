@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 from stockade.models import OpaqueToken
 from stockade.schemes.imports.source import Held, Source
 from stockade.schemes.opaque.keys import digest_keys
+from stockade.schemes.opaque.life import GONE_THERE
 from stockade.schemes.opaque.shapes import API_KEY, Shape
 
 # A prefix and a secret: 8 and 32 characters, unless the project's KeyGenerator says otherwise. 22 are 130 bits.
@@ -43,7 +44,7 @@ class DrfApiKey(Source):
     name = "drf-api-key"
     app = "rest_framework_api_key"
     origin = OpaqueToken.Origin.DRF_API_KEY.value
-    reason = "drf_api_key_deleted"
+    reason = f"drf_api_key{GONE_THERE}"
     columns = ("id", "prefix", "hashed_key", "name", "created", "expiry_date", "revoked")
     thing = "key"
 

@@ -9,6 +9,7 @@ from django.apps import apps
 
 from stockade.models import OpaqueToken
 from stockade.schemes.imports.source import Held, Source
+from stockade.schemes.opaque.life import GONE_THERE
 from stockade.schemes.opaque.shapes import TOKEN, Shape
 
 # What `Token.generate_key` makes, and nothing else: shorter ones could be guessed, and any text would look like one.
@@ -33,7 +34,7 @@ class Authtoken(Source):
     name = "authtoken"
     app = "rest_framework.authtoken"
     origin = OpaqueToken.Origin.AUTHTOKEN.value
-    reason = "authtoken_deleted"
+    reason = f"authtoken{GONE_THERE}"
     columns = ("key", "user_id", "created")
     changes = False
 

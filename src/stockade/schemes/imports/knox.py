@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from stockade.core import clock
 from stockade.models import OpaqueToken
 from stockade.schemes.imports.source import Held, Source, option
+from stockade.schemes.opaque.life import GONE_THERE
 from stockade.schemes.opaque.rows import note
 from stockade.schemes.opaque.shapes import TOKEN, Shape
 
@@ -45,7 +46,7 @@ class Knox(Source):
     name = "knox"
     app = "knox"
     origin = OpaqueToken.Origin.KNOX.value
-    reason = "knox_deleted"
+    reason = f"knox{GONE_THERE}"
     columns = ("digest", "token_key", "user_id", "created", "expiry")
 
     def model(self) -> Any:

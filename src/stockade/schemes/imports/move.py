@@ -118,6 +118,7 @@ def erase(source: Source, *, progress: Progress | None = None) -> Counts:
     with transaction.atomic(using=database()):
         if source.hold_open():
             source.imports().rows().update(access_until=clock.now_datetime())
+            source.ours().exclude(ended_at=None).update(linked=False)  # `prune` may delete it now
             source.imports().tell("import_erased", {"count": found.erased})
     return found
 

@@ -84,7 +84,7 @@ class Source(ABC):
     name: as in SCHEMES and in the command.
     app: as in INSTALLED_APPS.
     origin: of `OpaqueToken.Origin`.
-    reason: why a credential has ended that its table has no more; at most 32 characters.
+    reason: why a credential has ended that its table has no more; at most 32 characters, and ends with `GONE_THERE`.
     columns: of its table, the primary key first; `held` reads them.
     created: the column that says since when; written to take a lock.
     changes: whether a row of it may change otherwise than by going.

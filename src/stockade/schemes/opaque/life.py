@@ -16,6 +16,7 @@ from stockade.schemes.opaque.keys import digest_keys
 from stockade.schemes.opaque.rows import database
 
 T = TypeVar("T")
+GONE_THERE = "_deleted"  # how the reason ends for which that ends which the package's table has no more
 
 
 def restamp(user_id: Any, before: str, after: str) -> None:
@@ -35,10 +36,13 @@ def restamp(user_id: Any, before: str, after: str) -> None:
 def prune(keep: float = 30 * 86400) -> int:
     """Delete tokens that have been over for longer than `keep` seconds; returns how many.
 
-    They open nothing any more; until then they tell an old token from garbage.
+    They open nothing any more; until then they tell an old token from garbage. What was ended or rotated here while the
+    package that it was imported from still has a table is kept: were it there yet, it would be imported again.
     """
     before = clock.now_datetime() - datetime.timedelta(seconds=keep)
+    here = Q(replaced_by__isnull=False) | (Q(ended_at__isnull=False) & ~Q(end_reason__endswith=GONE_THERE))
     old = OpaqueToken.objects.using(database()).filter(Q(expires_at__lt=before) | Q(ended_at__lt=before))
+    old = old.exclude(here, linked=True)
     # No signals: none of these can be in anybody's memory.
     return old._raw_delete(database())  # noqa: SLF001
 

@@ -15,6 +15,7 @@ import stockade
 from stockade.core import clock
 from stockade.models import OpaqueToken
 from stockade.schemes.imports import move
+from stockade.schemes.opaque import prune
 from tests.around import Log
 from tests.schemes.imports.cases.conftest import user
 from tests.schemes.imports.cases.packages import Package
@@ -91,6 +92,30 @@ def test_it_ends_on_the_next_request(
     assert package.status(token) in (401, 403)
     move.run(package.source)
     assert package.status(token) in (401, 403)
+
+
+def test_one_revoked_where_the_packages_table_is_not_at_hand_is_never_imported_again(
+    token: str, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a process without the package's app, or by the operator of many tenants, each with a table of its own."""
+    move.run(package.source)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(type(package.source), "installed", lambda source: False)
+        stockade.end_tokens(ids=[OpaqueToken.objects.get().pk])
+    assert package.there() == 1
+    clock.shift(31 * 86400)
+    prune()
+    assert package.status(token) == 401
+    move.run(package.source)
+    assert package.status(token) == 401
+
+
+def test_what_the_package_has_no_more_is_deleted_when_it_is_long_over(token: str, package: Package) -> None:
+    move.run(package.source)
+    package.row(token).delete()
+    assert prune() == 0
+    clock.shift(31 * 86400)
+    assert prune() == 1
 
 
 def test_one_that_an_old_process_deletes_ends_within_the_age_of_a_principal(

@@ -21,6 +21,7 @@ from stockade.core import clock
 from stockade.models import OpaqueToken, TokenImport
 from stockade.schemes.imports import move
 from stockade.schemes.imports.source import Held, Source
+from stockade.schemes.opaque import prune
 from tests.around import Log
 from tests.schemes.imports.cases.conftest import user
 from tests.schemes.imports.cases.packages import PACKAGES, Package
@@ -189,6 +190,17 @@ def test_erased_the_old_table_is_empty_and_every_token_goes_on(tokens: list[str]
     assert [package.status(token) for token in [*tokens, late]] == [200] * 6
     revoke(tokens[0])
     assert package.status(tokens[0]) == 401
+
+
+def test_what_was_revoked_before_the_erasure_is_deleted_when_it_is_long_over(
+    token: str, package: Package
+) -> None:
+    run(package)
+    revoke(token)
+    clock.shift(31 * 86400)
+    assert prune() == 0
+    run(package, "--erase")
+    assert prune() == 1
 
 
 def test_what_was_erased_is_not_in_the_file_any_more(tokens: list[str], package: Package) -> None:
