@@ -76,6 +76,20 @@ def key_findings() -> Iterator[Finding]:
         yield Finding.of(error)
 
 
+def time_findings() -> Iterator[Finding]:
+    """What is written down of times has their offset; without USE_TZ Django refuses it, or gives it back without."""
+    from django.conf import settings
+
+    if not settings.USE_TZ:
+        yield Finding(
+            "stockade.E219",
+            "USE_TZ is False: the times of sessions, tokens and keys could not be written or compared, and each login "
+            "would end in an error.",
+            'Write USE_TZ = True, Django\'s default since 5.0, and see "Time zones" in its documentation for what your '
+            "own code has to change.",
+        )
+
+
 def tenant_findings() -> Iterator[Finding]:
     """Where each tenant has users of its own, a credential must say which, and what is ours must be there once."""
     from django.apps import apps

@@ -10,10 +10,17 @@ from stockade import conf
 from stockade.core.errors import ConfigurationError
 from stockade.pipeline import registry as registries
 from stockade.pipeline.browsers import session_findings
-from stockade.pipeline.configured import address_findings, key_findings, settings_findings, tenant_findings
+from stockade.pipeline.configured import (
+    address_findings,
+    key_findings,
+    settings_findings,
+    tenant_findings,
+    time_findings,
+)
 from stockade.pipeline.cookies import cookie_findings
 from stockade.pipeline.edge import edge_findings
 from stockade.pipeline.finding import Finding
+from stockade.pipeline.forked import fork_findings
 from stockade.pipeline.issuers import issuer_findings
 from stockade.pipeline.judged import name_findings, view_findings
 from stockade.pipeline.kept import state_findings
@@ -28,9 +35,10 @@ def findings() -> list[Finding]:
     if not conf.configured():
         return []
     try:
-        found = [*settings_findings(), *address_findings(), *key_findings()]
+        found = [*settings_findings(), *address_findings(), *key_findings(), *time_findings()]
         if not found:
             registries.current()
+            found.extend(fork_findings())
             found.extend(tenant_findings())
             found.extend(issuer_findings())
             found.extend(cookie_findings())

@@ -65,6 +65,14 @@ def test_what_is_right_is_not_spoken_of(found: Callable[..., list[str]]) -> None
     assert found(SESSION_ENGINE=__name__) == []
 
 
+def test_times_without_their_zone_stop_the_start(project: Any) -> None:
+    """Else the first login ends in an error, of the database or of a comparison."""
+    project.USE_TZ = False
+    assert [(finding.id, finding.stops) for finding in findings()][:1] == [("stockade.E219", True)]
+    project.USE_TZ = True
+    assert "stockade.E219" not in {finding.id for finding in findings()}
+
+
 @pytest.mark.parametrize("engine", ["db", "signed_cookies"])
 def test_without_the_scheme_sessions_are_the_project_s_own_affair(
     engine: str, found: Callable[..., list[str]]
