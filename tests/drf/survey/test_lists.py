@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django_filters import FilterSet
+from django_filters import CharFilter, FilterSet
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.decorators import action
 from rest_framework.filters import OrderingFilter, SearchFilter
@@ -14,6 +14,7 @@ from rest_framework.pagination import CursorPagination, LimitOffsetPagination, P
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from stockade.drf.filters import ListedOrderingFilter
 from stockade.drf.pagination import BoundedLimitOffsetPagination
 from tests.drf.survey.asking import at, facts, listed, routed
 from tests.drf.survey.common import Docs, Generic, Pages, Rest
@@ -89,6 +90,16 @@ class AllColumns(FilterSet):
         exclude = ["extra"]
 
 
+class AllButOne(FilterSet):
+    class Meta:
+        model = Doc
+        exclude = ["extra"]
+
+
+class ByHash(FilterSet):
+    who = CharFilter(field_name="author__password", lookup_expr="startswith")
+
+
 class SomeColumns(FilterSet):
     class Meta:
         model = Doc
@@ -141,6 +152,26 @@ ORDERING, FILTERING = [OrderingFilter], [DjangoFilterBackend]
                 "a viewset": routed(
                     type("Any", (Docs,), {"filter_backends": ORDERING, "ordering_fields": "__all__"})
                 ),
+                "a backend that says so": lists(
+                    filter_backends=[type("Any", (OrderingFilter,), {"ordering_fields": "__all__"})]
+                ),
+                "a FilterSet of all but a few": lists(filter_backends=FILTERING, filterset_class=AllButOne),
+                "an order by a hash": lists(filter_backends=ORDERING, ordering_fields=["author__password"]),
+                "an order by a hash, and its name": lists(
+                    filter_backends=ORDERING, ordering_fields=[("author__password", "author")]
+                ),
+                "a search in a hash": lists(
+                    filter_backends=[SearchFilter], search_fields=["^author__password"]
+                ),
+                "a filter by a hash": lists(
+                    filter_backends=FILTERING, filterset_fields={"author__password": ["startswith"]}
+                ),
+                "a filter by a hash under another name": lists(
+                    filter_backends=FILTERING, filterset_class=ByHash
+                ),
+                "a search in a token": lists(
+                    filter_backends=[SearchFilter], search_fields=["author__auth_token__key"]
+                ),
             },
             missed={
                 "named columns": lists(filter_backends=ORDERING, ordering_fields=["title"]),
@@ -152,6 +183,17 @@ ORDERING, FILTERING = [OrderingFilter], [DjangoFilterBackend]
                 "the FilterSet goes before": lists(
                     filter_backends=FILTERING, filterset_class=SomeColumns, filterset_fields="__all__"
                 ),
+                "ours, for which that is nothing": lists(
+                    filter_backends=[ListedOrderingFilter], ordering_fields="__all__"
+                ),
+                "the view goes before its backend": lists(
+                    filter_backends=[type("Any", (OrderingFilter,), {"ordering_fields": "__all__"})],
+                    ordering_fields=["title"],
+                ),
+                "a search in a name": lists(
+                    filter_backends=[SearchFilter], search_fields=["author__username"]
+                ),
+                "a search that nobody makes": lists(search_fields=["author__password"]),
                 "the other backend": lists(filter_backends=FILTERING, ordering_fields="__all__"),
                 "no list": at(
                     type(

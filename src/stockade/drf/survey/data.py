@@ -16,7 +16,7 @@ from stockade.drf.survey.using import given, taken
 from stockade.drf.survey.views import Handler, View
 
 PRIVILEGES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
-_HASHES = frozenset({"password", "password_hash", "hashed_password"})
+HASHES = frozenset({"password", "password_hash", "hashed_password"})
 _DEEP = 4
 
 
@@ -153,7 +153,7 @@ def _password(serializer: Any, depth: int) -> str:
             inner = _password(field, depth + 1)
             if inner:
                 return f"{name}.{inner}"
-        elif (name in _HASHES or str(field.source).rpartition(".")[2] == "password") and _is_stored(
+        elif (name in HASHES or str(field.source).rpartition(".")[2] == "password") and _is_stored(
             serializer, field
         ):
             return name
@@ -169,7 +169,7 @@ def _rewritten(serializer: Any) -> bool:
     """Whether the serializer's own to_representation speaks of passwords: it may take them out."""
     method = source.own_function(type(serializer).to_representation)
     node = source.tree(method) if method is not None else None
-    return node is not None and bool(_HASHES & source.literals(node))
+    return node is not None and bool(HASHES & source.literals(node))
 
 
 def _fields(serializer: Any) -> dict[str, Any]:

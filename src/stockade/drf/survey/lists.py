@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stockade.drf.survey import probe, source
 from stockade.drf.survey.access import labels
 from stockade.drf.survey.asked import lineage
+from stockade.drf.survey.data import HASHES
 from stockade.drf.survey.facts import Fact
 from stockade.drf.survey.narrowing import backends
 from stockade.drf.survey.views import Handler, View
 
 _ORDERING = "rest_framework.filters.OrderingFilter"
 _FILTERING = "django_filters.rest_framework.backends.DjangoFilterBackend"
-_ALL = "__all__"
+_SEARCHING = "rest_framework.filters.SearchFilter"
+_LISTED = "stockade.drf.filters.ListedOrderingFilter"
+_ALL, _EVERY = "__all__", '"__all__"'
+SECRETS = frozenset({*HASHES, "auth_token"})
 
 
 def is_list(handler: Handler) -> bool:
@@ -80,7 +84,7 @@ def _cut(handler: Handler) -> bool:
 
 
 def by_anything(view: View) -> Iterator[Fact]:
-    """Lists that may be ordered or filtered by every column."""
+    """Lists that may be ordered, searched or filtered by every column, or by what nobody may learn."""
     found: list[Handler] = []
     names: dict[str, None] = {}
     for handler in view.handlers:
@@ -95,22 +99,55 @@ def by_anything(view: View) -> Iterator[Fact]:
             "order-by-anything",
             view.name,
             found[0].route.path,
-            f'{said} is "__all__": a client orders or filters by columns that no answer shows, and so learns them.',
+            f"{said}: a client orders or filters by columns that no answer shows, and so learns them.",
             "\n".join(
-                f'{name.rpartition(".")[2]} = ["created"]  # the columns that clients need' for name in names
+                f'{name} = ["created"]  # the columns that clients need'
+                for name in dict.fromkeys(one.partition(" ")[0].rpartition(".")[2] for one in names)
             ),
             labels(found),
         )
 
 
 def _open(handler: Handler) -> Iterator[str]:
-    kinds = {name for backend in backends(handler) for name in lineage(backend)}
-    if _ORDERING in kinds and handler.attribute("ordering_fields") == _ALL:
-        yield "ordering_fields"
-    if _FILTERING in kinds:
-        filterset = handler.attribute("filterset_class")
-        if filterset is not None:
-            if getattr(getattr(filterset, "Meta", None), "fields", None) == _ALL:
-                yield f"{filterset.__name__}.Meta.fields"
-        elif handler.attribute("filterset_fields") == _ALL:
-            yield "filterset_fields"
+    for backend in backends(handler):
+        kinds = lineage(backend)
+        if _ORDERING in kinds:
+            listed = handler.attribute("ordering_fields") or getattr(backend, "ordering_fields", None)
+            if listed == _ALL and _LISTED not in kinds:  # ours then lists nothing
+                yield f"ordering_fields is {_EVERY}"
+            yield from _telling("ordering_fields", listed)
+        if _SEARCHING in kinds:
+            yield from _telling("search_fields", handler.attribute("search_fields"))
+        if _FILTERING in kinds:
+            yield from _open_filters(handler)
+
+
+def _open_filters(handler: Handler) -> Iterator[str]:
+    filterset = handler.attribute("filterset_class")
+    if filterset is None:
+        listed = handler.attribute("filterset_fields")
+        if listed == _ALL:
+            yield f"filterset_fields is {_EVERY}"
+        yield from _telling("filterset_fields", listed)
+        return
+    meta = getattr(filterset, "Meta", None)
+    fields = getattr(meta, "fields", None)
+    if fields == _ALL:
+        yield f"{filterset.__name__}.Meta.fields is {_EVERY}"
+    elif fields is None and getattr(meta, "exclude", None) is not None:
+        yield f"{filterset.__name__}.Meta.fields is every column but those of `exclude`"
+    filters = getattr(filterset, "base_filters", None) or {}
+    yield from _telling(
+        f"{filterset.__name__}.Meta.fields",
+        [getattr(one, "field_name", None) or name for name, one in filters.items()],
+    )
+
+
+def _telling(name: str, listed: Any) -> Iterator[str]:
+    """What leads to a password's hash, or to the key of a token: ``author__password``."""
+    if isinstance(listed, str) or not isinstance(listed, Iterable):
+        return
+    for each in listed:
+        term = str(each[0] if isinstance(each, list | tuple) and each else each).lstrip("-^=@$")
+        if not SECRETS.isdisjoint(term.split("__")):
+            yield f"{name} has {term}"
