@@ -68,7 +68,8 @@ def create(
         fail(f"The user {owner!r} is banned.")
     _print(made)
     if not scope:
-        typer.echo("It has no scopes: it may do whatever its owner may.", err=True)
+        may = "its owner may" if owner is not None else "asks for no user, such as Authenticated()"
+        typer.echo(f"It has no scopes: it may do whatever {may}.", err=True)
 
 
 @app.command("list")
