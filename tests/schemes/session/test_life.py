@@ -484,6 +484,18 @@ def test_sessions_of_every_scheme_are_in_one_list_and_are_ended_from_it(
     assert Client().get("/me/", **bearer).status_code == 200
 
 
+def test_the_list_has_no_session_that_a_new_password_has_ended(browser: Browser, alice: User) -> None:
+    """Who has just locked a thief out sees that he is."""
+    jwt.issue(alice)
+    alice.set_password("another one, and long")
+    alice.save()
+    again = Browser()
+    assert again.log_in(password="another one, and long").status_code == 200
+    stockade.issue(alice)
+    listed = again.get("/api/sessions/").json()
+    assert [(one["scheme"], one["current"]) for one in listed] == [("jwt", False), ("session", True)]
+
+
 def test_another_s_session_is_not_ended(browser: Browser, make_user: Any) -> None:
     make_user("mallory")
     other = Browser()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from stockade import truth
@@ -24,12 +25,17 @@ from stockade.schemes.jwt import signing
 from stockade.schemes.jwt.lineage import Pair, Row, confirm, database, next_pair, persist, with_signer
 from stockade.schemes.opaque import life
 from stockade.schemes.scopes import scope_text
+from stockade.schemes.session.hashes import all_of, backend_of
+from stockade.schemes.shape import UserState
+from stockade.schemes.users import read_user
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
+_DEAD = 10  # times as many rows as are shown are looked at: some may be of an old password
+BROWSER = "session"  # the scheme of sessions in a cookie, whose stamps are made of Django's session hash
 _AHEAD = datetime.timedelta(minutes=1)  # the clocks of two hosts differ
 
 
@@ -125,20 +131,35 @@ def issue(
 
 
 def live(user_id: Any, most: int = 100) -> list[SessionInfo]:
-    """The sessions of a user that are not over, newest first, at most `most`."""
-    return [
-        SessionInfo(
-            row.id,
-            row.scheme,
-            row.client,
-            row.created_at,
-            row.rotated_at,
-            min(row.idle_expires_at, row.expires_at),
-            row.user_agent,
-            row.address,
-        )
-        for row in _live(user_id).order_by("-created_at", "pk")[:most]
-    ]
+    """The sessions of a user that are not over, newest first, at most `most`; none that his new password has ended."""
+    model = get_user_model()
+    facts = read_user(model, user_id)
+    if facts is None:
+        return []
+    state = UserState(facts.is_active, facts.is_superuser, facts.password)
+    hashes, subject = all_of(model, user_id, state), tenant.subject(user_id)
+    found: list[SessionInfo] = []
+    for row in _live(user_id).order_by("-created_at", "pk")[: most * _DEAD]:
+        if row.scheme == BROWSER:
+            holds = backend_of(hashes, subject, row.stamp) is not None
+        else:
+            holds = stamp.matches(row.stamp, subject, facts.password)
+        if holds and len(found) < most:
+            found.append(_info(row))
+    return found
+
+
+def _info(row: Session) -> SessionInfo:
+    return SessionInfo(
+        row.id,
+        row.scheme,
+        row.client,
+        row.created_at,
+        row.rotated_at,
+        min(row.idle_expires_at, row.expires_at),
+        row.user_agent,
+        row.address,
+    )
 
 
 def end_own(user_id: Any, session: uuid.UUID) -> bool:

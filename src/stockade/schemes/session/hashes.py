@@ -41,7 +41,11 @@ def holds_by(
         user_id, state, subject: whose session it is.
         kept: the stamp.
     """
-    hashes = _hashes(model, user_id, state)
+    return backend_of(all_of(model, user_id, state), subject, kept)
+
+
+def backend_of(hashes: list[str], subject: str, kept: str) -> str | None:
+    """As `holds_by`, of hashes that `all_of` gave."""
     for backend in settings.AUTHENTICATION_BACKENDS:
         if any(stamp.matches(kept, subject, _text(one, backend)) for one in hashes):
             return str(backend)
@@ -52,7 +56,7 @@ def renewed(
     model: type[models.Model], user_id: Any, state: UserState, subject: str, kept: str, backend: str
 ) -> str | None:
     """The stamp under the SECRET_KEY of today, for a session whose stamp holds by a fallback; None where it has it."""
-    hashes = _hashes(model, user_id, state)
+    hashes = all_of(model, user_id, state)
     made = stamp_of(subject, hashes[0], backend) if hashes else kept
     return None if made == kept else made
 
@@ -61,8 +65,8 @@ def _text(session_hash: str, backend: str) -> str:
     return f"{backend}\0{session_hash}"
 
 
-def _hashes(model: type[models.Model], user_id: Any, state: UserState) -> list[str]:
-    """Those of a user, that of today first; none of one who is gone."""
+def all_of(model: type[models.Model], user_id: Any, state: UserState) -> list[str]:
+    """The session hashes of a user, that of today first; none of one who is gone."""
     if not hasattr(model, "get_session_auth_hash"):
         return [""]
     holder = _holder(model, user_id, state)
