@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.urls import include, path
 from rest_framework import serializers
 from rest_framework.parsers import FormParser
@@ -74,6 +74,55 @@ class Families(PolicyMixin, ModelViewSet[Doc]):
     policy = seen
 
 
+class OddFamilySerializer(serializers.ModelSerializer[Doc]):
+    """By ways that are no relation's field."""
+
+    listed = serializers.ListField(child=serializers.CharField(), source="children.all", read_only=True)
+    number = serializers.IntegerField(source="children.count", read_only=True)
+    first = serializers.CharField(source="children.first.title", read_only=True, default="nothing")
+    nested_first = DocSerializer(source="children.first", read_only=True)
+    fetched = DocSerializer(many=True, read_only=True)  # by Prefetch(..., to_attr=...)
+    few = DocSerializer(source="few_children", many=True, read_only=True)
+
+    class Meta:
+        model = Doc
+        fields = ("id", "listed", "number", "first", "nested_first", "fetched", "few")
+
+
+class OddFamilies(PolicyMixin, ModelViewSet[Doc]):
+    queryset = Doc.every.prefetch_related(
+        Prefetch("children", queryset=Doc.every.order_by("pk"), to_attr="fetched")
+    ).order_by("pk")
+    serializer_class = OddFamilySerializer
+    policy = seen
+
+
+class BundleSerializer(serializers.Serializer[Any]):
+    """Refers to several from within lists and maps."""
+
+    docs = serializers.ListField(
+        child=serializers.PrimaryKeyRelatedField(queryset=Doc.every.all()), required=False
+    )
+    by_name = serializers.DictField(
+        child=serializers.ListField(
+            child=serializers.SlugRelatedField(slug_field="title", queryset=Doc.every.all())
+        ),
+        required=False,
+    )
+
+    def create(self, validated_data: Any) -> Any:
+        return Doc.every.none()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return {}
+
+
+class Bundles(PolicyMixin, ModelViewSet[Doc]):
+    queryset = Doc.every.order_by("pk")
+    serializer_class = BundleSerializer
+    policy = {"create": Authenticated()}
+
+
 class OwnNoteSerializer(serializers.ModelSerializer[Note]):
     class Meta:
         model = Note
@@ -97,6 +146,8 @@ router = SimpleRouter()
 router.register("docs", Docs, basename="doc")
 router.register("notes", Notes, basename="note")
 router.register("families", Families, basename="family")
+router.register("odd_families", OddFamilies, basename="odd_family")
+router.register("bundles", Bundles, basename="bundle")
 router.register("own_notes", OwnNotes, basename="own_note")
 
 urlpatterns = [path("", include(router.urls))]

@@ -76,6 +76,44 @@ def test_hidden_members_are_missing_from_relations_to_many(
     assert own["parent"] == str(hushed.pk)
 
 
+def test_no_way_round_a_relations_field_leads_to_hidden_members(
+    told: Doc, alice: User, bob: User, client_of: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = property(lambda doc: doc.children(manager="every").order_by("pk")[:3])
+    monkeypatch.setattr(Doc, "few_children", few, raising=False)
+    kid = Doc.every.create(title="hush too", author=bob, keeper=bob, published=False, parent=told)
+    seen = {"id": str(kid.pk), "title": "hush too"}
+    found = client_of(bob).get(f"/odd_families/{told.pk}/").json()
+    assert found == {
+        "id": str(told.pk), "listed": ["hush too"], "number": 1, "first": "hush too", "nested_first": seen,
+        "fetched": [seen], "few": [seen],
+    }  # fmt: skip
+    found = client_of(alice).get(f"/odd_families/{told.pk}/").json()
+    assert found == {
+        "id": str(told.pk), "listed": [], "number": 0, "first": "nothing", "nested_first": None, "fetched": [],
+        "few": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["docs", "by_name"])
+def test_within_a_list_or_a_map_it_is_the_same(
+    field: str, hushed: Doc, told: Doc, alice: User, client_of: Callable[..., Client]
+) -> None:
+    client = client_of(alice)
+
+    def answer(doc: str) -> tuple[int, str]:
+        body = {"docs": [doc]} if field == "docs" else {"by_name": {"a": [doc]}}
+        response = client.post("/bundles/", body, content_type="application/json")
+        return response.status_code, response.content.decode().replace(doc, "ONE")
+
+    hidden, missing, there = (
+        (str(hushed.pk), NOWHERE, str(told.pk)) if field == "docs" else ("hush", "missing", "told")
+    )
+    assert answer(hidden) == answer(missing)
+    assert answer(missing)[0] == 400
+    assert answer(there)[0] == 201
+
+
 def test_to_refer_to_what_is_hidden_is_to_refer_to_nothing(
     hushed: Doc, told: Doc, alice: User, client_of: Callable[..., Client]
 ) -> None:

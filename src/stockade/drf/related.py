@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Manager, Model, QuerySet
-from rest_framework.fields import Field, SkipField, empty, get_attribute as step
+from rest_framework.fields import DictField, Field, ListField, SkipField, empty, get_attribute as step
 from rest_framework.relations import ManyRelatedField, RelatedField
 from rest_framework.serializers import BaseSerializer, ListSerializer, Serializer
 
@@ -68,6 +68,10 @@ def narrow_related(serializer: BaseSerializer[Any], principal: Principal) -> Non
         elif isinstance(field, RelatedField):
             _narrow(field, principal)
             _narrow_one(field, field.source_attrs, model, principal)
+        elif isinstance(field, ListField | DictField):
+            _narrow_children(field, principal)
+            _narrow_many(field, principal)
+            _narrow_one(field, prefix, model, principal)
         elif isinstance(field, BaseSerializer):
             narrow_related(field, principal)
             if isinstance(field, ListSerializer):
@@ -88,18 +92,50 @@ def _narrow(field: Any, principal: Principal) -> None:
         field.queryset = queryset.filter(rule.filter(principal))
 
 
+def _narrow_children(field: Any, principal: Principal) -> None:
+    """What the items of a list or the values of a map refer to."""
+    child = field.child
+    if isinstance(child, ManyRelatedField):
+        _narrow(child.child_relation, principal)
+    elif isinstance(child, RelatedField):
+        _narrow(child, principal)
+    elif isinstance(child, BaseSerializer):
+        narrow_related(child, principal)
+    elif isinstance(child, ListField | DictField):
+        _narrow_children(child, principal)
+
+
 def _narrow_many(field: Any, principal: Principal) -> None:
     """The members of a relation to many that is read."""
+    if not _visible:
+        return
     original = field.get_attribute
 
-    def get_attribute(instance: Any) -> Iterable[Any]:
-        members = original(instance)
-        queryset = members.all() if isinstance(members, Manager) else members
-        if isinstance(queryset, QuerySet) and (rule := visible_rule(queryset.model)) is not None:
-            return queryset.filter(rule.filter(principal))
-        return members  # type: ignore[no-any-return]
+    def get_attribute(instance: Any) -> Any:
+        return _members(original(instance), principal)
 
     field.get_attribute = get_attribute
+
+
+def _members(found: Any, principal: Principal) -> Any:
+    """Those of several objects that may be seen; anything else as it is."""
+    queryset = found.all() if isinstance(found, Manager) else found
+    if isinstance(queryset, QuerySet):
+        rule = visible_rule(queryset.model)
+        if rule is None:
+            return found
+        if not queryset.query.is_sliced:
+            return queryset.filter(rule.filter(principal))
+        # Of a slice nothing more can be asked of the database, and of its plain values nothing at all.
+        return [one for one in queryset if isinstance(one, Model) and rule.check(principal, one)]
+    if isinstance(found, list | tuple):  # as of `Prefetch(..., to_attr=...)`
+        return [one for one in found if not isinstance(one, Model) or _may_see(one, principal)]
+    return found
+
+
+def _may_see(one: Model, principal: Principal) -> bool:
+    rule = visible_rule(type(one))
+    return rule is None or rule.check(principal, one)
 
 
 def _narrow_one(
@@ -114,18 +150,24 @@ def _narrow_one(
     original = field.get_attribute
 
     def get_attribute(instance: Any) -> Any:
-        here = instance
-        for index, name in enumerate(way):
+        here, among = instance, False  # whether it was found among several, as by ``children.first``
+        for index, name in enumerate(field.source_attrs):
+            if index >= len(way) and not among:
+                break
             try:
                 here = step(here, [name])
             except (AttributeError, KeyError):
+                if among:
+                    return _missing(field)
                 break  # as DRF sees it: a default, a field left out, or the message that it raises
-            if not isinstance(here, Model):
-                break
-            rule = visible_rule(type(here))
-            if rule is not None and not rule.check(principal, here):
+            if isinstance(here, Manager | QuerySet):
+                here, among = _members(here, principal), True
+            elif not isinstance(here, Model):
+                if not among:
+                    break
+            elif not _may_see(here, principal):
                 return None if index == len(field.source_attrs) - 1 else _missing(field)
-        return original(instance)
+        return here if among else original(instance)
 
     field.get_attribute = get_attribute  # type: ignore[method-assign]
 
