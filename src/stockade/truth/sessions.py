@@ -22,6 +22,7 @@ from stockade.truth.epochs import Pair
 # Seconds for which an end is told again when it is asked for again. Far longer than a worker believes what it knows
 # (PRINCIPAL_MAX_AGE), after which nobody need be told.
 AGAIN = 3600.0
+_PASSES = 8
 
 
 def end_sessions(
@@ -81,21 +82,34 @@ def _end(
     changes = [*_end_imported(whose, using), *_end_external(whose, using)]
     found: dict[uuid.UUID, str] = {}
     over: set[uuid.UUID] = set()
-    since = clock.now_datetime() - datetime.timedelta(seconds=AGAIN)
+    now = clock.now_datetime()
+    since = now - datetime.timedelta(seconds=AGAIN)
+    count = 0
     for at in range(0, 1 if listed is None else len(listed), epochs.CHUNK):
         some = wanted if listed is None else wanted.filter(pk__in=listed[at : at + epochs.CHUNK])
-        found |= _lock(some.filter(ended_at=None))
+        # Until there is none: one that is given another key at this moment goes on by another id.
+        for _ in range(_PASSES):
+            live = _lock(some.filter(ended_at=None))
+            count += _mark(live, now, reason, using)
+            found |= live
+            if not live or listed is not None:
+                break
         over.update(some.filter(ended_at__gte=since).values_list("pk", flat=True))
+    over -= found.keys()
     if not found and not over:
         return 0, changes
-    now = clock.now_datetime()
-    rows, count = sorted(found), 0
-    for at in range(0, len(rows), epochs.CHUNK):
-        some = Session.objects.using(using).filter(pk__in=rows[at : at + epochs.CHUNK], ended_at=None)
-        count += some.update(ended_at=now, end_reason=reason[:32])
+    rows = sorted(found)
     for id in rows:
         emit(Event.SESSION_ENDED, reason=reason, session=str(id), subject=found[id], using=using)
     return count, [*changes, ending([*rows, *over], using).begin()]
+
+
+def _mark(live: Iterable[uuid.UUID], now: datetime.datetime, reason: str, using: str) -> int:
+    rows, count = sorted(live), 0
+    for at in range(0, len(rows), epochs.CHUNK):
+        some = Session.objects.using(using).filter(pk__in=rows[at : at + epochs.CHUNK], ended_at=None)
+        count += some.update(ended_at=now, end_reason=reason[:32])
+    return count
 
 
 def _end_imported(user: Any, using: str) -> list[Change]:

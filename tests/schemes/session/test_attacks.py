@@ -22,6 +22,7 @@ from stockade.events.catalogue import Kind
 from stockade.models import Session, SessionData
 from stockade.schemes.session import SessionStore, prove
 from stockade.schemes.session.sealing import unseal
+from stockade.truth import sessions
 from tests.around import Log
 from tests.schemes.conftest import PASSWORD
 from tests.schemes.session.conftest import LOGOUT, Browser, by_key, login_of
@@ -431,6 +432,24 @@ def test_an_ended_login_gets_no_other_key_by_a_request_under_way(
         getattr(under_way, call)()
     assert not Session.objects.filter(ended_at=None).exists()
     assert by_key(str(under_way.session_key)).get("/me/").status_code == 401
+
+
+def test_no_session_outlives_the_end_of_all_by_another_key(
+    browser: Browser, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thief's step-up commits between the look for her sessions and their end: the id that was found is over."""
+    lock, thieves = sessions._lock, [SessionStore(browser.key)]  # noqa: SLF001
+    thieves[0]["basket"] = 1
+
+    def then_another_key(wanted: Any) -> Any:
+        found = lock(wanted)
+        if thieves:
+            thieves.pop().cycle_key()
+        return found
+
+    monkeypatch.setattr(sessions, "_lock", then_another_key)
+    stockade.end_sessions(alice)
+    assert not Session.objects.filter(ended_at=None).exists()
 
 
 # -- the log ----------------------------------------------------------------------------------------------------------
