@@ -231,6 +231,7 @@ def test_it_asks_on_a_terminal_what_no_option_answers(monkeypatch: pytest.Monkey
     assert QUESTIONS["apps"] not in asked
     assert QUESTIONS["audience"] not in asked
     assert len(asked) == len(QUESTIONS) - 2
+    assert not any(question.endswith(":") for question in asked), "the prompt writes one itself"
 
 
 def test_it_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

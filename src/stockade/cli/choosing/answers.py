@@ -18,11 +18,11 @@ QUESTIONS = {
     "servers": "Do servers of others, or of your own elsewhere, call it?",
     "services": "Do services of your own network call it?",
     "third_party": "Do apps of others call it in the name of your users (delegated access)?",
-    "issuer": "Does another issuer log your users in (Auth0, Keycloak, Entra)? Its address, or nothing:",
-    "audience": "The identifier of this API at that issuer:",
-    "domain": "The name that clients use:",
+    "issuer": "Does another issuer log your users in (Auth0, Keycloak, Entra)? Its address, or nothing",
+    "audience": "The identifier of this API at that issuer",
+    "domain": "The name that clients use",
     "many_hosts": "Does it run on several hosts?",
-    "proxy": "The address or network of the proxy in front, or nothing:",
+    "proxy": "The address or network of the proxy in front, or nothing",
     "existing": "Is it a project that serves already?",
 }
 
