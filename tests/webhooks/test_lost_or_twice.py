@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
@@ -116,6 +117,23 @@ def test_by_hand_what_fails_after_the_block_may_be_sent_again(
     project.ROOT_URLCONF = Urls(view)
     assert statuses(send, message("github"), 3)[1:] == [204, 200]
     assert len(taken) == 2
+
+
+async def test_by_hand_a_coroutine_does_not_wait_for_the_state_on_its_loop(
+    project: Any, asgi: None, taken: list[Any]
+) -> None:
+    """All other requests of the worker would wait with it, for as long as a Redis that is slow takes."""
+
+    @csrf_exempt
+    @protect(policy={"POST": Public()}, limited=False)
+    async def view(request: HttpRequest) -> HttpResponse:
+        with pytest.raises(SynchronousOnlyOperation), webhooks.receive(request, "github"):
+            taken.append(1)
+        return HttpResponse(status=204)
+
+    project.ROOT_URLCONF = Urls(view)
+    assert await Sender(message("github")).post() == 204
+    assert not taken
 
 
 def test_by_hand_without_the_middleware_a_message_is_remembered_at_the_end_of_the_block(

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from django.http import HttpRequest
 from django.http.request import RawPostDataException, UnreadablePostError
+from django.utils.asyncio import async_unsafe
 
 from stockade.core.context import current
 from stockade.core.errors import BadRequest, BodyTooLong, InvalidSignature
@@ -66,12 +67,11 @@ def receive(request: HttpRequest, source: str) -> Iterator[Message]:
     Raises:
         Refusal: it does not hold, or has come before (`AlreadyDone` is answered with 200). The middleware and DRF's
             exception handler answer it.
+        SynchronousOnlyOperation: in a coroutine.
         ConfigurationError: E282, WEBHOOKS has no such source.
     """
     http = getattr(request, "_request", request)
-    found = source_named(source)
-    message = take(http, found)
-    turn = once.begin(found, message)
+    message, turn = _begun(http, source_named(source))
     state = http.__dict__
     # Where no middleware will see the answer, as in a test that calls a view, the end of the block has to do.
     seen = "stockade_context" in state and UNHEARD not in state
@@ -85,6 +85,14 @@ def receive(request: HttpRequest, source: str) -> Iterator[Message]:
         raise
     if not seen:
         turn.close(True)
+
+
+@async_unsafe(
+    "Take a message in a coroutine by @signed or a policy: here its event loop would wait for the state."
+)
+def _begun(request: HttpRequest, source: Source) -> tuple[Message, once.Turn]:
+    message = take(request, source)
+    return message, once.begin(source, message)
 
 
 def _target(request: HttpRequest, source: Source) -> by_url.Target | None:
