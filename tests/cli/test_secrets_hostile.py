@@ -6,7 +6,10 @@ import json
 import random
 import string
 import subprocess
+import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -211,3 +214,20 @@ def test_a_file_that_is_a_secret_by_its_name_stays_one_in_the_history_and_can_be
         "".join(f"{row['fingerprint']} holds nothing\n" for row in rows.values())
     )
     assert check(str(repository)).exit_code == 0
+
+
+def test_one_text_that_takes_long_does_not_outlast_the_time(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(look(TOKEN.encode(), "x", deadline=time.monotonic() - 1)) == []
+    commit(repository, slow=TOKEN)
+    module, passed = sys.modules["stockade.vault.scan.history"], [0.0]
+    real = time.monotonic
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: real() + passed[0]))
+
+    def slow(*_: Any) -> Any:
+        passed[0] = 10_000.0
+        return iter(())
+
+    monkeypatch.setattr(module, "look", slow)
+    assert history(repository).gaps == ["the time was over"]

@@ -90,10 +90,13 @@ def history(folder: Path, allowed: Collection[str] = frozenset(), seconds: float
         path = f"(message of {kind} {id[:10]})"
         if kind == "blob":
             path = paths.get(id, f"(a version of a file, {id[:10]})")
-        for one in (*by_name(content, path, allowed), *look(text_of(content), path, allowed, known)):
+        told = look(text_of(content), path, allowed, known, deadline)
+        for one in (*by_name(content, path, allowed), *told):
             if one.fingerprint not in seen:
                 seen.add(one.fingerprint)
                 found.findings.append(replace(one, commit=id))
+    if time.monotonic() > deadline:  # the last one may not have been looked at to its end
+        found.lacks(TIME)
     found.findings = [_placed(folder, one, number, deadline) for number, one in enumerate(found.findings)]
     found.findings += [one for one in named(set(paths.values()), allowed) if one.fingerprint not in seen]
     return found

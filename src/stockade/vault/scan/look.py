@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
@@ -29,7 +30,11 @@ _MOST = 200  # findings of one text; more are a list of something
 
 
 def look(
-    text: bytes, path: str, allowed: Collection[str] = frozenset(), known: set[int] | None = None
+    text: bytes,
+    path: str,
+    allowed: Collection[str] = frozenset(),
+    known: set[int] | None = None,
+    deadline: float = math.inf,
 ) -> Iterator[Finding]:
     """What of a text are secrets.
 
@@ -39,9 +44,10 @@ def look(
         allowed: fingerprints of what was judged to be none.
         known: lines of other texts that need not be looked at again; those of this one are added. The versions of a
             file have most of their lines in common.
+        deadline: of `time.monotonic`, after which no more of the text is looked at.
     """
     seen: set[str] = set()
-    for kind, at, value in _spots(text, known):
+    for kind, at, value in _spots(text, known, deadline):
         mark = fingerprint(value)
         if mark in seen or mark in allowed:
             continue
@@ -60,16 +66,18 @@ def named(paths: Iterable[str], allowed: Collection[str] = frozenset()) -> Itera
 
 def masked(path: str) -> str:
     """A path without the secrets in it: a report is shown and kept."""
-    for _, _, value in _spots(path.encode(), None):
+    for _, _, value in _spots(path.encode(), None, math.inf):
         path = path.replace(value, "***")
     return path
 
 
-def _spots(text: bytes, known: set[int] | None) -> Iterator[tuple[str, int, str]]:
+def _spots(text: bytes, known: set[int] | None, deadline: float) -> Iterator[tuple[str, int, str]]:
     """Kind, place and value of each secret; one may be of several kinds."""
     small = text.lower()
     for kind in KINDS:
         for start, part in _parts(kind, text, small, known):
+            if time.monotonic() > deadline:
+                return
             for match in kind.pattern.finditer(part):
                 raw = match["v"] if "v" in kind.pattern.groupindex else match[0]
                 value = raw.decode("utf-8", "replace")
