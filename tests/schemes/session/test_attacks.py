@@ -104,6 +104,7 @@ def test_a_login_that_does_not_change_the_key_gets_another_one_all_the_same(alic
     store.save()
     assert store.session_key != planted
     assert by_key(planted).get("/me/").status_code == 401
+    assert login_of().auth_time.timestamp() == 0  # nobody has proven anything
 
 
 def test_another_user_gets_nothing_of_what_the_one_before_had(browser: Browser, make_user: Any) -> None:

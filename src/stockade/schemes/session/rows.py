@@ -112,10 +112,10 @@ def open_login(
     pk, whose = model._meta.pk.to_python(user_key), tenant.here()  # noqa: SLF001 - as Django's own login does
     subject = tenant.of(whose, pk)
     where = client.of()
-    if proof is None:
-        proof = (
-            Proof(now) if former is None else Proof(former.auth_time, methods.of_text(former.amr), former.acr)
-        )
+    if proof is None and former is not None:
+        proof = Proof(former.auth_time, methods.of_text(former.amr), former.acr)
+    if proof is None:  # written into the session by hand: nobody has proven anything
+        proof = Proof(datetime.datetime.fromtimestamp(0, datetime.UTC))
     began = now if former is None else former.created_at
     session = Session(
         user_id=pk,
