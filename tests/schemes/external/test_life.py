@@ -18,7 +18,7 @@ from stockade.core import clock
 from stockade.models import ExternalIdentity
 from stockade.pipeline.issuers import weak_issuer_findings
 from stockade.pipeline.start import findings
-from stockade.schemes.external import link, unlink
+from stockade.schemes.external import link, people, unlink
 from stockade.schemes.external.links import digest_of
 from tests.schemes import user_models
 from tests.schemes.external.issuing import AUDIENCE, CLIENT, Issuer
@@ -248,6 +248,38 @@ def test_a_mailbox_that_was_given_to_somebody_else_opens_nothing(
     assert ask(issuer.token(**mail)).status_code == 200
     assert ask(issuer.token(sub="the-next-alice", **mail)).status_code == 401
     assert log("AUTHN_FAIL")[-1].reason == "email_reused"
+
+
+def test_of_two_people_of_one_mailbox_at_once_one_is_linked(
+    by_email: Any, issuer: Issuer, log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are found to be who they say before either has a link."""
+    mail: dict[str, Any] = {"email": "alice@example.com", "email_verified": True}
+    tokens = [issuer.token(sub=subject, **mail) for subject in ("the-first", "the-second")]
+    found, barrier = people._by_email, threading.Barrier(2)
+
+    def together(*verified: Any) -> Any:
+        user = found(*verified)
+        barrier.wait(60)
+        return user
+
+    monkeypatch.setattr(people, "_by_email", together)
+    statuses: list[int] = []
+
+    def run(token: str) -> None:
+        try:
+            statuses.append(ask(token).status_code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(token,)) for token in tokens]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert sorted(statuses) == [200, 401]
+    assert log("AUTHN_FAIL")[-1].reason == "email_reused"
+    assert ExternalIdentity.objects.count() == 1
 
 
 def test_an_address_of_two_users_is_nobodys(by_email: Any, issuer: Issuer, log: Any) -> None:

@@ -143,10 +143,10 @@ def _first_seen(verified: Verified, digest: str, whose: str) -> Linked | None:
     """Link somebody who has no link yet, where the entry has a rule for that."""
     issuer = verified.issuer
     if issuer.user == EMAIL:
-        user = _by_email(verified, whose)
+        user = _by_email(verified)
         row = links.new_row(issuer, verified.subject, whose, "email")
         row.user_id = user.pk
-        _write(lambda: links.insert(row, issuer.name))
+        _write(lambda: _link_by_address(row, issuer, user))
     elif issuer.user == CREATE:
         row = links.new_row(issuer, verified.subject, whose, "created")
         _write(lambda: _create(row, issuer, digest))
@@ -210,7 +210,7 @@ def _create(row: ExternalIdentity, issuer: Issuer, digest: str) -> None:
     links.insert(row, issuer.name)
 
 
-def _by_email(verified: Verified, whose: str) -> Any:
+def _by_email(verified: Verified) -> Any:
     """The one user of a verified address.
 
     Raises:
@@ -241,8 +241,21 @@ def _by_email(verified: Verified, whose: str) -> Any:
         raise no("inactive")
     if any(getattr(user, name, False) for name in _PRIVILEGED):
         raise no("email_privileged")
-    rows = ExternalIdentity.objects.using(links.database())
-    # Somebody else of this issuer had the address before: a mailbox that was given to another person.
-    if rows.filter(user_id=user.pk, tenant=whose, issuer=issuer.issuer).exists():
-        raise no("email_reused")
     return user
+
+
+def _link_by_address(row: ExternalIdentity, issuer: Issuer, user: Any) -> None:
+    """Write a link that an address has led to, unless somebody else of the issuer has one to this user.
+
+    Raises:
+        UnknownSubject: they had the address before: a mailbox that was given to another person.
+    """
+    using, users = links.database(), type(user)._base_manager
+    if router.db_for_write(type(user)) == using:
+        # Two at once: the second waits here, and sees the row of the first. SQLite has one writer anyway.
+        list(users.using(using).select_for_update().filter(pk=user.pk).values_list("pk"))
+    rows = ExternalIdentity.objects.using(using)
+    others = rows.filter(user_id=user.pk, tenant=row.tenant, issuer=row.issuer).exclude(pk=row.pk)
+    if others.exists():
+        raise UnknownSubject(issuer.name, row.subject, "email_reused")
+    links.insert(row, issuer.name)
