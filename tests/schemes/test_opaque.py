@@ -252,6 +252,36 @@ def test_scopes_bound_it_and_fewer_bite_on_the_next_request(alice: User) -> None
     assert status(made.token, "/editing/") == 403
 
 
+def test_a_limit_that_is_written_for_one_token_counts_nobody_elses(
+    alice: User, make_user: Callable[..., Any]
+) -> None:
+    tokens = [create_token(owner) for owner in (alice, make_user("bob"))]
+    for made in tokens:
+        found = row(made)
+        found.rate = "1/min"
+        found.save()
+    assert [status(made.token) for made in tokens] == [200, 200]
+    assert [status(made.token) for made in tokens] == [429, 429]
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [{"networks": ["10.0.0.1/8"]}, {"networks": "10.0.0.0/8"}, {"networks": [7]}, {"rate": "often"}],
+    ids=str,
+)
+def test_a_bound_that_nobody_can_read_is_refused_when_it_is_written(
+    bound: dict[str, Any], alice: User
+) -> None:
+    """Else every request by that token would be a 500."""
+    made = create_token(alice)
+    found = row(made)
+    for name, value in bound.items():
+        setattr(found, name, value)
+    with pytest.raises(ValueError, match="Write"):
+        found.save()
+    assert status(made.token) == 200
+
+
 def test_a_project_may_let_tokens_survive_a_changed_password_as_drf_does(
     alice: User, configure: Callable[..., None]
 ) -> None:

@@ -101,11 +101,11 @@ class Plans:
         if credential is not None:
             if self._credential:
                 wanted.append((self._credential, credential.session or credential.id))
-            if credential.rate:  # of its own, over all keys that have replaced one another
+            if credential.rate:  # of its own; of a key over all that have replaced one another
                 wanted.append(
                     (
                         _own_rate(credential.scheme, credential.rate),
-                        join(credential.scheme, credential.client),
+                        join(credential.scheme, credential.client or credential.id),
                     )
                 )
             if scheme := self.named.get(f"scheme:{credential.scheme}"):

@@ -28,7 +28,7 @@ from stockade.truth.links import Link, links_of, role_models
 from stockade.truth.pending import begin, finish, keep
 from stockade.truth.sessions import ending
 from stockade.truth.telling import Later
-from stockade.truth.tokens import of_row, tell as tell_of_tokens, token_key
+from stockade.truth.tokens import judge_bounds, of_row, tell as tell_of_tokens, token_key
 
 MANY = 500  # users that one change concerns; above, everybody is read again instead
 _HARMLESS = frozenset({"last_login"})  # what every login writes
@@ -297,6 +297,8 @@ def _end(instance: Session, using: str, tell: Later | None) -> None:
 
 def _token_saves(instance: OpaqueToken, raw: bool, using: str, **_: Any) -> None:
     """`end_tokens` is the way, but what is written by hand must bite as well: an end, a bound, fewer scopes."""
+    if configured():
+        judge_bounds(instance)
     if configured() and not _is_new(instance, raw):
         live = OpaqueToken.objects.using(using).filter(pk=instance.pk, ended_at=None).exists()
         begin(instance, [token_key(instance.pk)], using, _end_of(instance, "by_hand", using, live))

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 from django.db import router, transaction
 
 from stockade.core import clock, tenant
+from stockade.core.address import network
 from stockade.core.credential import Credential
 from stockade.database import durably, is_open
 from stockade.events import Event, emit
 from stockade.gate.keys import subject_key
+from stockade.gate.rates import parse as parse_rate
 from stockade.models import OpaqueToken
 from stockade.truth import epochs
 from stockade.truth.change import Change, of_epochs
@@ -77,6 +79,21 @@ def tell_of_overlap(token: Ended, until: datetime.datetime, using: str) -> None:
 def token_key(id: object) -> bytes:
     """The epoch key of a token. Its truth is a row of Epoch, as a subject's is: no user has a space in his subject."""
     return subject_key(f"token {id}")
+
+
+def judge_bounds(token: OpaqueToken) -> None:
+    """Refuse what bounds a token and cannot be read: else each request by it would be an error of the server.
+
+    Raises:
+        ValueError: so it is; the message says what to write.
+    """
+    listed = token.networks
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        raise ValueError('Write a list of addresses and CIDR blocks, such as ["192.0.2.7", "2001:db8::/32"].')
+    for text in listed:
+        network(text)
+    if token.rate:
+        parse_rate(token.kind, token.rate)
 
 
 def end_tokens(
