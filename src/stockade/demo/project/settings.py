@@ -103,6 +103,7 @@ STOCKADE = {
             "ALGORITHMS": ["ES256"],
             "SERVICES": True,
             "LOOPBACK": True,
+            "TIMEOUT": "30s",  # the same machine, with all else that runs here
         },
     },
     "WEBHOOKS": {
