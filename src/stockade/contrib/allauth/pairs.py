@@ -13,6 +13,7 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
 
 from stockade import truth
 from stockade.contrib.allauth.proofs import kept
@@ -27,6 +28,7 @@ from stockade.schemes.session.rows import atomically
 
 _KEY = "stockade_allauth_login"  # in allauth's session
 _OVER = ""
+_ENDED = (UpdateError, SessionInterrupted)  # what is raised where a session is written that has ended
 
 
 def number(session: Any) -> None:
@@ -84,7 +86,7 @@ def end(session: Any) -> None:
     def change() -> None:
         hold(pk)
         session[_KEY] = _OVER  # for who asks for a pair before it is emptied
-        with suppress(UpdateError):  # it was, by another
+        with suppress(*_ENDED):  # it was, by another
             session.save()
         truth.end_sessions(ids=_live(pk, uuid.UUID(origin)), reason="logout")
 
@@ -104,7 +106,7 @@ def _as_it_is(session: Any) -> Any:
 def _save(session: Any) -> None:
     try:
         session.save()
-    except UpdateError:
+    except _ENDED:
         raise InvalidCredential(reason="ended") from None
 
 
