@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -119,6 +120,27 @@ class ByHand(APIView):
         return Response({})
 
 
+class CamelParser(JSONParser):
+    """As a project has it: names in camel case become DRF's."""
+
+    media_type = "application/vnd.stock+json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        found = super().parse(stream, media_type, parser_context)
+        return {re.sub("[A-Z]", lambda one: f"_{one[0].lower()}", name): each for name, each in found.items()}
+
+
+class Camel(ByHand):
+    parser_classes = [CamelParser]
+
+    def post(self, request: Request) -> Response:
+        return Response(request.data)
+
+
+class ReportedCamel(Camel):
+    mode = {"input": "report"}
+
+
 class PutTogether(APIView):
     """Adds to what came: what it adds is its own business."""
 
@@ -186,6 +208,8 @@ for name, view in {"staff": Staff, "stock": Stock, "reported": Reported, "lax": 
 urlpatterns = [
     path("", include(router.urls)),
     path("by_hand/", ByHand.as_view()),
+    path("camel/", Camel.as_view()),
+    path("reported_camel/", ReportedCamel.as_view()),
     path("put_together/", PutTogether.as_view()),
     path("echo/", Echo.as_view()),
     path("broken/", Broken.as_view()),

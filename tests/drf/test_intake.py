@@ -180,6 +180,21 @@ def test_a_serializer_may_say_that_it_takes_what_it_does_not_know(client: Client
     assert client.post("/lax/", {"title": "x", "other": 1}, content_type=JSON).status_code == 201
 
 
+@pytest.mark.parametrize(
+    "body",
+    ['{"a": 1, "a": 2}', '{"a": NaN}', '{"a": "\\ud800"}', '{"a": 1e999}', "[" * 50 + "]" * 50, "x" * 3000],
+)
+def test_a_parser_that_a_project_derives_from_drfs_is_given_clean_json_alone(
+    client: Client, configure: Callable[..., None], body: str
+) -> None:
+    configure(INPUT={"MAX_BODY": 2000})
+    camel = "application/vnd.stock+json"
+    assert client.post("/camel/", '{"aName": {"b": 1}}', content_type=camel).json() == {"a_name": {"b": 1}}
+    assert client.post("/camel/", body, content_type=camel).status_code in (400, 413)
+    if body.startswith('{"a": 1,'):
+        assert client.post("/reported_camel/", body, content_type=camel).json() == {"a": 2}
+
+
 def test_what_a_view_has_put_together_is_its_own_business(client: Client) -> None:
     assert client.post("/put_together/", {"title": "x"}, content_type=JSON).status_code == 200
 

@@ -201,6 +201,11 @@ def test_plain_text_is_kept_in_one_form() -> None:
         "<b>",
         "a\u200db",
         "x\ufb01",
+        "b\u0c66b",  # a zero of Telugu
+        "admi\u0307n",
+        "adm\u0131\u0307n",
+        "\u043f\u0456\u0307",
+        "a\u093e",  # a vowel sign of Devanagari
     ],
 )
 def test_a_name_that_imitates_another_is_refused(name: str) -> None:
@@ -216,6 +221,10 @@ def test_a_name_that_imitates_another_is_refused(name: str) -> None:
         "\u0430\u043b\u0438\u0441\u0430",
         "\u5c71\u7530\u306e\u30ab",
         "\u0645\u0631\u06cc\u0645",
+        "\u0645\u0631\u06cc\u0645\u0661",  # with a digit of its own
+        "\u0928\u092e\u093e\u0967",
+        "b\u0254\u0300b",  # an open o with a grave accent
+        "Q\u0307",
     ],
 )
 def test_a_name_of_one_script_is_taken(name: str) -> None:

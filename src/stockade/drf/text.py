@@ -49,8 +49,8 @@ class IdentifierField(PlainTextField):
     """A name that people tell others apart by: letters of one script, digits, and ``_ . - @ +`` between them.
 
     Letters that look like those of another script (U+0430 in a Latin name) are refused, because a name is of one
-    script; so are forms that NFKC makes others of (fullwidth, ligatures, mathematical letters). It is compared as it
-    is given out: in NFKC.
+    script, its digits too unless they are ASCII; so are a second dot on an i, and forms that NFKC makes others of
+    (fullwidth, ligatures, mathematical letters). It is compared as it is given out: in NFKC.
     """
 
     default_error_messages = {
@@ -67,23 +67,35 @@ class IdentifierField(PlainTextField):
         """
         text = super().to_internal_value(data)
         scripts = set()
+        before = ""
         for sign in text:
             if unicodedata.normalize("NFKC", sign) != sign:
                 self.fail("form", code=f"{ord(sign):04X}")
             category = unicodedata.category(sign)
             if category[0] == "L":
                 scripts.add(script_of(sign))
-            elif not (category[0] == "M" or category == "Nd" or sign in "._-@+"):
+            elif category[0] == "M" or category == "Nd":
+                # Zeros of other scripts look like an "o". Marks that any script may have are called COMBINING.
+                if not sign.isascii() and script_of(sign) != "COMBINING":
+                    scripts.add(script_of(sign))
+                if sign == _DOT and before in _DOTTED:  # it has one
+                    self.fail("letter", code=f"{ord(sign):04X}")
+            elif sign not in "._-@+":
                 self.fail("letter", code=f"{ord(sign):04X}")
+            before = sign
         if len(scripts - _TOGETHER) > 1 or (scripts & _TOGETHER and scripts - _TOGETHER):
             self.fail("mixed", scripts=" and ".join(sorted(scripts)))
         return text
 
 
+_DOT = "\u0307"
+# Letters whose dot a second one hides, and those that it makes look like them (UAX 44, Soft_Dotted).
+_DOTTED = frozenset("ij\u0131\u0237\u012f\u0249\u0268\u0269\u029d\u1ecb\u0456\u0458")
 # Japanese is written in three (UTS 39, section 5.1, "Japanese").
 _TOGETHER = frozenset({"HIRAGANA", "KATAKANA", "CJK", "KATAKANA-HIRAGANA"})
 
 
 def script_of(letter: str) -> str:
-    """The script of a letter, by the first word of its name: Python has names of characters and no scripts."""
-    return unicodedata.name(letter, "UNKNOWN").partition(" ")[0]
+    """The script of a letter or digit, by the first word of its name: Python has names of characters and no scripts."""
+    word = unicodedata.name(letter, "UNKNOWN").removeprefix("EXTENDED ").partition(" ")[0]
+    return word.removesuffix("-INDIC")  # the digits of Arabic

@@ -21,7 +21,7 @@ from stockade import conf
 from stockade.core.context import current
 from stockade.core.errors import BadRequest, BodyTooLong, UnsupportedMediaType
 from stockade.drf.intake.judging import codes, objections
-from stockade.drf.parsers import StrictJSONParser, longest
+from stockade.drf.parsers import CheckedJSONParser, StrictJSONParser, longest
 from stockade.drf.refused import Refused
 from stockade.pipeline.conf import InputSettings
 from stockade.pipeline.exchange import Exchange
@@ -66,13 +66,17 @@ def _load(stock: Callable[[Any], None], request: Any) -> None:
         request._data = request._full_data = QueryDict("")
         request._files = MultiValueDict()
         raise
-    request.parsers = [
-        StrictJSONParser() if type(parser) is JSONParser else parser for parser in request.parsers
-    ]
+    request.parsers = [_strict(parser) for parser in request.parsers]
     stock(request)
     context = current.get()
     if context is not None:
         context.read = request
+
+
+def _strict(parser: Any) -> Any:
+    if type(parser) is JSONParser:
+        return StrictJSONParser()
+    return CheckedJSONParser(parser) if isinstance(parser, JSONParser) else parser
 
 
 def _require_bounded(request: Any, exchange: Exchange) -> None:
