@@ -14,11 +14,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 import stockade
 from stockade.core import clock
 from stockade.core.secrets import checksum
+from stockade.drf.authentication import StockadeAuthentication
 from stockade.models import OpaqueToken
 from stockade.pipeline import registry as registries
 from stockade.policy import Authenticated, Person, Role, Scope
@@ -119,6 +121,24 @@ def test_a_key_of_a_service_calls_as_nobody_of_the_users(db: None) -> None:
     made = create_key("billing")
     assert get(made.token, "/me/").json() == {"kind": "service", "user": "", "id": str(made.id)}
     assert status(made.token, "/people/") == 403
+
+
+class Alone(APIView):
+    authentication_classes = (StockadeAuthentication,)
+    policy = Authenticated()
+
+    def get(self, request: Any) -> Response:
+        return Response(
+            {"pk": request.user.pk, "known": request.user.is_authenticated, "id": request.auth.id}
+        )
+
+
+def test_a_service_breaks_no_view_that_reads_its_user_without_the_middleware(project: Any) -> None:
+    """Permissions of others read `request.user.pk`: with None there, a key could have any of them answer 500."""
+    project.MIDDLEWARE = []
+    made = create_key("billing")
+    answer = Alone.as_view()(APIRequestFactory().get("/", HTTP_X_API_KEY=made.token))
+    assert (answer.status_code, answer.data) == (200, {"pk": None, "known": False, "id": str(made.id)})
 
 
 def test_in_the_steady_state_no_sql_is_asked(alice: User) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -80,8 +81,10 @@ class StockadeAuthentication(BaseAuthentication):
             if exchange.entry is not None and (given := exchange.entry.given) is not None:
                 return given.user, given.auth
             principal: Principal = exchange.principal
-            # A worker keeps the principal: each request gets an instance of its own.
-            return None if principal.user is None else renewed(principal.user), principal.credential
+            # A worker keeps the principal: each request gets an instance of its own. A service is no user: what reads
+            # `request.user.pk` meets AnonymousUser, as it does behind the middleware.
+            user = AnonymousUser() if principal.user is None else renewed(principal.user)
+            return user, principal.credential
         if before.open_to(request, exchange):
             for authenticator in self._before():
                 found = authenticator.authenticate(request)
