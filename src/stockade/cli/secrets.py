@@ -162,7 +162,9 @@ def rotate(
     try:
         if kind is None:
             made = make(kind_of(store.read().current))
-        done = advance(store, made, wait=times[0], overlap=times[1])
+        done = advance(
+            store, made, wait=times[0], overlap=times[1], may_retire=lambda: _nothing_rests_on(name)
+        )
     except TooEarly as early:
         said = "the new value signs" if early.step is Step.PUBLISHED else "the old value goes"
         fail(f"Too early: {early.seconds:.0f} s more until {said}.")
@@ -183,4 +185,24 @@ def rotate(
         typer.echo(
             "Now: stockade keyring rewrap. Before the last step no key may be wrapped with the old one.",
             err=True,
+        )
+
+
+def _nothing_rests_on(name: str) -> None:
+    """Exits with 1 where a signing key is still wrapped with the old value: no host could read it any more."""
+    import os
+
+    if not os.environ.get("DJANGO_SETTINGS_MODULE"):
+        return
+    from django.conf import settings
+
+    from stockade import keyring, vault
+
+    wrapping = (getattr(settings, one, None) for one in ("SECRET_KEY", "STOCKADE_KEY"))
+    if name != "STOCKADE_KEY" and name not in {vault.origin(one) for one in wrapping}:
+        return
+    older = keyring.wrapped_with_another()
+    if older:
+        fail(
+            f"Wrapped with an older value: {count(older, 'signing key')}. Run stockade keyring rewrap, then this again."
         )

@@ -1,6 +1,14 @@
 """The key ring: signing keys with ids, their states and rotation, and the public keys that others verify with."""
 
-from stockade.keyring.life import Turn, cache_control, ensure, rewrap, rotate, rotate_if_due
+from stockade.keyring.life import (
+    Turn,
+    cache_control,
+    ensure,
+    rewrap,
+    rotate,
+    rotate_if_due,
+    wrapped_with_another,
+)
 from stockade.keyring.listing import KeyInfo, listing
 from stockade.keyring.needs import StillNeeded, is_gone
 from stockade.keyring.retirement import retire
@@ -24,4 +32,5 @@ __all__ = [
     "ring",
     "rotate",
     "rotate_if_due",
+    "wrapped_with_another",
 ]

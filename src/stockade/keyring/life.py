@@ -210,3 +210,10 @@ def rewrap() -> int:
         return count
 
     return alone(change)
+
+
+def wrapped_with_another() -> int:
+    """How many keys are wrapped with another STOCKADE_KEY or SECRET_KEY than today's: they need the fallbacks."""
+    wrapper = configured_wrapper()
+    rows = SigningKey.objects.using(store.alias()).exclude(state__in=store.GONE)
+    return sum(not wrapper.is_current(bytes(row.wrapped)) for row in rows)

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -129,7 +129,14 @@ def noted(text: str | None) -> Note:
         return Note()
 
 
-def advance(store: Store, new: Secret, *, wait: float = WAIT, overlap: float = OVERLAP) -> Step:
+def advance(
+    store: Store,
+    new: Secret,
+    *,
+    wait: float = WAIT,
+    overlap: float = OVERLAP,
+    may_retire: Callable[[], None] = lambda: None,
+) -> Step:
     """Do the next step, or what is left of one that was ended in its midst.
 
     Args:
@@ -137,6 +144,7 @@ def advance(store: Store, new: Secret, *, wait: float = WAIT, overlap: float = O
         new: the value that a first step publishes.
         wait: seconds that must have passed since publish before the new value signs.
         overlap: seconds that the old value is still taken after that.
+        may_retire: called before the old value goes; raises where something still rests on it.
 
     Returns:
         What was done.
@@ -155,6 +163,8 @@ def advance(store: Store, new: Secret, *, wait: float = WAIT, overlap: float = O
             # In the midst of the step to sign NAME is the new value already.
             if fingerprint(state.current) not in (state.new, state.old):
                 raise _changed("NAME holds neither the value that was there nor the one that was published.")
+        if state.step is Step.SIGNING:
+            may_retire()
         following = _following(state, new, now)
         store.write(following)
     assert following.step is not None  # noqa: S101 - each step is one
