@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest
 from rest_framework.permissions import BasePermission
@@ -89,7 +90,8 @@ class APIKeyScheme:
             self.name, str(row.prefix), "", issued=row.created.timestamp(), expires=expires
         )
         principal = Principal(Kind.SERVICE, f"{self.name}:{row.prefix}", credential=credential)
-        return Answer(Given(None, row, permission), principal)
+        # No user, as the permission gives none: DRF makes an anonymous one of that, which views and permissions read.
+        return Answer(Given(AnonymousUser(), row, permission), principal)
 
     def listed(self, classes: Collection[Any]) -> bool:
         """True: it is no authenticator, and views that ask for keys list it elsewhere."""
