@@ -152,6 +152,20 @@ def test_in_the_steady_state_no_sql_is_asked(alice: User) -> None:
         assert not queries.captured_queries
 
 
+@pytest.mark.parametrize("written", ["Api-Key", "api-key", "API-KEY"])
+def test_a_key_that_a_worker_has_seen_is_found_by_its_header_alone(
+    written: str, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As documented it costs no more than a token; in another spelling it takes no second place in memory."""
+    made = create_key("billing")
+    header = {"HTTP_AUTHORIZATION": f"{written} {made.token}"}
+    assert Client().get("/quiet/", **header).status_code == 200
+    assert Client().get("/quiet/", HTTP_AUTHORIZATION=f"Api-Key {made.token}").status_code == 200
+    assert len(engine().memory) == 1
+    monkeypatch.setattr(engine().finder, "find", None)
+    assert Client().get("/quiet/", HTTP_AUTHORIZATION=f"Api-Key {made.token}").status_code == 200
+
+
 def test_scopes_bound_it_also_a_services(alice: User) -> None:
     alice.groups.add(Group.objects.create(name="Editors"))
     writer = create_key("a", owner=alice, scopes=["articles:write"])

@@ -121,7 +121,7 @@ class Engine(Proving):
         if presented is not None:
             exchange.presented = presented
             # One spelling for all: "bearer" and more spaces must not fill the memory with one token.
-            keyword = "X-API-Key" if header is None else header.partition(" ")[0].capitalize()
+            keyword = "X-API-Key" if header is None else header.partition(" ")[0].title()
             exchange.key, exchange.entry = self.memory.recall(f"{keyword} {presented.value}", context.tenant)
         else:
             if not self._alone:
