@@ -32,13 +32,13 @@ class Check:
         InvalidSignature: a header is missing or malformed, or the time is not within the tolerance.
     """
 
-    __slots__ = ("_before", "_given", "_id", "_macs", "_public", "_target", "_time", "source")
+    __slots__ = ("_before", "_given", "_id", "_keys", "_macs", "_public", "_target", "_time", "source")
 
     def __init__(self, source: Source, headers: shown.Headers, target: by_url.Target | None = None) -> None:
         self.source, self._target = source, target
         preset = source.preset
         id, time, self._given, self._public = shown.read(preset, headers, source.name)
-        self._id = id
+        self._id, self._keys = id, source.keys()
         self._time = _judged(source, time) if preset.timed else None
         parts = [id if part == "{id}" else time if part == "{time}" else part for part in preset.before]
         self._before = "".join(parts).encode()
@@ -47,9 +47,8 @@ class Check:
     def update(self, piece: bytes | memoryview) -> None:
         """Take the next piece of a body that comes in several; of one that comes whole `finish` is enough."""
         if self._macs is None:
-            source = self.source
             # The kind of a key says which signatures it verifies, not the message: a public key is no secret of HMAC.
-            self._macs = [mac.copy() for mac in (() if source.preset.by_url else source.keys().macs)]
+            self._macs = [mac.copy() for mac in (() if self.source.preset.by_url else self._keys.macs)]
             for mac in self._macs:
                 mac.update(self._before)
         for mac in self._macs:
@@ -62,7 +61,7 @@ class Check:
             InvalidSignature: no key of the source has signed it.
         """
         source, given, public = self.source, self._given, self._public
-        preset, keys = source.preset, source.keys()
+        preset, keys = source.preset, self._keys
         if preset.by_url:
             digests, held = self._by_url(body, keys.shared)
         else:
@@ -86,8 +85,7 @@ class Check:
             raise InvalidSignature(name, "too_many_signatures")
         given = [shown.decoded(text) for text in self._public]
         signed = self._before + body  # Ed25519 reads its message twice: it must have the whole of it
-        public = self.source.keys().public
-        held = any(key.holds(one, signed) for key in public for one in given if one is not None)
+        held = any(key.holds(one, signed) for key in self._keys.public for one in given if one is not None)
         return digests or [hashlib.sha256(signed).digest()], held
 
     def _by_url(self, body: bytes, keys: tuple[bytes, ...]) -> tuple[list[bytes], bool]:
