@@ -10,9 +10,12 @@ from stockade.core.errors import ConfigurationError
 from stockade.pipeline.edge import warn
 from stockade.pipeline.finding import Finding
 from stockade.schemes.conf import JWTSettings, SchemeSettings
-from stockade.schemes.external.conf import ID, ExternalSettings
+from stockade.schemes.external.conf import ACCESS, ID, ExternalSettings
 from stockade.schemes.external.parsers import ANY_DOMAIN, CREATE
 from stockade.schemes.external.people import checked_model, rule_of
+
+# The app that a token was given to, whether a person uses it or not; at issuers of RFC 9068 `client_id` is one too.
+_OF_PEOPLE = frozenset({"azp", "appid", "cid"})
 
 
 def issuer_findings() -> Iterator[Finding]:
@@ -73,6 +76,15 @@ def weak_issuer_findings() -> Iterator[Finding]:
                 f"ISSUERS[{name!r}] takes ID tokens. They tell a client who has logged in, are bounded by no scope, "
                 "and are shown to whoever runs the client (RFC 9068 section 6).",
                 "Have the issuer give access tokens for this API where it can.",
+            )
+        known_by = set(entry.services) if isinstance(entry.services, dict) else set()
+        if known_by and known_by <= (_OF_PEOPLE | ({"client_id"} if entry.type == ACCESS else set())):
+            yield warn(
+                "W257",
+                f"ISSUERS[{name!r}] knows services by {', '.join(sorted(known_by))}, which people's tokens have too: "
+                "whoever uses such an app is that service.",
+                'Name a claim that only their own tokens have: "SERVICES": {"sub": ["reports"]}, or {"idtyp": "app", '
+                '"azp": [...]}.',
             )
         if tenant.exists() and (entry.services or entry.user == CREATE):
             yield warn(

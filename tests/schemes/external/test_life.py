@@ -475,12 +475,14 @@ def test_a_client_that_services_does_not_name_is_kept_out(
     claims: dict[str, Any], trust: Callable[..., None], linked: Any, issuer: Issuer, log: Any
 ) -> None:
     """Whoever names one client means that one: every other of the issuer's got in, as a service of its own name."""
-    trust(SERVICES={"client_id": ["reports", "billing"]})
+    trust(SERVICES={"sub": ["reports", "billing"]})
     link(linked, "corporate", CLIENT)
     assert ask(issuer.token(**claims)).status_code == 401
     assert log("AUTHN_FAIL")[-1].reason == "service_token"
     told = ask(issuer.token(sub="reports", client_id="reports"))
     assert told.json()["subject"] == "corporate:reports"
+    # A person who uses that client is herself.
+    assert ask(issuer.token(client_id="reports")).json()["user"] == "alice"
 
 
 def test_a_banned_service_is_out(trust: Callable[..., None], linked: Any, issuer: Issuer) -> None:
@@ -699,6 +701,26 @@ def test_what_is_weak_where_clients_come_is_told_there(configure: Callable[..., 
     configure(SCHEMES=["external"], ISSUERS={"local": local, "anyone": anyone})
     told = [one.id for one in weak_issuer_findings()]
     assert told == ["stockade.W253", "stockade.W254", "stockade.W255"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"SERVICES": {"azp": ["spa"]}}, ["stockade.W257"]),
+        ({"SERVICES": {"client_id": ["spa"]}}, ["stockade.W257"]),
+        ({"SERVICES": {"client_id": ["reports"]}, "TYPE": "jwt"}, []),
+        ({"SERVICES": {"azp": ["reports"], "idtyp": "app"}}, []),
+        ({"SERVICES": {"sub": ["reports"]}}, []),
+        ({"SERVICES": True}, []),
+    ],
+    ids=str,
+)
+def test_services_that_are_known_by_what_people_have_too_are_told(
+    entry: dict[str, Any], told: list[str], configure: Callable[..., None]
+) -> None:
+    """Everybody who logs in through that app would be the service, with its rights."""
+    configure(SCHEMES=["external"], ISSUERS={"corporate": {**GOOD, **entry}})
+    assert [one.id for one in weak_issuer_findings()] == told
 
 
 @pytest.mark.parametrize("entry", [{"SERVICES": True}, {"USER": "create"}], ids=str)

@@ -91,7 +91,7 @@ def choose(answers: Answers) -> Chosen:
         if answers.servers or answers.services:
             found.left.append(
                 "Where machines get tokens from that issuer for themselves (client credentials), name them: "
-                '"SERVICES": {"client_id": ["reports"]} in ISSUERS.'
+                '"SERVICES": {"sub": ["reports"]} in ISSUERS.'
             )
     found.left += [
         'Put path("api/", include("stockade.drf.urls")) into your URL conf; run `manage.py migrate`.',
