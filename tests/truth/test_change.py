@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -300,55 +302,49 @@ class TestWhatGoesWrong:
         assert subject(gate, 7) > 0
 
 
+@contextmanager
+def under_way(made: Callable[[], object]) -> Iterator[None]:
+    """Another connection has made a change, and commits it when the block ends, however it does."""
+    ready, go = threading.Event(), threading.Event()
+    problems: list[BaseException] = []
+
+    def writer() -> None:
+        try:
+            with transaction.atomic():
+                made()
+                ready.set()
+                go.wait(60)
+        except BaseException as error:  # noqa: BLE001
+            problems.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=writer)
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield
+    finally:
+        go.set()
+        thread.join(30)
+    assert not problems
+
+
 class TestReconcilerAgainstWriters:
     def test_it_never_takes_the_mark_of_a_change_that_may_yet_commit(self, gate: Gate) -> None:
         """The reconciler comes between mark and commit, however old the mark: it must wait for the row lock."""
-        ready, go = threading.Event(), threading.Event()
-        problems: list[BaseException] = []
-
-        def writer() -> None:
-            try:
-                with transaction.atomic():
-                    truth.invalidate(7)
-                    ready.set()
-                    go.wait(30)
-            except BaseException as error:  # noqa: BLE001
-                problems.append(error)
-            finally:
-                connection.close()
-
-        thread = threading.Thread(target=writer)
-        thread.start()
-        assert ready.wait(30)
-        assert truth.reconcile(older=-1, wait=0.05) == 0
-        assert subject(gate, 7) == DIRTY
-        go.set()
-        thread.join(30)
-        assert not problems
+        with under_way(lambda: truth.invalidate(7)):
+            assert truth.reconcile(older=-1, wait=0.05) == 0
+            assert subject(gate, 7) == DIRTY
         assert subject(gate, 7) == value_of("7") > 0
 
     def test_nor_of_an_end_of_sessions_that_may_yet_commit(
         self, gate: Gate, alice: User, session_of: Any
     ) -> None:
         row = session_of(alice)
-        ready, go = threading.Event(), threading.Event()
-
-        def writer() -> None:
-            try:
-                with transaction.atomic():
-                    truth.end_sessions(alice)
-                    ready.set()
-                    go.wait(30)
-            finally:
-                connection.close()
-
-        thread = threading.Thread(target=writer)
-        thread.start()
-        assert ready.wait(30)
-        assert truth.reconcile(older=-1, wait=0.05) == 0
-        assert session(gate, row) == DIRTY
-        go.set()
-        thread.join(30)
+        with under_way(lambda: truth.end_sessions(alice)):
+            assert truth.reconcile(older=-1, wait=0.05) == 0
+            assert session(gate, row) == DIRTY
         assert session(gate, row) == 1
 
     def test_one_locked_row_does_not_keep_the_others_waiting(self, gate: Gate, database_vendor: str) -> None:
@@ -356,26 +352,11 @@ class TestReconcilerAgainstWriters:
             for name in range(20, 30):
                 truth.invalidate(name)
             transaction.set_rollback(True)
-        ready, go = threading.Event(), threading.Event()
-
-        def writer() -> None:
-            try:
-                with transaction.atomic():
-                    truth.invalidate(25)
-                    ready.set()
-                    go.wait(30)
-            finally:
-                connection.close()
-
-        thread = threading.Thread(target=writer)
-        thread.start()
-        assert ready.wait(30)
-        resolved = truth.reconcile(older=-1, wait=0.05)
-        # SQLite has one lock for the whole database: nothing can be resolved while somebody writes.
-        assert resolved == (9 if database_vendor == "postgresql" else 0)
-        assert subject(gate, 25) == DIRTY
-        go.set()
-        thread.join(30)
+        with under_way(lambda: truth.invalidate(25)):
+            resolved = truth.reconcile(older=-1, wait=0.05)
+            # SQLite has one lock for the whole database: nothing can be resolved while somebody writes.
+            assert resolved == (9 if database_vendor == "postgresql" else 0)
+            assert subject(gate, 25) == DIRTY
         truth.reconcile(older=-1)
         assert DIRTY not in [subject(gate, name) for name in range(20, 30)]
 
