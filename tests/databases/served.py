@@ -25,6 +25,7 @@ MIDDLEWARE = [
 ]
 STOCKADE = {
     "STATE": f"lmdb://{os.environ.get('STOCKADE_TEST_STATE', '')}",
+    "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
     "EXEMPT": ["admin"],
     "LIMITS": dict.fromkeys(
         ["anon", "user", "failed_auth", "login", "login_address", "session_refresh"], "1000000/min"

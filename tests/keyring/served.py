@@ -21,6 +21,7 @@ def stockade(state: str) -> dict[str, Any]:
     names = ("anon", "user", "login", "login_address", "failed_auth", "session_refresh")
     return {
         "STATE": state,
+        "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
         "LIMITS": dict.fromkeys(names, MANY),
         "EVENTS": {"SINKS": ["null"]},
         "JWT": {

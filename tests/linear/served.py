@@ -17,6 +17,7 @@ def project(state: str) -> dict[str, Any]:
     limits = dict.fromkeys(("anon", "user", "login", "login_address", "failed_auth", "session_refresh"), many)
     return {
         "STATE": state,
+        "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
         "EVENTS": {"SINKS": ["database"], "FLUSH": "50ms"},
         "JWT": {"LEEWAY": LEEWAY},
         "LIMITS": limits,

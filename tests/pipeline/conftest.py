@@ -63,7 +63,7 @@ def state_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def project(settings: Any, db: None, state_url: str) -> Iterator[Any]:
     """The settings of this project; a test changes them with `configure`."""
-    settings.STOCKADE = {**STOCKADE, "STATE": state_url}
+    settings.STOCKADE = {**STOCKADE, "STATE": state_url, "STATE_TIMEOUT": "30s"}
     settings.MIDDLEWARE = MIDDLEWARE
     settings.ROOT_URLCONF = "tests.pipeline.urls"
     views.reached.clear()

@@ -17,6 +17,7 @@ MIDDLEWARE = [
 ]
 STOCKADE = {
     "STATE": f"lmdb://{os.environ.get('STOCKADE_TEST_STATE', '')}",
+    "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
     "EXEMPT": ["admin"],
     "LIMITS": {"anon": "100000/min", "user": "100000/min", "uploads": "100/min", "failed_auth": "100000/min"},
     "EVENTS": {"SINKS": ["database"], "FLUSH": "50ms"},

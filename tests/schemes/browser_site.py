@@ -22,6 +22,7 @@ CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-stockade-csrf"]
 STOCKADE = {
     "STATE": f"lmdb://{os.environ.get('STOCKADE_TEST_STATE', '')}",
+    "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
     "JWT": {"REFRESH_COOKIE": "__Secure-refresh-token"},
     "LIMITS": {"anon": "100000/min", "user": "100000/min", "failed_auth": "100000/min"},
     "EVENTS": {"SINKS": ["null"]},

@@ -58,6 +58,7 @@ def server(shared: Any, project: Any) -> Iterator[servers.Server]:
     running, folder, _ = shared
     project.STOCKADE = {
         "STATE": f"lmdb://{folder}",
+        "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
         "EVENTS": {"SINKS": ["null"]},
         "JWT": {"REFRESH_COOKIE": NAME},
     }

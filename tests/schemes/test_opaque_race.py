@@ -39,7 +39,7 @@ urlpatterns = [path("me/", Me.as_view())]
 def project(state: str) -> dict[str, Any]:
     """What every process says."""
     return {
-        "STOCKADE": {**STOCKADE, "STATE": state, "SCHEMES": ["token", "jwt"]},
+        "STOCKADE": {**STOCKADE, "STATE": state, "STATE_TIMEOUT": "30s", "SCHEMES": ["token", "jwt"]},
         "MIDDLEWARE": ["stockade.web.Middleware"],
         "ROOT_URLCONF": __name__,
     }

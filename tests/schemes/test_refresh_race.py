@@ -22,6 +22,7 @@ def project(state: str) -> dict[str, Any]:
     return {
         "STOCKADE": {
             "STATE": state,
+            "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
             "EVENTS": {"SINKS": ["database"]},
             "LIMITS": {"anon": "1000000/min", "user": "1000000/min"},
         },

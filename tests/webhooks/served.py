@@ -12,6 +12,7 @@ MIDDLEWARE = ["stockade.web.Middleware", "django.middleware.csrf.CsrfViewMiddlew
 STOCKADE = {
     **_STOCKADE,
     "STATE": os.environ.get("STOCKADE_TEST_STATE", "memory://"),
+    "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
     "LIMITS": {"anon": "3/day", "user": "3/day", "failed_auth": "100000/min"},
     "EVENTS": {"SINKS": ["database"], "FLUSH": "20ms"},
 }

@@ -14,6 +14,7 @@ MIDDLEWARE = parts.MIDDLEWARE
 AUTHENTICATION_BACKENDS = parts.BACKENDS
 STOCKADE = {
     "STATE": os.environ.get("STOCKADE_TEST_STATE", "memory://"),
+    "STATE_TIMEOUT": "30s",  # a loaded machine may make a writer wait
     "SCHEMES": ["session", "jwt"],
     "EXEMPT": ["admin"],
     "LIMITS": {"anon": "100000/min", "user": "100000/min", "failed_auth": "100000/min"},

@@ -67,7 +67,7 @@ def server(
     """The workers; this process and the commands that it runs share their state."""
     running, state = shared
     monkeypatch.setenv("STOCKADE_TEST_STATE", state)
-    project.STOCKADE = {**project.STOCKADE, "STATE": state}
+    project.STOCKADE = {**project.STOCKADE, "STATE": state, "STATE_TIMEOUT": "30s"}
     yield running
     conf.forget()
 

@@ -155,7 +155,9 @@ def site(
     shared = state != "memory://"
     worker = Worker(request.getfixturevalue("process") if shared else None)
     forget()
-    yield Site(settings, worker, {**settings.STOCKADE, "STATE": state, **life.configure()})
+    yield Site(
+        settings, worker, {**settings.STOCKADE, "STATE": state, "STATE_TIMEOUT": "30s", **life.configure()}
+    )
     keys.join()
     clock.unshift()
     forget()

@@ -27,7 +27,12 @@ ROUNDS = 25
 def project(state: str) -> dict[str, Any]:
     """What every process says, the parent's included."""
     return {
-        "STOCKADE": {**django_settings.STOCKADE, "STATE": state, "EVENTS": {"SINKS": ["database"]}},
+        "STOCKADE": {
+            **django_settings.STOCKADE,
+            "STATE": state,
+            "STATE_TIMEOUT": "30s",
+            "EVENTS": {"SINKS": ["database"]},
+        },
     }
 
 
@@ -40,7 +45,12 @@ def without_tables() -> None:
 @pytest.fixture
 def state(tmp_path: Path, project: Any) -> str:
     url = f"lmdb://{tmp_path}/state"
-    project.STOCKADE = {**project.STOCKADE, "STATE": url, "EVENTS": {"SINKS": ["database"]}}
+    project.STOCKADE = {
+        **project.STOCKADE,
+        "STATE": url,
+        "STATE_TIMEOUT": "30s",
+        "EVENTS": {"SINKS": ["database"]},
+    }
     return url
 
 

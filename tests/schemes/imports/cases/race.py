@@ -26,13 +26,13 @@ COUNT = 40
 
 def project(state: str) -> dict[str, Any]:
     """What every process says, the parent's included."""
-    return {"STOCKADE": {**django_settings.STOCKADE, "STATE": state}}
+    return {"STOCKADE": {**django_settings.STOCKADE, "STATE": state, "STATE_TIMEOUT": "30s"}}
 
 
 @pytest.fixture
 def state(tmp_path: Path, project: Any) -> str:
     url = f"lmdb://{tmp_path}/state"
-    project.STOCKADE = {**project.STOCKADE, "STATE": url}
+    project.STOCKADE = {**project.STOCKADE, "STATE": url, "STATE_TIMEOUT": "30s"}
     return url
 
 
