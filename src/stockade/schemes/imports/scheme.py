@@ -16,6 +16,8 @@ from stockade.schemes.imports.source import Held, Source
 from stockade.schemes.opaque import rows
 from stockade.schemes.opaque.keys import digest_keys
 from stockade.schemes.opaque.scheme import OpaqueScheme, Token
+from stockade.schemes.shape import UserState
+from stockade.truth.tokens import end_tokens
 
 
 class ImportedScheme(OpaqueScheme):
@@ -68,6 +70,18 @@ class ImportedScheme(OpaqueScheme):
         if held is not None and expires == held.expires != token.expires_at:  # else it was just put off
             rows.note(lambda: self._source.ours().filter(pk=token.id).update(expires_at=expires))
         return expires
+
+    def judge(self, token: Token, user: UserState, subject: str) -> None:
+        """As ours; and what a new password has ended ends in the package's table.
+
+        A process without Stockade tells nobody of the new password, and old code would give the user that token again.
+        """
+        try:
+            super().judge(token, user, subject)
+        except InvalidCredential as error:
+            if token.linked:
+                rows.note(partial(end_tokens, ids=[token.id], reason=error.reason))
+            raise
 
 
 class ApiKeyScheme(ImportedScheme):

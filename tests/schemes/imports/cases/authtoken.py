@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.authtoken.models import Token, TokenProxy
 
 import stockade
+from stockade.core import clock
 from stockade.schemes.imports import move
 from stockade.schemes.imports.authtoken import AUTHTOKEN
 from stockade.schemes.opaque import create_key
@@ -90,6 +92,18 @@ def test_after_a_changed_password_old_code_gives_a_new_token(token: str, alice: 
     """`get_or_create` would give the old one again, which is good no more: the user would be locked out."""
     move.run(AUTHTOKEN)
     change_password(alice)
+    answer = Client().post("/old-login/", {"username": "alice", "password": "another one, and longer"})
+    assert answer.json()["token"] != token
+    assert [status(token), status(answer.json()["token"])] == [401, 200]
+
+
+def test_a_password_that_an_old_process_has_changed_locks_nobody_out(token: str, alice: User) -> None:
+    """It tells nobody, and its login gives the old token again, until our first refusal has taken that away."""
+    move.run(AUTHTOKEN)
+    assert status(token) == 200
+    User.objects.filter(pk=alice.pk).update(password=make_password("another one, and longer"))
+    clock.shift(31)
+    assert status(token) == 401
     answer = Client().post("/old-login/", {"username": "alice", "password": "another one, and longer"})
     assert answer.json()["token"] != token
     assert [status(token), status(answer.json()["token"])] == [401, 200]
