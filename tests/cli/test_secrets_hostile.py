@@ -166,6 +166,12 @@ def test_what_is_only_in_the_index_and_what_no_commit_has_is_found(repository: P
     assert {one.kind for one in history(repository).findings} >= {"gitlab-token", "npm-token", "stripe-key"}
 
 
+def test_an_object_in_anothers_place_does_not_hide_it(repository: Path) -> None:
+    commit(repository, secret=TOKEN, harmless="nothing")
+    git(repository, "replace", "HEAD:secret", "HEAD:harmless")
+    assert [one.kind for one in history(repository).findings] == ["npm-token"]
+
+
 def test_packed_refs_and_objects_are_read(repository: Path) -> None:
     commit(repository, secret=TOKEN)
     commit(repository, secret="gone")

@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 from stockade import vault
 from stockade.cli.root import app
+from stockade.core import clock
 from stockade.core.errors import ConfigurationError
 from stockade.vault import Files, Secret, rotation, secret
-from stockade.vault.rotation import InFiles, Step, TooEarly, advance, store_of
+from stockade.vault.address import parse
+from stockade.vault.rotation import InDocument, InFiles, Step, TooEarly, advance, store_of
 from tests.vault.test_files import put
 from tests.vault.test_rotation import NEW, values
 from tests.vault.test_secret import STRONG
@@ -209,3 +211,29 @@ def test_a_full_disk_leaves_no_half_of_a_secret(tmp_path: Path, monkeypatch: pyt
     assert "No space left" in done.output
     assert list(tmp_path.iterdir()) == []
     assert secret(NAME, default=None) is None
+
+
+def test_a_new_value_does_not_sign_before_those_who_keep_the_old_one_for_hours_have_asked_again() -> None:
+    class Source:
+        address = parse("vault://bao.internal/secret/app?lifetime=1h", frozenset())
+
+        def __init__(self) -> None:
+            self.content: dict[str, object] = {NAME: STRONG}
+
+        def document(self, name: str) -> str:
+            return "app"
+
+        def whole(self, document: str) -> tuple[dict[str, object], int, dict[str, object]]:
+            return self.content, 1, {}
+
+        def write(self, document: str, content: dict[str, object], version: int) -> None:
+            self.content = content
+
+    source = Source()
+    assert advance(InDocument(NAME, source), NEW) is Step.PUBLISHED
+    for minutes in (11, 50):  # 61 after the first step: who asked just before it may ask in four minutes only
+        clock.shift(minutes * 60)
+        with pytest.raises(TooEarly):
+            advance(InDocument(NAME, source), NEW)
+    clock.shift(3600)
+    assert advance(InDocument(NAME, source), NEW) is Step.SIGNING

@@ -120,9 +120,14 @@ def rotate(
         typer.Option("--kind", help="As for generate; else as the old one is.", show_default=False),
     ] = None,
     wait: Annotated[
-        str,
-        typer.Option("--wait", metavar="TIME", help="From the first step to the second: until all know it."),
-    ] = "10m",
+        str | None,
+        typer.Option(
+            "--wait",
+            metavar="TIME",
+            help="From the first step to the second: until all know it.",
+            show_default="10m, and twice the lifetime in a URL that is longer",
+        ),
+    ] = None,
     overlap: Annotated[
         str,
         typer.Option(
@@ -145,7 +150,7 @@ def rotate(
 
     if not valid_name(name):
         fail("A secret's name is letters, digits and _.", WRONG_USE)
-    times = age(wait), age(overlap)
+    patience, rest = None if wait is None else age(wait), age(overlap)
     try:
         made = make(kind or "text")
     except ValueError as error:
@@ -156,15 +161,13 @@ def rotate(
     if store is None:
         fail(
             f"{name} lies in no folder of files and in no document of Vault or OpenBao. Where it lies, do it by hand: "
-            f"add the new value to {name}_FALLBACKS, wait {wait}; swap it with that in {name}, wait {overlap}; take "
-            "the old one away."
+            f"add the new value to {name}_FALLBACKS, wait {wait or '10m'}; swap it with that in {name}, wait {overlap}; "
+            "take the old one away."
         )
     try:
         if kind is None:
             made = make(kind_of(store.read().current))
-        done = advance(
-            store, made, wait=times[0], overlap=times[1], may_retire=lambda: _nothing_rests_on(name)
-        )
+        done = advance(store, made, wait=patience, overlap=rest, may_retire=lambda: _nothing_rests_on(name))
     except TooEarly as early:
         said = "the new value signs" if early.step is Step.PUBLISHED else "the old value goes"
         fail(f"Too early: {early.seconds:.0f} s more until {said}.")
@@ -174,9 +177,10 @@ def rotate(
         )
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}.", WRONG_USE)
+    soon = wait or f"{store.wait / 60:.0f}m"
     typer.echo(
         {
-            Step.PUBLISHED: f"Published: {name}_FALLBACKS holds a new value. Run this again in {wait}.",
+            Step.PUBLISHED: f"Published: {name}_FALLBACKS holds a new value. Run this again in {soon}.",
             Step.SIGNING: f"Signing: {name} is the new value, the old one is still taken. Run this again in {overlap}.",
             Step.RETIRED: f"Retired: the old value of {name} is gone.",
         }[done]

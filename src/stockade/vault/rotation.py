@@ -30,7 +30,7 @@ from stockade.vault.place import Bad, value
 from stockade.vault.read import providers, several
 from stockade.vault.text import Secret
 
-WAIT = 600.0  # seconds between publish and sign: twice the lifetime of what is kept of a secrets manager
+WAIT = 600.0  # seconds between publish and sign, at least
 OVERLAP = 14 * 86_400.0  # seconds between sign and retire: the life of a session of Django's
 PATIENCE = 10.0  # seconds for another rotation of the same secret, which takes milliseconds
 
@@ -57,7 +57,12 @@ class TooEarly(Exception):
 
 
 class Store(Protocol):
-    """Where a secret, its fallbacks and what is known of its rotation are written."""
+    """Where a secret, its fallbacks and what is known of its rotation are written.
+
+    wait: seconds after which every process has read what was published.
+    """
+
+    wait: float
 
     def alone(self) -> AbstractContextManager[None]:
         """Nobody else rotates the same secret meanwhile."""
@@ -133,7 +138,7 @@ def advance(
     store: Store,
     new: Secret,
     *,
-    wait: float = WAIT,
+    wait: float | None = None,
     overlap: float = OVERLAP,
     may_retire: Callable[[], None] = lambda: None,
 ) -> Step:
@@ -142,7 +147,7 @@ def advance(
     Args:
         store: where the secret is.
         new: the value that a first step publishes.
-        wait: seconds that must have passed since publish before the new value signs.
+        wait: seconds that must have passed since publish before the new value signs; None: the store's.
         overlap: seconds that the old value is still taken after that.
         may_retire: called before the old value goes; raises where something still rests on it.
 
@@ -153,6 +158,7 @@ def advance(
         TooEarly: nothing was done.
         ConfigurationError: E067, somebody has changed the values in the midst of it, or rotates it at this moment.
     """
+    wait = store.wait if wait is None else wait
     with store.alone():
         state = store.read()
         now = clock.now()
@@ -207,6 +213,8 @@ class InFiles:
         name: of the secret.
         files: that have it.
     """
+
+    wait = WAIT
 
     def __init__(self, name: str, files: Files) -> None:
         self._name, self._files = name, files
@@ -287,6 +295,8 @@ class InDocument:
     def __init__(self, name: str, source: Document) -> None:
         self._name, self._source, self._version = name, source, 0
         self._content: dict[str, Any] = {}
+        # Who has asked just before asks again after the lifetime, and a little: see `Kept`.
+        self.wait = max(WAIT, 2 * source.address.lifetime)
 
     def alone(self) -> AbstractContextManager[None]:
         return contextlib.nullcontext()  # a write over somebody else's is refused

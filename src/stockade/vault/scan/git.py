@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 _QUIET = (
+    "--no-replace-objects",  # what was put in another's place does not hide it
     "-c",
     "core.fsmonitor=false",
     "-c",
