@@ -161,8 +161,8 @@ def rotate(
     if store is None:
         fail(
             f"{name} lies in no folder of files and in no document of Vault or OpenBao. Where it lies, do it by hand: "
-            f"add the new value to {name}_FALLBACKS, wait {wait or '10m'}; swap it with that in {name}, wait {overlap}; "
-            "take the old one away."
+            f"add the new value to {name}_FALLBACKS, wait {wait or '10m'}; swap it with that in {name}, "
+            f"wait {overlap}; take the old one away."
         )
     try:
         if kind is None:
