@@ -17,10 +17,37 @@ INNER = re.compile(r"\[(\w+)::\w+\]$")
 CONTROLS = "tests/test_controls.py::"
 AT_ONCE = 25  # controls of one unit
 EACH = 0.05  # s for a test of which nothing is known
+A_CONTROL = 1.0  # s, with those that wait in vain, as they must
 # s, roughly and on one processor, as `--durations=0` says: only the order hangs on it.
 LONG = {
     "tests/demo/": 200,
-    "tests/proxy/": 120,
+    "tests/proxy/": 150,
+    "tests/deploy/": 120,
+    "tests/bench/test_rows.py": 70,
+    "tests/documents/test_blocks.py": 60,
+    "tests/faults/test_faults.py": 60,
+    "tests/gate/test_redis.py": 60,
+    "tests/adopt/test_moves.py": 50,
+    "tests/gate/test_processes.py": 40,
+    "tests/faults/test_changes.py": 30,
+    "tests/keyring/test_under_load.py": 30,
+    "tests/linear/test_interleavings.py": 30,
+    "tests/edge/test_browser.py": 30,
+    "tests/schemes/external/test_hostile_issuer.py": 30,
+    "tests/schemes/every/test_every.py[life": 30,
+    "tests/adopt/test_projects.py": 25,
+    "tests/cli/test_secrets.py": 20,
+    "tests/drf/schema/test_refusals.py": 20,
+    "tests/schemes/test_browser_wire.py": 20,
+    "tests/schemes/every/test_every.py[attacks": 20,
+    "tests/adopt/test_move_from_authtoken.py": 18,
+    "tests/adopt/test_move_from_simplejwt.py": 15,
+    "tests/schemes/session/test_workers.py": 15,
+    "tests/schemes/every/test_every.py[canaries": 15,
+    "tests/schemes/every/test_every.py[stolen": 15,
+    "tests/truth/test_kills.py": 15,
+    "tests/schemes/wrapped/test_wrap.py": 12,
+    "tests/webhooks/test_workers.py": 12,
 }
 
 
@@ -50,7 +77,7 @@ def unit(node: str) -> str:
 
 def seconds(name: str, nodes: list[str]) -> float:
     """How long a unit takes, roughly."""
-    return LONG.get(name, (0.2 if name.startswith(CONTROLS) else EACH) * len(nodes))
+    return LONG.get(name, (A_CONTROL if name.startswith(CONTROLS) else EACH) * len(nodes))
 
 
 class Whole(LoadScopeScheduling):

@@ -344,8 +344,9 @@ def test_keys_rotate_under_load_without_a_refused_request(
 
 
 def test_a_flood_of_unknown_kids_makes_one_fetch_in_a_back_off(
-    linked: Any, issuer: Issuer, later: Callable[[float], None]
+    trust: Callable[..., None], linked: Any, issuer: Issuer, later: Callable[[float], None]
 ) -> None:
+    trust(TIMEOUT="10s")
     assert ask(issuer.token()).status_code == 200
     later(16)
     stranger = Key()
