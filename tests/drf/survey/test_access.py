@@ -24,6 +24,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.generic import TemplateView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action, api_view, permission_classes
+from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -411,6 +412,83 @@ DRF_GUARDED = {
 )
 def test_it_is_found_and_not_invented(kind: str, patterns: Any, expected: bool, settings: Any) -> None:
     assert (kind in facts(settings, patterns)) is expected
+
+
+class Writes(Rest):
+    """Asks for a login, by its permission classes."""
+
+    def post(self, request: Request) -> Response:
+        return Response()
+
+
+class WithoutInitial(Writes):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.format_kwarg = self.get_format_suffix(**kwargs)
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+
+
+class WithoutChecks(Writes):
+    def check_permissions(self, request: Request) -> None:
+        """For the tests of the frontend."""
+
+
+class WithoutDispatch(Writes):
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.post(request)
+
+
+class InitialThatGoesOn(Writes):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.started = True
+
+
+class InitialOfABase(Writes):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        APIView.initial(self, request, *args, **kwargs)
+
+
+class InitialThatRefuses(WithoutInitial):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.kwargs:
+            raise NotFound
+
+
+class InitialThatHandsOn(WithoutInitial):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        counted(request)
+
+
+class AsksInside(WithoutChecks):
+    def post(self, request: Request) -> Response:
+        if not request.user.is_authenticated:
+            return Response(status=401)
+        return Response()
+
+
+def counted(request: Request) -> None:
+    """Whatever it does."""
+
+
+PASSED = {"initial": WithoutInitial, "check_permissions": WithoutChecks, "dispatch": WithoutDispatch}
+HEEDED = {
+    "goes on": InitialThatGoesOn, "a base's": InitialOfABase, "refuses": InitialThatRefuses,
+    "hands the request on": InitialThatHandsOn, "asks inside": AsksInside, "nothing of its own": Writes,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_a_hook_that_never_comes_to_the_permission_classes_leaves_the_view_open(
+    name: str, settings: Any
+) -> None:
+    assert "anyone-writes" in facts(settings, listed(PASSED[name]))
+
+
+@pytest.mark.parametrize("name", HEEDED)
+def test_of_a_hook_that_asks_or_may_do_so_nothing_is_claimed(name: str, settings: Any) -> None:
+    assert "anyone-writes" not in facts(settings, listed(HEEDED[name]))
 
 
 @pytest.mark.parametrize("kind", ["anyone-writes", "anyone-reads"])

@@ -282,8 +282,13 @@ def test_a_login_that_is_limited_elsewhere_is_not_told(name: str, settings: Any)
 
 
 def test_the_backends_to_write_stand_without_settings_that_name_any(settings: Any) -> None:
-    named: dict[str, Any] = {}
-    exec(facts(settings, listed(Login))["login-unlimited"].write, named)
+    write = facts(settings, listed(Login))["login-unlimited"].write
+    with pytest.raises(NameError):  # alone it would turn on what refuses every view without a policy
+        exec(write, {})
+    named: dict[str, Any] = {"STOCKADE": {"MODE": "report", "LIMITS": {"anon": "50/day"}}}
+    exec(write, named)
+    limits = {"anon": "50/day", "login": "5/min", "login_address": "30/min"}
+    assert named["STOCKADE"] == {"MODE": "report", "LIMITS": limits}
     ours = "stockade.schemes.backend.LoginLimits"
     assert named["AUTHENTICATION_BACKENDS"] == [ours, *settings.AUTHENTICATION_BACKENDS]
 
@@ -488,7 +493,7 @@ def test_tables_that_tenants_share_are_closed_by_tables_of_their_own_and_not_by_
     settings.SHARED_APPS, settings.TENANT_APPS = ["oauth2_provider.apps.DOTConfig"], ["patients"]
     installed("django_tenants")
     write = facts(settings, listed(Report))["tenant-unbound"].write
-    names: dict[str, Any] = {"TENANT_APPS": ["patients"]}
+    names: dict[str, Any] = {"STOCKADE": {}, "TENANT_APPS": ["patients"]}
     exec(write, names)
     assert names["TENANT_APPS"] == ["patients", "oauth2_provider.apps.DOTConfig"]
     settings.TENANT_APPS = names["TENANT_APPS"]

@@ -83,6 +83,27 @@ class OwnAction(Docs):
         return Response({"id": self.get_object().pk})
 
 
+class PassedOver(Docs):
+    permission_classes = [IsAuthenticated, IsOwner]
+
+    def check_object_permissions(self, request: Request, obj: Any) -> None:
+        """Until the new rules are there."""
+
+
+class ChecksItself(Docs):
+    def check_object_permissions(self, request: Request, obj: Any) -> None:
+        if obj.author_id != request.user.pk:
+            raise PermissionDenied
+
+
+class ChecksAndGoesOn(Docs):
+    permission_classes = [IsAuthenticated, IsOwner]
+
+    def check_object_permissions(self, request: Request, obj: Any) -> None:
+        self.seen = obj
+        super().check_object_permissions(request, obj)
+
+
 class Owned(Docs):
     permission_classes = [IsAuthenticated, IsOwner]
 
@@ -618,6 +639,7 @@ ROUTED_BELOW = [*at(ToAnothers.as_view({"post": "create"}), "docs/<int:parent>/d
                 "blind filters": routed(Searched),
                 "unsafe methods alone": routed(WritesUnchecked),
                 "an object check that is never come to": routed(NeverComesToIt),
+                "object checks that are passed over": routed(PassedOver),
                 "some actions": routed(ByAction),
                 "an action with classes of its own": routed(OwnAction),
             },
@@ -625,6 +647,8 @@ ROUTED_BELOW = [*at(ToAnothers.as_view({"post": "create"}), "docs/<int:parent>/d
                 "IsOwner": routed(Owned),
                 "IsAuthenticated & IsOwner": routed(OwnedByAnd),
                 "IsOwner | IsAdminUser": routed(OwnedOrStaff),
+                "an object check of the view's own": routed(ChecksItself),
+                "object checks that go on": routed(ChecksAndGoesOn),
                 "get_queryset": routed(Narrowed),
                 "an inherited get_queryset": routed(NarrowedByInheritance),
                 "get_object": at(Own),

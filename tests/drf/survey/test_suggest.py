@@ -322,6 +322,7 @@ def wrote(fact: Fact) -> dict[str, Any]:
         "AUTHENTICATION_BACKENDS": [],
         "MIDDLEWARE": [],
         "REST_FRAMEWORK": {},
+        "STOCKADE": {},
         "TENANT_APPS": [],
         "serializers": serializers,
     }

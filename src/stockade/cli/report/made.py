@@ -187,7 +187,7 @@ def _from_traffic(rows: list[Row]) -> list[Fact]:
             "traffic",
             _in_query(ours[view], others[view]),
             "# Let clients send it in a header: Authorization: Bearer ...\n"
-            'STOCKADE = {"MODE": {"input": "enforce"}}  # when they do',
+            '# when they do: "MODE": {"input": "enforce", ...} in STOCKADE',
             tuple(sorted(methods[view])),
         )
         for view in sorted(methods)

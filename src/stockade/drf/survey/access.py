@@ -114,6 +114,8 @@ def asks_nothing(handler: Handler) -> bool:
         return False
     if not handler.view.rest:
         return not byhand.plain_view_asks(handler)
+    if byhand.passes_over(handler.view.cls, "dispatch", "check_permissions"):
+        return not (byhand.decorated(handler) or byhand.asks_inside(handler))
     if hooks_of_its_own(handler) or byhand.decorated(handler):
         return False
     checked = "check_object_permissions" in handler.calls

@@ -195,6 +195,41 @@ def body_asks(cls: type[Any], name: str) -> bool:
     )
 
 
+def passes_over(cls: type[Any], start: str, asked: str) -> bool:
+    """Whether what the project has put in the place of a method of DRF's never comes to another, and asks nobody.
+
+    ``initial`` without ``super().initial()`` leaves the permission classes unasked, whatever they are.
+
+    Args:
+        start: the method that DRF begins with.
+        asked: the one that it would come to, which asks.
+    """
+    own: list[Any] = []
+    for function, node in source.reached(cls, getattr(cls, start, None)):
+        if function.__module__.startswith(source.KNOWN):
+            if function.__name__ == asked:
+                return False
+        elif source.own_function(function) is None:
+            return False  # another package's: it may ask
+        else:
+            own.append(node)
+    said = {word for node in own for word in source.words(node)}
+    return bool(own) and not (
+        said & (_CALLER | {asked})
+        or any(hint in word.lower() for word in said for hint in _HINTS)
+        or any(_may_refuse(each) for node in own for each in ast.walk(node))
+    )
+
+
+def _may_refuse(node: ast.AST) -> bool:
+    """Whether it refuses, or hands the request to something that may: a function, or a base's own method."""
+    if isinstance(node, ast.Raise):
+        return True
+    given = {getattr(each, "id", "") for each in node.args} if isinstance(node, ast.Call) else set()
+    on_self = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and "self" not in given
+    return "request" in given and not on_self
+
+
 def judges_the_url(handler: Handler) -> bool:
     """Whether a decorator of the project's own may judge what the URL names: it sees the arguments and the caller."""
     return any(_sees_both(each) for each in applied(handler))

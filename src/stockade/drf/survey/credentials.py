@@ -13,7 +13,7 @@ from stockade import conf
 from stockade.drf.survey import probe, source
 from stockade.drf.survey.asked import dotted, lineage
 from stockade.drf.survey.byhand import applied, decorated, written_in
-from stockade.drf.survey.facts import SETTINGS, Fact
+from stockade.drf.survey.facts import SETTINGS, Fact, beside
 from stockade.drf.survey.logins import verifies_passwords
 from stockade.drf.survey.stood import ours_decide, refused_anyway, stood, without_ours
 from stockade.drf.survey.throttles import counting
@@ -76,7 +76,7 @@ def login_unlimited(view: View) -> Iterator[Fact]:
             view.name,
             view.where,
             "Passwords may be guessed here as fast as the server answers: no throttle counts.",
-            'STOCKADE = {"LIMITS": {"login": "5/min", "login_address": "30/min"}}\n' + _backends(),
+            beside("LIMITS", '"login": "5/min"', '"login_address": "30/min"') + "\n" + _backends(),
             ("POST",),
         )
 
@@ -210,7 +210,7 @@ def token_forever(views: list[View]) -> Iterator[Fact]:
         SETTINGS,
         "INSTALLED_APPS",
         "Tokens of rest_framework.authtoken never expire, and whoever reads the database has them all.",
-        'STOCKADE = {"SCHEMES": ["jwt"]}  # tokens that expire, and end with their session',
+        '# "jwt" in STOCKADE["SCHEMES"]: tokens that expire, and end with their session',
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from stockade.core.errors import ConfigurationError, Unavailable
 from stockade.drf.survey.asked import lineage
 from stockade.drf.survey.credentials import used
-from stockade.drf.survey.facts import SETTINGS, Fact
+from stockade.drf.survey.facts import SETTINGS, Fact, beside
 from stockade.drf.survey.views import View
 from stockade.pipeline import registry as registries
 from stockade.pipeline.unmatched import unmatched
@@ -69,7 +69,7 @@ def simplejwt(views: list[View]) -> Iterator[Fact]:
             SETTINGS,
             "SIMPLE_JWT",
             "A refresh token is good again after it was used: a stolen one yields access until it expires, unnoticed.",
-            'STOCKADE = {"SCHEMES": ["jwt"]}  # refresh tokens that are good once',
+            '# "jwt" in STOCKADE["SCHEMES"]: refresh tokens that are good once',
         )
     if (
         str(mine.get("ALGORITHM", "HS256")).startswith("HS")
@@ -81,7 +81,7 @@ def simplejwt(views: list[View]) -> Iterator[Fact]:
             "SIMPLE_JWT",
             "Tokens are signed with SECRET_KEY: whoever reads it in a log or a backup is every user, and it cannot be "
             "changed without ending everything else.",
-            'STOCKADE = {"SCHEMES": ["jwt"], "JWT": {"ALGORITHM": "ES256"}}  # keys that rotate',
+            '# "jwt" in STOCKADE["SCHEMES"], whose keys rotate:\n' + beside("JWT", '"ALGORITHM": "ES256"'),
         )
     lifetime = mine.get("ACCESS_TOKEN_LIFETIME", timedelta(minutes=5))
     if isinstance(lifetime, timedelta) and lifetime > _HOUR:
@@ -90,7 +90,7 @@ def simplejwt(views: list[View]) -> Iterator[Fact]:
             SETTINGS,
             "SIMPLE_JWT",
             f"An access token is good for {lifetime}, and nothing takes it back.",
-            'STOCKADE = {"SCHEMES": ["jwt"], "JWT": {"ACCESS_LIFETIME": "5m"}}',
+            '# "jwt" in STOCKADE["SCHEMES"]:\n' + beside("JWT", '"ACCESS_LIFETIME": "5m"'),
         )
 
 
@@ -145,7 +145,7 @@ def tenants(views: list[View]) -> Iterator[Fact]:
             SETTINGS,
             "SHARED_APPS",
             f"All tenants share the credentials of {' and '.join(found)}: one made for one is good in another.",
-            "\n".join([*write, f'STOCKADE = {{"TENANT": "{TENANT}"}}']),
+            "\n".join([*write, f'STOCKADE["TENANT"] = "{TENANT}"']),
         )
 
 

@@ -68,3 +68,13 @@ _ORDER: Final = {kind: at for at, kind in enumerate(KINDS)}
 def in_order(facts: list[Fact]) -> list[Fact]:
     """By kind as in `KINDS`, then by view and place."""
     return sorted(facts, key=lambda fact: (_ORDER[fact.kind], fact.view, fact.where))
+
+
+def beside(key: str, *items: str) -> str:
+    """Lines that add items to a dict within STOCKADE, and keep the rest of it.
+
+    A STOCKADE setting of its own would turn everything on in a project that only observes: every view without a policy
+    would be refused. Before there is one, these lines stop the start.
+    """
+    lines = [f'STOCKADE["{key}"] = {{', f'**STOCKADE.get("{key}", {{}}),', *(f"{item}," for item in items)]
+    return "\n    ".join(lines) + "\n}"

@@ -17,7 +17,7 @@ from stockade.drf.survey.asked import (
     leaves,
     looks_at_the_url,
 )
-from stockade.drf.survey.byhand import decorated, judges_the_url
+from stockade.drf.survey.byhand import decorated, judges_the_url, passes_over
 from stockade.drf.survey.facts import Fact
 from stockade.drf.survey.few import few_pass
 from stockade.drf.survey.narrowing import filters_narrow, queryset_overridden
@@ -25,6 +25,8 @@ from stockade.drf.survey.stood import ours_decide, refused_anyway
 from stockade.drf.survey.suggest import suggest
 from stockade.drf.survey.views import Handler, View
 from stockade.policy import as_policy
+
+_ASKS = "check_object_permissions"
 
 
 def unchecked(view: View) -> Iterator[Fact]:
@@ -51,8 +53,11 @@ def _is_unchecked(handler: Handler) -> bool:
         return False
     user = probe.ordinary()
     permissions = probe.permissions(handler, user)
+    passed = source.overridden(handler.view.cls, _ASKS)
+    if passed and not passes_over(handler.view.cls, _ASKS, _ASKS):
+        return False  # it may look at the object itself
     return permissions is not probe.UNKNOWN and not any(
-        checks_objects(permission, handler, user) or looks_at_the_url(permission)
+        (checks_objects(permission, handler, user) and not passed) or looks_at_the_url(permission)
         for permission in permissions
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stockade.drf.survey import probe
-from stockade.drf.survey.facts import SETTINGS, Fact
+from stockade.drf.survey.facts import SETTINGS, Fact, beside
 from stockade.drf.survey.stood import stood
 from stockade.drf.survey.views import Handler, View
 
@@ -49,7 +49,8 @@ def per_process(views: list[View]) -> Iterator[Fact]:
             SETTINGS,
             "CACHES",
             f"{', '.join(names)} counts in LocMemCache: each worker process counts for itself, and a restart forgets.",
-            'STOCKADE = {"STATE": "lmdb://", "LIMITS": {"anon": "50/day", "user": "1000/day"}}',
+            '# "STATE": "lmdb://" in STOCKADE, and:\n'
+            + beside("LIMITS", '"anon": "50/day"', '"user": "1000/day"'),
         )
 
 
