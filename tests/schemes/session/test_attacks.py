@@ -25,7 +25,7 @@ from stockade.schemes.session.sealing import unseal
 from stockade.truth import sessions
 from tests.around import Log
 from tests.schemes.conftest import PASSWORD
-from tests.schemes.session.conftest import LOGOUT, Browser, by_key, login_of
+from tests.schemes.session.conftest import LOGOUT, STEP_UP, Browser, by_key, login_of
 from tests.schemes.session.parts import BACKENDS
 
 pytestmark = pytest.mark.django_db
@@ -180,6 +180,38 @@ def test_many_sessions_in_one_header_are_the_one_that_django_reads(browser: Brow
     other.log_in("bob")
     header = f"sessionid={browser.key}; sessionid={other.key}"
     assert Browser().get("/me/", HTTP_COOKIE=header).json()["user"] == "bob"
+
+
+def test_who_asks_for_tokens_of_pages_fills_no_table(
+    alice: User, project: Any, configure: Callable[..., None]
+) -> None:
+    """With CSRF_USE_SESSIONS each token is in a session, and each session a row."""
+    project.CSRF_USE_SESSIONS = True
+    configure(LIMITS={"anon": "3/min"})
+    answers = [Browser().get("/api/session/csrf/").status_code for _ in range(6)]
+    assert answers == [200] * 3 + [429] * 3
+    assert SessionData.objects.count() == 3
+
+
+def test_who_proves_himself_again_and_again_is_limited_as_elsewhere(
+    alice: User, configure: Callable[..., None]
+) -> None:
+    """Each time writes rows and an event, and hashes."""
+    configure(LIMITS={"user": "2/min"})
+    browser = Browser()
+    browser.log_in()
+    answers = [browser.own("POST", STEP_UP, {"password": PASSWORD}).status_code for _ in range(4)]
+    assert answers == [200, 200, 429, 429]
+    assert browser.own("POST", LOGOUT).status_code == 204  # that is always possible
+
+
+def test_a_visitor_s_logout_costs_no_sql(alice: User) -> None:
+    visitor = Browser()
+    visitor.own("POST", LOGOUT)
+    with CaptureQueriesContext(connection) as queries:
+        assert visitor.own("POST", LOGOUT).status_code == 204
+        assert by_key("a" * 48).own("POST", LOGOUT).status_code == 204
+    assert not queries.captured_queries
 
 
 def test_a_key_with_another_mark_is_not_ours(browser: Browser) -> None:

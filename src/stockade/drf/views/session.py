@@ -62,7 +62,6 @@ class BrowserSessionView(CredentialView):
     """Base: only where SCHEMES names "session", and its sessions are ours."""
 
     policy: Policy = Public()
-    limited = False  # what fails is counted by itself, as at the views of tokens
 
     def session(self, request: Request) -> SessionStore:
         """The session of the browser.
@@ -83,6 +82,7 @@ class SessionLoginView(BrowserSessionView):
     # A cookie of before neither helps nor harms: who logs in has none that counts, or wants another.
     authentication_classes = ()
     ignores_credentials = True
+    limited = False  # what fails is counted by itself, as at the views of tokens
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
@@ -137,6 +137,7 @@ class SessionLogoutView(BrowserSessionView):
     """Log out: 204; the session ends everywhere at once. A visitor is logged out already."""
 
     serializer_class = SessionLogoutSerializer
+    limited = False  # whoever is over a limit can log out
     # Whatever the project's default is: where nobody is asked for, no page would have to show a token.
     authentication_classes = (StockadeAuthentication,)
 

@@ -108,6 +108,9 @@ def step_up(password: object, request: HttpRequest, session: SessionStore, user:
 
 def close_session(request: HttpRequest, session: SessionStore) -> None:
     """Log the browser of `request` out: the login ends, and what was in the session is gone."""
+    if not rows.digests(session.session_key or ""):  # no row can tell of it: nothing is written for a visitor
+        auth.logout(request)
+        return
     user = getattr(request, "user", None)
 
     def change() -> None:

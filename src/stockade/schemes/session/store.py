@@ -100,7 +100,7 @@ class SessionStore(SessionBase):
     def delete(self, session_key: str | None = None) -> None:
         """End the session of a key, by default this one's."""
         key = session_key or self.session_key
-        if key:
+        if key and keys.is_ours(key):
             self._atomically(lambda: self._end(key, _LOGOUT))
         if key == self.session_key:
             self._take(key, fresh=False)
