@@ -60,7 +60,7 @@ class AttemptSettings(Section):
         "LIMITS", attempt_limits, _ATTEMPTS, id="stockade.E102",
         why="login: wrong passwords of one account; login_address: from one address; failed_auth: credentials from one "
         "address that do not hold. A success costs nothing. session_refresh: how often one session's refresh token is "
-        "redeemed, checked or revoked, whatever comes of it.",
+        "redeemed, checked or revoked, whatever comes of it, and one session of allauth's asked for a pair.",
     )  # fmt: skip
     modes: Modes = setting(
         "MODE", parse_all, "enforce", id="stockade.E207", why="Where limits only report, so do these.",

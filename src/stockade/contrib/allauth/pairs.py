@@ -20,7 +20,7 @@ from stockade.contrib.allauth.proofs import kept
 from stockade.core import tenant
 from stockade.core.errors import InvalidCredential
 from stockade.models import Session
-from stockade.schemes import banned
+from stockade.schemes import attempts, banned
 from stockade.schemes.jwt import Pair, issue
 from stockade.schemes.jwt.lineage import database, persist
 from stockade.schemes.opaque.owned import hold
@@ -49,8 +49,11 @@ def pair_of(request: Any, user: Any) -> Pair:
 
     Raises:
         InvalidCredential: the session has ended meanwhile. Banned: so it is.
+        TooMany: it was asked for a pair too often, see `session_refresh` in LIMITS.
         Others: as `stockade.issue`.
     """
+    # Each pair is a row and events, and who has a session token pays no password for it.
+    attempts.of_session(str(request.session.get(_KEY) or tenant.subject(user.pk)))
     restart = getattr(request.session, "restart", None)  # of ours
     back = restart() if restart is not None else None
 

@@ -363,6 +363,22 @@ def test_a_banned_session_gets_no_pair(app: App, bob: Person, project: Any) -> N
     assert live() == former
 
 
+def test_one_session_token_fills_no_table(app: App, bob: Person, project: Any) -> None:
+    limits = {**project.STOCKADE["LIMITS"], "session_refresh": "3/min"}
+    project.STOCKADE = {**project.STOCKADE, "LIMITS": limits}
+    app.login(bob)
+    assert [app.exchange().status_code for _ in range(4)] == [
+        200,
+        200,
+        429,
+        429,
+    ]  # the login's own is the first
+    assert Session.objects.filter(scheme="jwt").count() == 3
+    other = App()
+    other.login(bob)
+    assert other.exchange().status_code == 200
+
+
 def test_another_login_ends_no_pair_of_the_first(app: App, bob: Person) -> None:
     other = App()
     app.login(bob)
