@@ -173,6 +173,16 @@ def test_an_id_that_would_end_its_header_is_not_sent(preset: str) -> None:
         webhooks.sign(preset, b"{}", id="1\r\nAuthorization: Basic Og==")
 
 
+@pytest.mark.parametrize("tolerance", [float("nan"), -1.0])
+def test_a_tolerance_that_is_none_takes_no_time(tolerance: float) -> None:
+    """Nothing is greater than what is no number: every time would be near enough."""
+    from stockade import webhooks
+
+    old = webhooks.sign("slack", b"{}", secrets=GOOD, time=1)
+    with pytest.raises(ValueError, match="tolerance"):
+        webhooks.verify("slack", b"{}", old, secrets=GOOD, tolerance=tolerance)
+
+
 def test_signed_names_exactly_one_source() -> None:
     for arguments in ({}, {"source": "a", "url": "b"}):
         with pytest.raises(ConfigurationError, match=r"E283"):

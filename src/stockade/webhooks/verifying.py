@@ -158,7 +158,7 @@ def verify(
     Raises:
         InvalidSignature: it does not hold.
         ConfigurationError: E282, WEBHOOKS has no such source.
-        ValueError: the secrets are none, or there is no such preset.
+        ValueError: the secrets or the tolerance are none, or there is no such preset.
     """
     found = source_of(source, secrets, tolerance)
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
@@ -182,6 +182,8 @@ def source_of(
         if source not in PRESETS:
             raise ValueError(f"There is no preset {source!r}. Write one of {', '.join(sorted(PRESETS))}.")
         source = PRESETS[source]
+    if not tolerance >= 0:  # nor what is no number
+        raise ValueError("Write a tolerance of 0 seconds or more.")
     given = (secrets,) if isinstance(secrets, str) else tuple(secrets)
     keys.read(source, given)
     return Source(source.name, source, given, tolerance, tolerance, "off", source.max_body)
