@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import string
 import subprocess
@@ -88,7 +89,7 @@ def test_a_repository_of_another_user_is_not_taken_for_none(
     monkeypatch.setattr(
         asked,
         "environment",
-        lambda: {"PATH": "/usr/bin:/bin", "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "HOME": "/"},
+        lambda: {"PATH": os.environ["PATH"], "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "HOME": "/"},
     )
     done = check(str(repository))
     assert done.exit_code == 1

@@ -14,6 +14,7 @@ from stockade.vault.text import Secret
 
 MOUNTED = "/run/secrets"  # where Docker, Podman and their composers mount secrets
 MAX_SIZE = 64 * 1024
+IN_THE_OPEN = "lies in a folder that everybody can write"
 _Identity = tuple[int, ...]
 
 
@@ -35,7 +36,7 @@ def objection(found: os.stat_result, folder: os.stat_result | None, uid: int, mo
     if mounted:
         return None
     if folder is not None and folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
-        return "lies in a folder that everybody can write"
+        return IN_THE_OPEN
     if mode & stat.S_IWGRP:
         return f"can be written by its group (mode {mode:04o})"
     if found.st_uid not in (0, uid):
@@ -192,7 +193,9 @@ def _judge(fd: int, path: Path, what: str) -> _Identity:
         raise ConfigurationError(
             "stockade.E062",
             f"{what} {why}.",
-            "Run chmod 0400 on it, owned by this process's user or root (Kubernetes: defaultMode: 0440).",
+            "Run chmod o-w on the folder: who can write it can put one file in another's place."
+            if why is IN_THE_OPEN
+            else "Run chmod 0400 on it, owned by this process's user or root (Kubernetes: defaultMode: 0440).",
         )
     return _identity(found)
 
