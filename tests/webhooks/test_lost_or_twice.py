@@ -329,6 +329,39 @@ async def test_a_view_that_is_cancelled_all_the_same_gives_its_message_back(
     assert await Sender(message("github")).post() == 204
 
 
+async def test_a_sender_that_hangs_up_while_its_message_is_being_proven_may_send_it_again(
+    project: Any, asgi: None, taken: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that proves it goes on, and takes the turn when nobody waits for it any more."""
+    proving, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    begin = once.begin
+
+    def slowly(*arguments: Any) -> Any:
+        loop.call_soon_threadsafe(proving.set)
+        assert go_on.wait(LONG)
+        return begin(*arguments)
+
+    monkeypatch.setattr(once, "begin", slowly)
+    sender = Sender(message("standard"))
+
+    @signed("standard")
+    async def view(request: HttpRequest) -> HttpResponse:
+        taken.append(1)
+        return HttpResponse(status=204)
+
+    project.ROOT_URLCONF = Urls(view)
+    waiting = asyncio.ensure_future(sender.post())
+    await asyncio.wait_for(proving.wait(), LONG)
+    sender.gone.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    go_on.set()
+    assert await waiting == 0
+    assert await Sender(message("standard")).post() == 204
+    assert taken == [1]
+
+
 async def test_who_only_claims_to_send_a_message_cannot_hold_a_view_that_it_has_left(
     project: Any, asgi: None
 ) -> None:
