@@ -60,7 +60,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """In place of xdist's own, where a run says `--dist loadfile`."""
-    return scheduling.Whole(config, log) if config.getoption("dist") == "loadfile" else None
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.whole import Whole
+
+    return Whole(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

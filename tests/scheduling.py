@@ -1,14 +1,11 @@
 """Which worker of a run takes what, and when: what shares something costly stays together, and the longest comes first.
 
-For pytest-xdist's `--dist loadfile`, in place of its own. A worker that runs out of work takes the next unit.
+`tests/whole.py` hands the units out. A worker that runs out of work takes the next one.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
-
-from xdist.scheduler import LoadScopeScheduling
 
 # Rooms whose tests look at one thing that takes seconds to start, once in each worker that has any of them.
 TOGETHER = ("tests/demo/", "tests/deploy/", "tests/proxy/")
@@ -78,18 +75,3 @@ def unit(node: str) -> str:
 def seconds(name: str, nodes: list[str]) -> float:
     """How long a unit takes, roughly."""
     return LONG.get(name, (A_CONTROL if name.startswith(CONTROLS) else EACH) * len(nodes))
-
-
-class Whole(LoadScopeScheduling):
-    """Hands out whole `units`, in the order of the collection, which every worker has put in theirs."""
-
-    def __init__(self, config: Any, log: Any = None) -> None:
-        super().__init__(config, log)
-        config.option.loadscopereorder = False  # it would put the unit with the most tests first
-        self._unit_of: dict[str, str] = {}
-
-    def _split_scope(self, nodeid: str) -> str:
-        if not self._unit_of:
-            (collection, *_) = self.registered_collections.values()
-            self._unit_of = {node: name for name, nodes in units(collection).items() for node in nodes}
-        return self._unit_of[nodeid]

