@@ -74,7 +74,7 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 @contextlib.contextmanager
 def serve(
-    command: Sequence[str], port: int, *, env: Mapping[str, str], seconds: float = 30
+    command: Sequence[str], port: int, *, env: Mapping[str, str], seconds: float = 90
 ) -> Iterator[Server]:
     """Run `command` until the block ends; enter the block when `port` accepts connections.
 
@@ -142,7 +142,7 @@ def _wait_until_listening(
     raise ServerError(f"nothing listens on port {port} after {seconds} s:\n{server.output()}")
 
 
-def _stop(process: subprocess.Popen[bytes], grace: float = 10) -> None:
+def _stop(process: subprocess.Popen[bytes], grace: float = 30) -> None:
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
