@@ -123,7 +123,7 @@ def _close_order(view: Any, queryset: QuerySet[Any], hidden: frozenset[str]) -> 
 
 
 def listed_order(view: Any, queryset: QuerySet[Any]) -> list[Any] | None:
-    """What DRF orders a view by; None where it does not, and DRF's own every field for ``"__all__"``.
+    """What DRF orders this request by; None where it does not, and DRF's own every field for ``"__all__"``.
 
     What the view lists goes before what its filter lists, and before what DRF finds in the serializer.
     """
@@ -136,7 +136,8 @@ def listed_order(view: Any, queryset: QuerySet[Any]) -> list[Any] | None:
         if orders is None or issubclass(orders, ListedOrderingFilter):
             return []
         return [field.name for field in queryset.model._meta.fields]
-    if listed is None and orders is not None:
+    if listed is None and orders is not None and orders.ordering_param in view.request.query_params:
+        # Dear, as it looks through the model: DRF asks only then, too.
         listed = orders().get_default_valid_fields(queryset, view, {"request": view.request})
     return None if listed is None else list(listed)
 
