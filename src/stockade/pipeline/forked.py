@@ -7,6 +7,7 @@ parent's connections and none of its threads: no new keys, no flushed events, no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import ModuleType
 
 from stockade.pipeline.finding import Finding
@@ -18,10 +19,9 @@ _FORKS = frozenset({"master", "processes", "workers"})
 def _uwsgi() -> ModuleType | None:
     """What uWSGI gives its applications; None under any other server."""
     try:
-        import uwsgi  # type: ignore[import-not-found, unused-ignore]
+        return import_module("uwsgi")
     except ImportError:
         return None
-    return uwsgi if isinstance(uwsgi, ModuleType) else None
 
 
 def fork_findings() -> Iterator[Finding]:
