@@ -68,6 +68,11 @@ def choose(answers: Answers) -> Chosen:
             "Deploy, read `stockade report`, give views their policies, then take MODE and UNDECLARED out: until then "
             "nothing new is refused."
         )
+    else:
+        found.left.append(
+            "Give each view a policy: what has none is refused. Name what guards itself, as Django's admin does: "
+            '"EXEMPT": ["admin"] in STOCKADE.'
+        )
     found.stockade["SCHEMES"] = list(found.schemes)
     found.stockade["STATE"] = Code('secret("STATE_URL")') if answers.many_hosts else "lmdb://"
     if answers.many_hosts:

@@ -63,8 +63,9 @@ def _summary(report: Report, since: str | None) -> Iterator[str]:
     if report.unread:
         yield from _row("refusals", f"cannot be read: {report.unread}")
         return
-    mode = "would be refused" if conf.configured() else "would be refused, once there is a STOCKADE setting"
-    yield from _row("refusals", f"{_many(total, 'request')} {mode} ({when})")
+    mode = "would be made" if conf.configured() else "would be made, once there is a STOCKADE setting"
+    several = "; a request may meet several" if len(report.refused) > 1 else ""
+    yield from _row("refusals", f"{total} {mode} ({when}){several}")
     for row in report.refused[:MOST]:
         yield from _row("", f"{row.count:>7}  {row.kind}: {row.reason}  {row.method} {row.view}".rstrip())
     if len(report.refused) > MOST:
