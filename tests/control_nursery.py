@@ -16,6 +16,7 @@ import select
 import signal
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,19 @@ class Grown:
     """A process in which a run of pytest has begun, for all amended runs under the same settings.
 
     Args:
-        job: the first of them.
+        job: what to import, and under which settings.
+        others: those there are already, whose pipes it must not keep open: their ends tell them that all is over.
     """
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: dict[str, Any], others: Iterable[Grown]) -> None:
         jobs, here = os.pipe()
         there, answers = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(here)
             os.close(there)
+            for other in others:
+                other.leave()
             grow(job, jobs, answers)
         os.close(jobs)
         os.close(answers)
@@ -76,9 +80,11 @@ class Grown:
             return UNFIT
         return status
 
-    def close(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)  # it waits for a job; the end of its pipe may be open in another one
-        os.waitpid(self.pid, 0)
+    def leave(self) -> None:
+        """Close this process's ends of the pipes."""
+        with contextlib.suppress(OSError):
+            self._jobs.close()
+        self._answers.close()
 
 
 def grow(job: dict[str, Any], jobs: int, answers: int) -> None:
@@ -180,7 +186,7 @@ def main() -> None:
         job = json.loads(line)
         status: int | None
         if job["kind"] == "grow":
-            grown[job["settings"]] = Grown(job)
+            grown[job["settings"]] = Grown(job, grown.values())
             status = 0
         elif job["kind"] == "amended":
             status = grown[job["settings"]].run(job)
@@ -191,7 +197,8 @@ def main() -> None:
             status = wait(pid, job["seconds"])
         print(json.dumps(status), flush=True)
     for one in grown.values():
-        one.close()
+        one.leave()
+        os.waitpid(one.pid, 0)
 
 
 if __name__ == "__main__":
