@@ -36,8 +36,8 @@ def test_workers_that_would_never_learn_of_a_new_key_do_not_start(
     monkeypatch: pytest.MonkeyPatch, worker: int, options: dict[str, object], stops: bool
 ) -> None:
     under_uwsgi(monkeypatch, worker, **options)
-    assert ("stockade.E219" in {found.id for found in start.findings()}) is stops
+    assert ("stockade.E220" in {found.id for found in start.findings()}) is stops
     if stops:
         monkeypatch.setattr(start.registries, "peek", lambda: None)
-        with pytest.raises(ImproperlyConfigured, match=r"E219.*py-call-uwsgi-fork-hooks"):
+        with pytest.raises(ImproperlyConfigured, match=r"E220.*py-call-uwsgi-fork-hooks"):
             start.refuse_to_start()

@@ -25,7 +25,7 @@ def _uwsgi() -> ModuleType | None:
 
 
 def fork_findings() -> Iterator[Finding]:
-    """E219: workers will be forked from this process, and Python will not hear of it."""
+    """E220: workers will be forked from this process, and Python will not hear of it."""
     server = _uwsgi()
     given = getattr(server, "opt", None)
     if server is None or not isinstance(given, Mapping) or server.worker_id():
@@ -33,7 +33,7 @@ def fork_findings() -> Iterator[Finding]:
     options = {_text(name) for name, value in given.items() if _text(value) not in ("false", "0", "False")}
     if options & _FORKS and not options & _TELLS:
         yield Finding(
-            "stockade.E219",
+            "stockade.E220",
             "uWSGI forks its workers without telling Python: no thread runs in them, and connections are shared.",
             "Set py-call-uwsgi-fork-hooks = true and enable-threads = true, or lazy-apps = true.",
         )
