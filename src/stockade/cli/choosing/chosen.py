@@ -98,6 +98,11 @@ def choose(answers: Answers) -> Chosen:
                 "Where machines get tokens from that issuer for themselves (client credentials), name them: "
                 '"SERVICES": {"sub": ["reports"]} in ISSUERS.'
             )
+    if answers.services and "jwt" in found.schemes:
+        found.left.append(
+            "Services verify tokens by the JWKS: urlpatterns += stockade.drf.urls.well_known, which is "
+            "/.well-known/jwks.json."
+        )
     found.left += [
         'Put path("api/", include("stockade.drf.urls")) into your URL conf; run `manage.py migrate`.',
         "Run `manage.py check --deploy`, and `stockade check --deploy` on each host.",
