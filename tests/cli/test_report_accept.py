@@ -302,3 +302,17 @@ def test_credentials_in_query_strings_are_accepted_as_the_fact() -> None:
     result = run()
     assert result.exit_code == 0, result.output
     assert document()["credentials_in_query"] == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "cannot be read: No such file"),
+        (lambda path: path.write_bytes(b"[tool"), "is no TOML"),
+    ],
+    ids=["absent", "broken"],
+)
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, make: Any, said: str) -> None:
+    make(tmp_path / "x.toml")
+    with pytest.raises(acceptance.WrongAcceptance, match=said):
+        acceptance.read(tmp_path / "x.toml")

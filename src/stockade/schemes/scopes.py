@@ -17,5 +17,8 @@ def scope_text(scopes: Iterable[str] | None) -> str | None:
     for scope in listed:
         # RFC 6749 section 3.3: printable ASCII without space, quote and backslash.
         if not scope or not all(0x21 <= ord(c) <= 0x7E and c not in '"\\' for c in scope):
-            raise ValueError(f"{scope!r} is no scope.")
+            raise ValueError(
+                f"{scope!r} is no scope. Write one word of printable ASCII without quotes and backslashes for each, "
+                "such as articles:read."
+            )
     return " ".join(dict.fromkeys(listed))

@@ -98,8 +98,10 @@ def read(path: Path | None) -> list[Acceptance]:
         return []
     try:
         tool = tomllib.loads(path.read_text("utf-8")).get("tool", {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise WrongAcceptance(f"{path}: {error}") from None
+    except OSError as error:
+        raise WrongAcceptance(f"{path} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WrongAcceptance(f"{path} is no TOML: {error}") from None
     ours = tool.get("stockade", {}) if isinstance(tool, Mapping) else {}
     if not isinstance(ours, Mapping) or set(ours) - {"accept"}:
         raise WrongAcceptance(f"{path}: tool.stockade has only accept. Write {_TABLE}.")
