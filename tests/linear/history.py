@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 C = TypeVar("C")  # what was called
@@ -42,6 +42,15 @@ class Operation(Generic[C]):
     def __str__(self) -> str:
         end = "..." if self.pending else f"{self.ended / 1e6:.3f}"
         return f"[{self.began / 1e6:14.3f} {end:>14}] process {self.who}: {self.call} -> {self.answer}"
+
+
+def until(history: Iterable[Operation[C]], moment: int) -> list[Operation[C]]:
+    """A history as far as a moment: what began later is not in it, and what was answered later is not answered yet.
+
+    With that answer it would rest on what began between the moment and its end, which is not there to explain it.
+    """
+    begun = [each for each in history if each.began <= moment]
+    return [each if each.ended <= moment else replace(each, answer=None, ended=FOREVER) for each in begun]
 
 
 def concurrent_pairs(history: list[Operation[C]]) -> int:

@@ -26,7 +26,7 @@ from stockade.models import SecurityEvent, Session, SigningKey
 from tests import servers
 from tests.linear.checker import check, why
 from tests.linear.clients import PASSWORD, SECOND, Plan, Recorded, others_of, run
-from tests.linear.history import Operation, concurrent_pairs
+from tests.linear.history import Operation, concurrent_pairs, until
 from tests.linear.model import START, Call, Kind, Specification, Token, reads
 from tests.linear.served import LEEWAY, project
 from tests.state_servers import redis_server
@@ -130,7 +130,7 @@ def histories(found: list[Recorded]) -> dict[int, list[Operation[Call]]]:
         calls = merged[number]
         last = max(each.began if each.pending else each.ended for each in calls)
         around = [*keys, *merged.get(others_of(user), [])]
-        sessions[number] = calls + [each for each in around if each.began <= last]
+        sessions[number] = calls + until(around, last)
     return sessions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.linear.checker import check
-from tests.linear.history import FOREVER, Operation
+from tests.linear.history import FOREVER, Operation, until
 from tests.linear.model import DONE, GONE, NEEDED, REFUSED, START, Call, Kind, Specification, Token, reads
 from tests.servers import ROOT
 
@@ -188,3 +188,18 @@ def test_the_page_about_sessions_says_what_each_call_does_and_names_no_other() -
     section = page.partition("## What concurrent refreshes see\n")[2].partition("\n## ")[0]
     rows = [line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| ")]
     assert rows == ["call", "---", *(kind.value for kind in Kind)]
+
+
+def test_what_was_answered_after_the_end_of_a_history_is_no_answer_in_it() -> None:
+    """The rotation that explains why a key could be retired began after the session's last call, as in a real run."""
+    retired, rotated = op(Kind.RETIRE, "k1", DONE, 8, 20), op(Kind.ROTATE, None, "k2", 12, 15)
+    whole = [login(), op(Kind.END, None, DONE, 5), turned_away(9), retired, rotated]
+    assert linearizable(whole)
+    assert not linearizable([each for each in whole if each.began <= 10])
+    assert linearizable(until(whole, 10))
+    assert [each.answer for each in until([retired, rotated], 20)] == [DONE, "k2"]
+
+
+def test_a_history_that_was_cut_is_still_judged() -> None:
+    wrong = [login(), op(Kind.END, None, DONE, 5), admitted(6), op(Kind.RETIRE, "k1", DONE, 7, 20)]
+    assert not linearizable(until(wrong, 10))
