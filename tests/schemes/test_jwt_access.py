@@ -120,7 +120,7 @@ def test_scopes_bound_the_credential_and_none_means_unbounded(alice: Any) -> Non
 
 @pytest.mark.parametrize("scope", ["two words", 'quo"te', "back\\slash", "", "ümlaut", "new\nline"])
 def test_a_scope_that_would_be_read_as_others_is_refused(scope: str, alice: Any) -> None:
-    with pytest.raises(ValueError, match="is no scope. Write one word"):
+    with pytest.raises(ValueError, match=r"is no scope\. Write one word"):
         issue(alice, scopes=[scope])
 
 
