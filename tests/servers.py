@@ -46,17 +46,23 @@ def free_port() -> int:
     draw = random.SystemRandom()
     for _ in range(1000):
         port = draw.randrange(11_000, 32_000)  # below what the kernel chooses from, 32768 to 60999 (ip(7))
-        claim = socket.socket(socket.AF_UNIX)
-        try:
-            claim.bind(f"\0stockade-test-port-{port}")
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", port))
-        except OSError:
-            claim.close()
-            continue
-        claim.detach()  # open until this process ends
-        return port
+        if claim(port):
+            return port
     raise RuntimeError("no port was free")
+
+
+def claim(port: int) -> bool:
+    """Take a port for this process until it ends; False if somebody has it."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0stockade-test-port-{port}")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        name.close()
+        return False
+    name.detach()  # open until this process ends
+    return True
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 
 import pytest
 
-from tests.servers import ServerError, child_environment, free_port, run_processes, serve
+from tests.servers import ServerError, child_environment, claim, free_port, run_processes, serve
 
 
 def index_and_argument(index: int, argument: str) -> tuple[int, str]:
@@ -29,14 +30,32 @@ def wait_for_ever(index: int) -> None:
     threading.Event().wait()
 
 
-def ports(index: int) -> list[int]:
-    return [free_port() for _ in range(20)]
+def lent(index: int) -> list[int]:
+    return [free_port() for _ in range(5)]
+
+
+def claimed(index: int, ports: list[int]) -> list[int]:
+    return [port for port in ports if claim(port)]
 
 
 def test_a_port_is_given_once() -> None:
     """Also to another process, and before anybody listens there."""
-    given = [port for some in run_processes(2, ports) for port in some] + ports(0)
+    given = [free_port() for _ in range(20)]
     assert len(set(given)) == len(given)
+    assert run_processes(2, claimed, given) == [[], []]
+    assert claimed(0, given) == []
+
+
+def test_a_port_on_which_somebody_listens_is_not_given() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert not claim(listening.getsockname()[1])
+
+
+def test_a_port_is_free_again_when_its_process_has_ended() -> None:
+    (ports,) = run_processes(1, lent)
+    assert any(claim(port) for port in ports), (
+        "another process of the tests may have got one of them meanwhile"
+    )
 
 
 def test_results_come_in_the_order_of_the_processes() -> None:
