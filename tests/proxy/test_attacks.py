@@ -369,8 +369,8 @@ def test_a_slow_header_holds_no_connection(begun: bytes, client: Client) -> None
 def test_a_slow_body_holds_no_process_of_the_application(proxied: Client) -> None:
     data = _head("Content-Length: 1000", "Connection: close").encode() + b"x"
     began = time.monotonic()
-    found = fine(proxied.send(data, seconds=20))
-    assert time.monotonic() - began < 18
+    found = fine(proxied.send(data, seconds=60))
+    assert time.monotonic() - began < 50  # a proxy that does not end it leaves it to us, after a minute
     assert {answer.status for answer in found} <= {
         400,
         408,
@@ -383,5 +383,5 @@ def test_a_slow_body_holds_no_connection(length: int, proxied: Client) -> None:
     """The rest never comes, on a connection that would be used again: Go waits for it before it answers."""
     data = _head(f"Content-Length: {length}").encode() + b"x"
     began = time.monotonic()
-    fine(proxied.send(data, seconds=20))
-    assert time.monotonic() - began < 18
+    fine(proxied.send(data, seconds=60))
+    assert time.monotonic() - began < 50  # a proxy that does not end it leaves it to us, after a minute
