@@ -102,3 +102,10 @@ def test_a_user_that_is_not_saved_is_django_s_own_affair() -> None:
     user.set_password(PASSWORD)
     assert user.check_password(PASSWORD)
     assert not user.check_password(NEW)
+
+
+def test_a_user_who_is_deleted_meanwhile_is_refused_and_breaks_nothing(between: Between) -> None:
+    between(lambda: stored().delete())
+    with pytest.raises(LoginFailed):
+        login.verify("alice", PASSWORD, RequestFactory().post("/"))
+    assert not User.objects.filter(username="alice").exists()

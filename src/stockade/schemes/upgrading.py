@@ -13,6 +13,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import check_password
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import router
 from django.views.decorators.debug import sensitive_variables
 
@@ -68,8 +69,11 @@ def _checked(user: Any, raw_password: str) -> bool:
 
     if not check_password(raw_password, before, setter):
         return False
-    if overtaken:  # by another login with the same password, or by a change of it
-        user.refresh_from_db(using=_database(user), fields=["password"])
+    if overtaken:  # by another login with the same password, by a change of it, or by the end of the user
+        try:
+            user.refresh_from_db(using=_database(user), fields=["password"])
+        except ObjectDoesNotExist:
+            return False
         return check_password(raw_password, user.password)
     return True
 
