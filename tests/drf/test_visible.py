@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.contrib.auth.models import User
@@ -225,6 +227,37 @@ def test_rules_that_nothing_asks_or_that_are_of_no_field_stop_the_start() -> Non
         "stockade.E236"
     ]
     assert found(StaffSerializer) == []
+
+
+def test_two_starts_at_once_leave_nobody_silent() -> None:
+    """As of two handlers that threads make: logging stayed off for good, if the first to begin was the first to end."""
+    begun, ended = threading.Event(), threading.Event()
+
+    class Slow(StrictModelSerializer):
+        class Meta:
+            model = Doc
+            fields = ("title",)
+            visible: ClassVar = {"title": Role("hr")}
+
+        def get_fields(self) -> Any:
+            if threading.current_thread() is second:
+                begun.set()
+                assert ended.wait(30)
+            else:
+                second.start()
+                assert begun.wait(30)
+            return super().get_fields()
+
+    second = threading.Thread(target=lambda: list(findings_of(Slow)))
+    before = logging.root.manager.disable
+    try:
+        assert list(findings_of(Slow)) == []
+        ended.set()
+        second.join(30)
+        assert logging.root.manager.disable == before
+    finally:
+        ended.set()
+        logging.disable(before)
 
 
 def test_the_start_looks_at_every_serializer(monkeypatch: pytest.MonkeyPatch) -> None:

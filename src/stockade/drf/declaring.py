@@ -74,6 +74,6 @@ def _make(cls: type[Any]) -> None:
             except ConfigurationError as error:
                 wrong.append(error)
 
-    probe.ask(fields)  # a class that cannot be made so is no mistake
+    probe.ask(fields, heard=True)  # a class that cannot be made so is no mistake
     if wrong:
         raise wrong[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import PermissionDenied
@@ -55,7 +55,7 @@ class Untouchable:
 
 @contextmanager
 def nothing_asked() -> Iterator[None]:
-    """Refuse every use of a database, and keep what the project's code logs about odd requests to itself."""
+    """Refuse every use of a database by this thread."""
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise Touched("the database")
@@ -65,15 +65,12 @@ def nothing_asked() -> Iterator[None]:
         (each, each.needs_rollback, {name: vars(each)[name] for name in names if name in vars(each)})
         for each in connections.all()
     ]
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
     try:
         for connection, _, _ in kept:
             for name in names:
                 setattr(connection, name, refuse)
         yield
     finally:
-        logging.disable(before)
         for connection, failed, had in kept:
             connection.needs_rollback = failed  # what failed here has written nothing
             for name in names:
@@ -81,6 +78,17 @@ def nothing_asked() -> Iterator[None]:
                     setattr(connection, name, had[name])
                 else:
                     vars(connection).pop(name, None)
+
+
+@contextmanager
+def nothing_heard() -> Iterator[None]:
+    """Keep what the project's code logs about odd requests to itself. It silences all threads of the process."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def anonymous() -> Any:
@@ -132,10 +140,15 @@ def view_of(handler: Handler, user: Any) -> Any:
     return view
 
 
-def ask(question: Callable[[], Any]) -> Any:
-    """What it answers, or UNKNOWN."""
+def ask(question: Callable[[], Any], *, heard: bool = False) -> Any:
+    """What it answers, or UNKNOWN.
+
+    Args:
+        heard: what is logged meanwhile goes where it always goes; for processes that serve. Two threads that silence
+            the process, each until it is done, could leave it silent for good.
+    """
     try:
-        with nothing_asked():
+        with nothing_asked(), nullcontext() if heard else nothing_heard():
             return question()
     except Exception:  # noqa: BLE001 - it is the project's code, about a request that it never expected
         return UNKNOWN
