@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 
 from stockade import conf, keyring
 from stockade.core import clock
-from stockade.events import Record
+from stockade.events import Record, subscribers
 from stockade.events.bus import Delivery, capture, release
 from stockade.gate.registry import get_gate
+from stockade.vault import read
 
 
 @contextmanager
@@ -25,6 +27,35 @@ def fresh() -> Iterator[None]:
         clock.unshift()
         conf.forget()
         keyring.forget()
+
+
+# What a test leaves behind although no setting has changed.
+_REMEMBERED = (
+    (
+        read,
+        ("_used", "_holding", "_asked", "_first", "_judged"),
+    ),  # a process that serves keeps what was good last
+    (subscribers, ("_subscribers",)),
+)
+
+
+@contextmanager
+def as_found() -> Iterator[None]:
+    """Leave the process as it was: which secrets the vault gave, whether it serves, and who hears of events."""
+    before = [(module, name, copy(getattr(module, name))) for module, names in _REMEMBERED for name in names]
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            if getattr(module, name) == value:
+                continue
+            if isinstance(value, dict):  # others hold the very dictionary
+                getattr(module, name).clear()
+                getattr(module, name).update(value)
+            else:
+                setattr(module, name, value)
+            if module is subscribers:
+                subscribers._changed()
 
 
 class Log:

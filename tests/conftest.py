@@ -107,6 +107,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
+@pytest.fixture(autouse=True)
+def process_as_found() -> Iterator[None]:
+    """What a test leaves in the process is nothing to the next, in whichever order a run takes them."""
+    from tests import around
+
+    with around.as_found():
+        yield
+
+
 # --- servers ---
 
 
