@@ -8,6 +8,7 @@ from copy import copy
 
 from stockade import conf, keyring
 from stockade.core import clock
+from stockade.core.context import current
 from stockade.events import Record, subscribers
 from stockade.events.bus import Delivery, capture, release
 from stockade.gate.registry import get_gate
@@ -41,11 +42,12 @@ _REMEMBERED = (
 
 @contextmanager
 def as_found() -> Iterator[None]:
-    """Leave the process as it was: which secrets the vault gave, whether it serves, and who hears of events."""
+    """Leave the process as it was: which secrets the vault gave, whether it serves, who hears of events; no request."""
     before = [(module, name, copy(getattr(module, name))) for module, names in _REMEMBERED for name in names]
     try:
         yield
     finally:
+        current.set(None)
         for module, name, value in before:
             if getattr(module, name) == value:
                 continue

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
 import stockade
 from stockade.core import clock
+from stockade.core.context import current
 from stockade.pipeline import registry as registries
 from tests.pipeline import views
 
@@ -38,6 +39,17 @@ async def test_an_async_view_reads_the_name_of_its_caller(alice: User) -> None:
     client, headers = AsyncClient(), {"authorization": f"Bearer {pair.access}"}
     for _ in range(2):
         assert (await client.get("/named_async/", headers=headers)).json() == {"user": "alice", "same": True}
+
+
+def test_whoever_called_an_async_view_is_not_taken_for_whoever_comes_next(alice: User) -> None:
+    """asgiref hands a coroutine's context variables back: an address that was believed would be counted for others."""
+    headers = {"authorization": f"Bearer {stockade.issue(alice).access}"}
+
+    async def ask() -> int:
+        return int((await AsyncClient().get("/private_async/", headers=headers)).status_code)
+
+    assert async_to_sync(ask)() == 200
+    assert current.get() is None
 
 
 def test_so_it_does_under_wsgi(alice: User, client_of: Callable[..., Client]) -> None:

@@ -79,17 +79,20 @@ class Middleware:
         if registry is None:
             return answered(request, await self.get_response(request))
         context = open_context(registry, request)
-        response = knock(registry, request, context) if registry.guards_door else None
-        if response is None:
-            if registry.signatures and may_be_signed(registry, request):
-                return await to_its_end(registry, request, context, self.get_response(request))
-            response = await self.get_response(request)
         try:
-            if HEARS in request.__dict__:  # the state is asked
-                raise NeedsThread
-            return close(registry, request, context, response)
-        except NeedsThread:
-            return await sync_to_async(close)(registry, request, context, response)
+            response = knock(registry, request, context) if registry.guards_door else None
+            if response is None:
+                if registry.signatures and may_be_signed(registry, request):
+                    return await to_its_end(registry, request, context, self.get_response(request))
+                response = await self.get_response(request)
+            try:
+                if HEARS in request.__dict__:  # the state is asked
+                    raise NeedsThread
+                return close(registry, request, context, response)
+            except NeedsThread:
+                return await sync_to_async(close)(registry, request, context, response)
+        finally:
+            current_context.set(None)  # asgiref hands an async caller's context variables on to a sync one
 
     # -- before the view ---------------------------------------------------------------------------------------
 
