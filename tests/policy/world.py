@@ -142,10 +142,21 @@ OWNERS = [
 ]
 
 
+def instant(chance: random.Random, users: list[Any]) -> tuple[str, Any]:
+    """One condition of a Q, about an instant."""
+    known = [time for time in TIMES if time is not None]
+    return chance.choice(
+        [
+            (f"created{chance.choice(['', '__gt', '__lte'])}", chance.choice(known)),
+            ("created__in", known[:2]),
+            ("created__year", 2026),
+        ]
+    )
+
+
 def lookup(chance: random.Random, users: list[Any]) -> tuple[str, Any]:
     """One condition of a Q."""
     keys = [user.pk for user in users]
-    instant = [time for time in TIMES if time is not None]
     choices: list[Callable[[], tuple[str, Any]]] = [
         lambda: ("published", chance.choice([True, False])),
         lambda: ("published", None),
@@ -167,9 +178,7 @@ def lookup(chance: random.Random, users: list[Any]) -> tuple[str, Any]:
         ),
         lambda: ("title__in", ["a", "", None]),
         lambda: ("title__gt", "a"),
-        lambda: (f"created{chance.choice(['', '__gt', '__lte'])}", chance.choice(instant)),
-        lambda: ("created__in", instant[:2]),
-        lambda: ("created__year", 2026),
+        *[lambda: instant(chance, users)] * 3,
         lambda: (f"day{chance.choice(['', '__gt', '__lte'])}", chance.choice(DAYS[1:])),
         lambda: ("extra__level", chance.choice([1, 2])),
         lambda: ("extra__level", None),
@@ -203,12 +212,17 @@ def lookup(chance: random.Random, users: list[Any]) -> tuple[str, Any]:
     return chance.choice(choices)()
 
 
-def condition(chance: random.Random, users: list[Any], depth: int = 2) -> Q:
-    """A random Q."""
+def condition(
+    chance: random.Random,
+    users: list[Any],
+    depth: int = 2,
+    lookup: Callable[[random.Random, list[Any]], tuple[str, Any]] = lookup,
+) -> Q:
+    """A random Q of such conditions."""
     if depth == 0 or chance.random() < 0.3:
         names = [lookup(chance, users) for _ in range(chance.choice([1, 1, 2]))]
         return Q(*names)
-    left, right = condition(chance, users, depth - 1), condition(chance, users, depth - 1)
+    left, right = (condition(chance, users, depth - 1, lookup) for _ in range(2))
     kind = chance.random()
     if kind < 0.35:
         return left & right
