@@ -141,6 +141,9 @@ def test_wrong_use_is_told_apart(body: str) -> None:
     assert run("verify", "github", body, "-H", "no header").exit_code == 2
     result = CliRunner().invoke(app, ["webhooks", "sign", "gitlab", body])
     assert "E282" in str(result.exception)
+    for command in ("sign", "verify"):
+        result = run(command, "shopify", body)
+        assert (result.exit_code, "--secret-name" in result.stderr) == (2, True)
 
 
 def test_the_sources_are_listed_with_what_they_promise() -> None:

@@ -43,7 +43,7 @@ def sign(
         headers = signing.sign(
             source,
             _read(body),
-            secrets=_secrets(secret_name),
+            secrets=_secrets(source, secret_name),
             id=id,
             time=time,
             url=url,
@@ -82,7 +82,9 @@ def verify(
     if at is not None:
         clock.shift(at - clock.now())
     try:
-        message = verifying.verify(source, _read(body), headers, secrets=_secrets(secret_name), url=url)
+        message = verifying.verify(
+            source, _read(body), headers, secrets=_secrets(source, secret_name), url=url
+        )
     except Refusal as refusal:
         fail(f"It does not hold: {refusal.reason}. {_EXPLAINED.get(refusal.reason, '')}".rstrip(), FINDINGS)
     except ValueError as error:
@@ -166,8 +168,18 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _secrets(names: list[str] | None) -> list[str] | None:
+def _secrets(source: str, names: list[str] | None) -> list[str] | None:
     """By name, never by value: what stands on a command line every process of the machine can read."""
+    from stockade.conf import load
     from stockade.vault import secret
+    from stockade.webhooks.conf import WebhookSettings
+    from stockade.webhooks.presets import PRESETS
 
-    return [secret(name, min_length=0) for name in names] if names else None
+    if names:
+        return [secret(name, min_length=0) for name in names]
+    if source in PRESETS and source not in load(WebhookSettings).sources:
+        fail(
+            f"{source} is a preset, and no source of WEBHOOKS: name its secret by --secret-name, or add it there.",
+            WRONG_USE,
+        )
+    return None
