@@ -1,7 +1,7 @@
 """The time of a failed login does not tell whether the account exists, with hashes of full cost.
 
-By the processor's clock, as `make soak` runs other tests beside it: a failed login computes, and waits for nothing. Part
-of the soak since even so it is a measurement; what CI holds is the counted work of `test_login_time.py`.
+By the processor's clock, as `make soak` runs other tests beside it: a failed login computes, and waits for nothing.
+Part of the soak since even so it is a measurement; what CI holds is the counted work of `test_login_time.py`.
 """
 
 from __future__ import annotations
