@@ -21,9 +21,8 @@ from stockade.webhooks.conf import Source, source_named
 from stockade.webhooks.message import Message
 from stockade.webhooks.verifying import Check
 
-PIECE: Final = (
-    1 << 20
-)  # bytes; in smaller ones a body of 1 MB is copied twice, which costs a third of its HMAC
+# Bytes. In smaller ones a body of 1 MB is copied twice, which costs a third of its HMAC.
+PIECE: Final = 1 << 20
 
 
 def take(request: HttpRequest, source: Source) -> Message:
