@@ -30,7 +30,7 @@ def fresh() -> Iterator[None]:
         keyring.forget()
 
 
-# What a test leaves behind although no setting has changed. A process that serves keeps the secrets that were good last.
+# What a test leaves behind although no setting has changed: a process that serves keeps what was good last.
 _REMEMBERED = (
     (read, ("_used", "_holding", "_asked", "_first", "_judged")),
     (subscribers, ("_subscribers",)),
